@@ -1,0 +1,22 @@
+import numpy as np
+from sklearn.metrics import accuracy_score, confusion_matrix
+
+from tfretrieval.evaluation.confusion import confusion_counts, confusion_shares
+
+
+def test_rows_are_true_classes_and_columns_neighbours():
+    counts = confusion_counts(np.array([0, 0, 0, 2]), np.array([0, 1, 1, 0]), 3)
+    assert counts.tolist() == [[1, 2, 0], [0, 0, 0], [1, 0, 0]]
+    assert counts.dtype == np.int64
+
+
+def test_shares_are_of_all_queries():
+    np.testing.assert_allclose(confusion_shares(np.array([[3, 1], [0, 4]])), [[0.375, 0.125], [0, 0.5]])
+    np.testing.assert_array_equal(confusion_shares(np.zeros((2, 2), int)), np.zeros((2, 2)))
+
+
+def test_agreement_with_scikit_learn():
+    truth, nearest = np.random.default_rng(0).integers(0, 6, (2, 500))
+    counts = confusion_counts(truth, nearest, 6)
+    np.testing.assert_array_equal(counts, confusion_matrix(truth, nearest, labels=range(6)))
+    assert np.trace(confusion_shares(counts)) == accuracy_score(truth, nearest)

@@ -1,0 +1,59 @@
+import math
+
+import pytest
+
+from tfretrieval.errors import UserError
+from tfretrieval.report.content import Estimate, ReportFigure, Table, written
+
+
+def best_cells(values, direction):
+    table = Table(["name", "value"], [[str(i), value] for i, value in enumerate(values)], best={"value": direction})
+    return [i for i in range(len(values)) if table.is_best(i, 1)]
+
+
+@pytest.mark.parametrize(
+    ("values", "direction", "best"),
+    [
+        ([0.1, 0.9, 0.5], "max", [1]),
+        ([0.1, 0.9, 0.5], "min", [0]),
+        ([0.9001, 0.9002, 0.5], "max", [0, 1]),
+        ([Estimate(0.5, 0.4, 0.99), Estimate(0.6, 0.5, 0.7)], "max", [1]),
+        ([None, math.nan, 0.2, 0.1], "max", [2]),
+        ([0.9], "max", []),
+        (["n/a", None], "max", []),
+    ],
+)
+def test_the_best_is_judged_as_it_is_written(values, direction, best):
+    assert best_cells(values, direction) == best
+
+
+def test_only_chosen_columns_have_a_best():
+    table = Table(["name", "value"], [["a", 1], ["b", 2]])
+    assert not table.is_best(1, 1)
+
+
+def test_a_row_that_is_too_short_is_a_users_mistake():
+    with pytest.raises(UserError, match="2 columns has a row of 1"):
+        Table(["a", "b"], [["x"]])
+
+
+def test_a_best_of_no_column_is_a_users_mistake():
+    with pytest.raises(UserError, match="'mAP'"):
+        Table(["a"], [["x"]], best={"mAP": "max"})
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"), [(0.12345, "0.123"), (1881, "1,881"), (math.nan, "–"), (None, "–"), ("1881", "1881")]
+)
+def test_cells_are_written(cell, text):
+    assert written(cell) == text
+
+
+def test_a_figure_is_read_from_bytes_or_from_a_path(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"123")
+    assert ReportFigure("t", "a", b"123").read() == ReportFigure("t", "a", tmp_path / "a.png").read() == b"123"
+
+
+def test_a_missing_figure_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"gone\.png"):
+        ReportFigure("t", "a", tmp_path / "gone.png").read()

@@ -1,0 +1,213 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+
+from tfretrieval.errors import UserError
+from tfretrieval.retrieval import FaissRetriever, KNNRetriever, load_retriever, make_retriever
+from tfretrieval.transform import Transform
+
+KINDS = ["knn", "faiss"]
+METRICS = ["euclidean", "cosine"]
+both = pytest.mark.parametrize("kind", KINDS)
+either = pytest.mark.parametrize("metric", METRICS)
+
+
+def vectors(n, d=16, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, d)).astype(np.float32)
+
+
+def by_definition(queries, gallery, metric):
+    queries, gallery = queries.astype(np.float64), gallery.astype(np.float64)
+    if metric == "euclidean":
+        return np.array([[np.linalg.norm(q - g) for g in gallery] for q in queries])
+    return np.array([[1 - (q @ g) / ((np.linalg.norm(q) * np.linalg.norm(g)) or 1) for g in gallery] for q in queries])
+
+
+@both
+@either
+@pytest.mark.parametrize("k", [1, 5, 100])
+def test_neighbours_and_distances_are_those_of_the_definition(kind, metric, k):
+    gallery, queries = vectors(100), vectors(20, seed=1)
+    truth = by_definition(queries, gallery, metric)
+    distances, rows = make_retriever(kind, metric=metric).fit(gallery).kneighbors(queries, k)
+    assert distances.dtype == np.float32
+    assert rows.dtype == np.int64
+    np.testing.assert_array_equal(rows, np.argsort(truth, axis=1)[:, :k])
+    np.testing.assert_allclose(distances, np.sort(truth, axis=1)[:, :k], rtol=1e-5, atol=1e-6)
+
+
+@either
+@pytest.mark.parametrize("transform", [None, Transform(pca=8, renormalize=True)])
+def test_both_kinds_give_the_same_answer(metric, transform):
+    gallery, queries = vectors(2000, 32), vectors(100, 32, seed=1)
+    if transform is not None:
+        gallery = transform.fit_transform(gallery)
+        queries = transform.transform(queries)
+    answers = [make_retriever(kind, metric=metric).fit(gallery).kneighbors(queries, 20) for kind in KINDS]
+    np.testing.assert_array_equal(answers[0][1], answers[1][1])
+    np.testing.assert_array_equal(answers[0][0], answers[1][0])
+
+
+@both
+@either
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_equal_vectors_are_at_distance_zero(kind, metric, offset):
+    gallery = vectors(300, 64) + offset
+    distances, rows = make_retriever(kind, metric=metric).fit(gallery).kneighbors(gallery, 1)
+    np.testing.assert_array_equal(distances, 0)
+    np.testing.assert_array_equal(rows[:, 0], np.arange(300))
+
+
+@both
+@either
+@pytest.mark.parametrize("k", [1, 7, 30, 200])
+def test_equally_near_items_come_by_row(kind, metric, k):
+    rng = np.random.default_rng(0)
+    few = vectors(4)
+    gallery = few[rng.integers(0, 4, 200)]
+    _, rows = make_retriever(kind, metric=metric).fit(gallery).kneighbors(few, k)
+    truth = by_definition(few, gallery, metric).round(5)
+    np.testing.assert_array_equal(rows, np.argsort(truth, axis=1, kind="stable")[:, :k])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.sampled_from(KINDS), st.sampled_from(METRICS))
+def test_the_first_k_of_a_longer_answer_are_the_shorter_answer(data, kind, metric):
+    seed = data.draw(st.integers(0, 10_000))
+    gallery = np.random.default_rng(seed).integers(-2, 3, size=(data.draw(st.integers(1, 80)), 3))
+    queries = np.random.default_rng(seed + 1).integers(-2, 3, size=(5, 3))
+    k = data.draw(st.integers(1, len(gallery)))
+    retriever = make_retriever(kind, metric=metric).fit(gallery)
+    distances, rows = retriever.kneighbors(queries, k)
+    all_distances, all_rows = retriever.kneighbors(queries, len(gallery))
+    np.testing.assert_array_equal(rows, all_rows[:, :k])
+    np.testing.assert_array_equal(distances, all_distances[:, :k])
+    assert (np.sort(all_rows, axis=1) == np.arange(len(gallery))).all()
+    assert (np.diff(all_distances, axis=1) >= 0).all()
+
+
+@both
+def test_the_cosine_distance_to_zeros_is_one(kind):
+    gallery = np.vstack([np.zeros((1, 4)), vectors(40, 4)])
+    retriever = make_retriever(kind, metric="cosine").fit(gallery)
+    distances, rows = retriever.kneighbors(vectors(3, 4, seed=1), 41)
+    np.testing.assert_array_equal(distances[rows == 0], 1)
+    np.testing.assert_array_equal(retriever.kneighbors(np.zeros((1, 4)), 3)[0], 1)
+
+
+@both
+def test_blocks_do_not_change_the_answer(kind, monkeypatch):
+    retriever = make_retriever(kind).fit(vectors(60))
+    whole = [retriever.kneighbors(vectors(30, seed=1), k) for k in (3, 60)]
+    for name in ("PAIR_CELLS", "MATRIX_CELLS", "PRODUCT_CELLS"):
+        monkeypatch.setattr(f"tfretrieval.retrieval.distances.{name}", 50)
+    monkeypatch.setattr("tfretrieval.retrieval.base.RESULT_CELLS", 7)
+    for (distances, rows), k in zip(whole, (3, 60)):
+        again = retriever.kneighbors(vectors(30, seed=1), k)
+        np.testing.assert_array_equal(again[1], rows)
+        np.testing.assert_allclose(again[0], distances, rtol=1e-6)
+
+
+@both
+@pytest.mark.parametrize("k", [0, -1, 11])
+def test_k_out_of_range_names_the_size_of_the_gallery(kind, k):
+    with pytest.raises(UserError, match="gallery has 10 items"):
+        make_retriever(kind).fit(vectors(10)).kneighbors(vectors(2), k)
+
+
+@both
+def test_bad_input_is_refused_at_the_door(kind):
+    with pytest.raises(UserError, match="euclidean, cosine"):
+        make_retriever(kind, metric="manhattan").fit(vectors(5))
+    with pytest.raises(UserError, match="empty"):
+        make_retriever(kind).fit(vectors(0))
+    with pytest.raises(UserError, match="NaN"):
+        make_retriever(kind).fit(np.full((3, 2), np.nan))
+    with pytest.raises(UserError, match="not fitted"):
+        make_retriever(kind).kneighbors(vectors(1), 1)
+    with pytest.raises(UserError, match="3 dimensions where 16"):
+        make_retriever(kind).fit(vectors(5)).kneighbors(vectors(1, 3), 1)
+
+
+@both
+def test_no_queries_have_no_neighbours(kind):
+    distances, rows = make_retriever(kind).fit(vectors(5)).kneighbors(vectors(0), 2)
+    assert distances.shape == rows.shape == (0, 2)
+
+
+@both
+def test_a_clone_is_unfitted_with_the_same_options(kind):
+    copy = clone(make_retriever(kind, metric="cosine").fit(vectors(5)))
+    assert copy.metric == "cosine"
+    with pytest.raises(UserError, match="not fitted"):
+        copy.is_exact  # noqa: B018
+
+
+def test_unknown_kinds_and_options_are_named_with_the_known_ones():
+    with pytest.raises(UserError, match="choose from knn, faiss"):
+        make_retriever("annoy")
+    with pytest.raises(UserError, match="no option 'nprobe'; it has factory, metric, search"):
+        make_retriever("faiss", nprobe=3)
+
+
+@both
+@either
+def test_a_new_process_answers_identically(kind, metric, tmp_path):
+    retriever = make_retriever(kind, metric=metric).fit(vectors(50))
+    retriever.save(tmp_path / "index")
+    queries = vectors(10, seed=1)
+    np.save(tmp_path / "queries.npy", queries)
+    code = (
+        "import sys, numpy as np; from tfretrieval.retrieval import load_retriever; d = sys.argv[1]; "
+        "found = load_retriever(d + '/index').kneighbors(np.load(d + '/queries.npy'), 7); "
+        "np.savez(d + '/found.npz', *found); assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    found = np.load(tmp_path / "found.npz")
+    distances, rows = retriever.kneighbors(queries, 7)
+    np.testing.assert_array_equal(found["arr_0"], distances)
+    np.testing.assert_array_equal(found["arr_1"], rows)
+
+
+def test_the_wrong_kind_or_format_is_refused(tmp_path):
+    KNNRetriever().fit(vectors(5)).save(tmp_path)
+    with pytest.raises(UserError, match="kind knn, not faiss"):
+        FaissRetriever.load(tmp_path)
+    header = json.loads((tmp_path / "retriever.json").read_text())
+    (tmp_path / "retriever.json").write_text(json.dumps(header | {"format": 2}))
+    with pytest.raises(UserError, match="format 1"):
+        load_retriever(tmp_path)
+    (tmp_path / "retriever.json").write_text("[]")
+    with pytest.raises(UserError, match="not a kind"):
+        load_retriever(tmp_path)
+
+
+@both
+def test_damaged_and_exchanged_files_are_told_in_one_line(kind, tmp_path):
+    retriever = make_retriever(kind).fit(vectors(50))
+    retriever.save(tmp_path)
+    data = tmp_path / retriever.data_file
+    whole = data.read_bytes()
+    for damaged in (whole[:-8], b"", whole[:200] + b"\xff" + whole[201:]):
+        data.write_bytes(damaged)
+        with pytest.raises(UserError, match="damaged") as caught:
+            load_retriever(tmp_path)
+        assert "\n" not in str(caught.value)
+    data.unlink()
+    with pytest.raises(UserError, match="damaged"):
+        load_retriever(tmp_path)
+
+
+@both
+def test_a_transform_may_lie_in_the_same_folder(kind, tmp_path):
+    transform = Transform(pca=3).fit(vectors(20))
+    make_retriever(kind).fit(transform.transform(vectors(20))).save(tmp_path)
+    transform.save(tmp_path)
+    found = load_retriever(tmp_path).kneighbors(Transform.load(tmp_path).transform(vectors(20)), 1)[1]
+    np.testing.assert_array_equal(found[:, 0], np.arange(20))

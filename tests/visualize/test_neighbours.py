@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from tfretrieval.errors import UserError
+from tfretrieval.visualize.neighbours import NeighbourPanel, plot_neighbours
+from tfretrieval.visualize.theme import RIGHT, WRONG, save_figure
+
+
+def picture(value, h=8, w=8):
+    return np.full((h, w, 3), value, np.uint8)
+
+
+def panel(query, labels):
+    k = len(labels)
+    return NeighbourPanel(picture(0), query, [picture(i + 1) for i in range(k)], labels, [i / 10 for i in range(k)])
+
+
+def filled(figure):
+    return [axes for axes in figure.axes if axes.images]
+
+
+def test_a_row_holds_the_query_and_then_its_neighbours_in_order():
+    axes = filled(plot_neighbours([panel("coast", ["coast", "forest"])]))
+    assert [int(a.images[0].get_array().max()) for a in axes] == [0, 1, 2]
+    assert [a.get_xlabel() for a in axes] == ["coast", "✓ coast\n0.000", "✗ forest\n0.100"]
+    assert axes[0].get_title(loc="left") == "Query"
+    assert [a.get_title(loc="left") for a in axes[1:]] == ["1", "2"]
+
+
+def test_right_and_wrong_differ_in_colour_and_in_line():
+    _, right, wrong = filled(plot_neighbours([panel("coast", ["coast", "forest"])]))
+    assert to_hex(right.spines["top"].get_edgecolor()) == RIGHT.lower()
+    assert to_hex(wrong.spines["top"].get_edgecolor()) == WRONG.lower()
+    assert right.spines["top"].get_linestyle() != wrong.spines["top"].get_linestyle()
+
+
+def test_a_query_of_unknown_class_is_not_judged():
+    figure = plot_neighbours([panel("", ["coast"])])
+    query, neighbour = filled(figure)
+    assert query.get_xlabel() == "class unknown"
+    assert neighbour.get_xlabel() == "coast\n0.000"
+    assert not any("✓" in text.get_text() for text in figure.texts)
+
+
+def test_a_neighbour_of_unknown_class_is_not_judged():
+    assert filled(plot_neighbours([panel("coast", [""])]))[1].get_xlabel() == "class unknown\n0.000"
+
+
+def test_rows_may_differ_in_length():
+    figure = plot_neighbours([panel("a", ["a", "a", "b"]), panel("b", ["b"]), panel("b", [])])
+    assert len(filled(figure)) == 4 + 2 + 1
+
+
+def test_a_wide_picture_keeps_its_shape_in_a_square_frame():
+    wide = NeighbourPanel(picture(0, h=4, w=10), "a")
+    axes = filled(plot_neighbours([wide]))[0]
+    assert axes.get_xlim() == (-0.5, 9.5)
+    assert axes.get_ylim() == (6.5, -3.5)
+
+
+def test_grey_pictures_are_drawn(tmp_path):
+    grey = NeighbourPanel(np.zeros((8, 8), np.uint8), "1", [np.zeros((8, 8, 1), np.uint8)], ["1"], [0.0])
+    save_figure(plot_neighbours([grey]), tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_a_picture_of_another_shape_is_a_users_mistake():
+    with pytest.raises(UserError, match=r"\[8, 8, 4\]"):
+        plot_neighbours([NeighbourPanel(np.zeros((8, 8, 4), np.uint8), "a")])
+
+
+def test_lists_of_different_lengths_are_a_users_mistake():
+    with pytest.raises(UserError, match="1 neighbour images, 2 labels and 0 distances"):
+        NeighbourPanel(picture(0), "a", [picture(1)], ["a", "b"], [])
+
+
+def test_no_queries_are_a_users_mistake():
+    with pytest.raises(UserError, match="no query"):
+        plot_neighbours([])

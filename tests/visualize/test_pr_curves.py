@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from tfretrieval.errors import UserError
+from tfretrieval.visualize.pr_curves import plot_pr_curves
+from tfretrieval.visualize.theme import FAINT
+
+FALLING = (np.array([1.0, 0.5, 2 / 3]), np.array([0.5, 0.5, 1.0]))
+
+
+def legend_of(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def many(count):
+    return {f"class {i:02}": (*FALLING, i / count) for i in range(count)}
+
+
+def test_the_legend_goes_from_the_best_ap_to_the_worst_and_ends_with_chance():
+    curves = {"coast": (*FALLING, 0.2), "forest": (*FALLING, 0.9), "street": (*FALLING, 0.5)}
+    figure = plot_pr_curves(curves, chance=0.125)
+    assert legend_of(figure) == ["0.900  forest", "0.500  street", "0.200  coast", "0.125  chance"]
+
+
+def test_a_curve_is_drawn_as_steps_that_reach_its_points_from_the_left():
+    line = plot_pr_curves({"coast": (*FALLING, 0.8)}).axes[0].lines[0]
+    assert line.get_drawstyle() == "steps-pre"
+    np.testing.assert_allclose(line.get_xydata(), [[0, 1], [0.5, 1], [0.5, 0.5], [1, 2 / 3]])
+
+
+def test_the_area_under_the_steps_is_the_average_precision():
+    relevant = np.array([1, 0, 1, 1, 0, 0, 1, 0])
+    precision = np.cumsum(relevant) / np.arange(1, 9)
+    recall = np.cumsum(relevant) / relevant.sum()
+    ap = (precision * relevant).sum() / relevant.sum()
+    x, y = plot_pr_curves({"a": (precision, recall, ap)}).axes[0].lines[0].get_data()
+    assert (np.diff(x) * y[1:]).sum() == pytest.approx(ap)
+
+
+def test_points_in_falling_order_of_recall_give_the_same_line():
+    precision, recall = FALLING
+    rising = plot_pr_curves({"a": (precision, recall, 0.8)}).axes[0].lines[0].get_xydata()
+    falling = plot_pr_curves({"a": (precision[::-1], recall[::-1], 0.8)}).axes[0].lines[0].get_xydata()
+    np.testing.assert_array_equal(rising, falling)
+
+
+def test_points_before_the_first_hit_do_not_hide_what_follows():
+    line = plot_pr_curves({"a": (np.array([0.0, 0.5]), np.array([0.0, 1.0]), 0.5)}).axes[0].lines[0]
+    np.testing.assert_allclose(line.get_xydata(), [[0, 0.5], [1, 0.5]])
+
+
+def test_a_class_keeps_its_style_whatever_its_rank():
+    one = plot_pr_curves({"a": (*FALLING, 0.1), "b": (*FALLING, 0.9)}).axes[0].lines
+    other = plot_pr_curves({"a": (*FALLING, 0.9), "b": (*FALLING, 0.1)}).axes[0].lines
+    assert {(line.get_label()[7:], line.get_color()) for line in one} == {
+        (line.get_label()[7:], line.get_color()) for line in other
+    }
+
+
+def test_twenty_classes_are_all_coloured():
+    figure = plot_pr_curves(many(20))
+    assert len(legend_of(figure)) == 20
+    assert FAINT.lower() not in {to_hex(line.get_color()) for line in figure.axes[0].lines}
+
+
+def test_of_many_classes_the_best_and_the_worst_stand_out_of_the_grey():
+    figure = plot_pr_curves(many(50))
+    labels = legend_of(figure)
+    assert labels[:4] == ["0.980  class 49", "0.960  class 48", "0.940  class 47", "42 classes between"]
+    assert [label[7:] for label in labels[4:]] == [f"class {i:02}" for i in (4, 3, 2, 1, 0)]
+    drawn = [line for line in figure.axes[0].lines if len(line.get_xdata())]
+    assert len(drawn) == 50
+    assert sum(to_hex(line.get_color()) == FAINT.lower() for line in drawn) == 42
+
+
+def test_a_class_without_relevant_items_comes_last():
+    figure = plot_pr_curves({"none": (np.zeros(2), np.zeros(2), np.nan), "some": (*FALLING, 0.0)})
+    assert legend_of(figure) == ["0.000  some", "  n/a  none"]
+
+
+@pytest.mark.parametrize(
+    ("precision", "recall"),
+    [([1.0], [0.5, 1.0]), ([], []), ([2.0], [1.0]), ([np.nan], [1.0]), ([0.5], [-1.0])],
+)
+def test_a_curve_that_is_none_is_named(precision, recall):
+    with pytest.raises(UserError, match="'coast'"):
+        plot_pr_curves({"coast": (np.array(precision), np.array(recall), 0.5)})
+
+
+def test_no_curves_at_all_are_a_users_mistake():
+    with pytest.raises(UserError, match="no precision-recall curve"):
+        plot_pr_curves({})

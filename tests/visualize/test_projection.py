@@ -1,0 +1,79 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tfretrieval.errors import UserError
+from tfretrieval.visualize.projection import project, subsample
+
+
+def two_groups(n, d=5):
+    vectors = np.random.default_rng(0).normal(size=(n, d)).astype(np.float32)
+    vectors[n // 2 :] += 50
+    return vectors
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_two_far_groups_stay_apart_and_the_seed_repeats(method):
+    vectors = two_groups(40)
+    points = project(vectors, method, seed=3)
+    assert points.shape == (40, 2)
+    assert points.dtype == np.float32
+    within = np.linalg.norm(points[:20] - points[:20].mean(0), axis=1).max()
+    between = np.linalg.norm(points[20:] - points[:20].mean(0), axis=1).min()
+    assert between > within
+    np.testing.assert_array_equal(points, project(vectors, method, seed=3))
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+@pytest.mark.parametrize(("n", "d"), [(4, 3), (5, 1), (12, 2)])
+@pytest.mark.filterwarnings("error")
+def test_few_items_and_few_dimensions_are_projected_without_a_warning(method, n, d):
+    points = project(two_groups(n, d), method)
+    assert points.shape == (n, 2)
+    assert np.isfinite(points).all()
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_repeated_vectors_are_projected(method):
+    assert np.isfinite(project(np.repeat(two_groups(4), 8, axis=0), method)).all()
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_equal_vectors_come_out_as_zeros(method):
+    np.testing.assert_array_equal(project(np.ones((6, 3)), method), np.zeros((6, 2)))
+
+
+@pytest.mark.parametrize(
+    ("vectors", "method", "said"),
+    [
+        (np.eye(3), "tsne", "at least 4"),
+        (np.eye(5), "pca", "choose umap or tsne"),
+        (np.ones(5), "tsne", r"\[n, d\]"),
+        (np.full((5, 2), np.nan), "tsne", "NaN"),
+    ],
+)
+def test_what_cannot_be_projected_is_a_users_mistake(vectors, method, said):
+    with pytest.raises(UserError, match=said):
+        project(vectors, method)
+
+
+def test_a_subsample_repeats_no_row_and_follows_its_seed():
+    rows = subsample(1000, 100, seed=1)
+    assert len(np.unique(rows)) == 100
+    assert rows.min() >= 0
+    assert rows.max() < 1000
+    assert (np.diff(rows) > 0).all()
+    np.testing.assert_array_equal(rows, subsample(1000, 100, seed=1))
+    assert not np.array_equal(rows, subsample(1000, 100, seed=2))
+
+
+def test_umap_does_not_load_tensorflow():
+    code = (
+        "import sys\n"
+        "from tfretrieval.visualize.projection import _umap_class\n"
+        "print(_umap_class().__name__, 'tensorflow' in sys.modules, 'umap.parametric_umap' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout == "UMAP False False\n"

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+from tfretrieval.errors import UserError
+from tfretrieval.visualize.scatter import plot_scatter
+from tfretrieval.visualize.theme import save_figure
+
+POINTS = np.array([[0, 0], [1, 0], [0, 1], [5, 5], [6, 5], [5, 6]], float)
+LABELS = np.array([0, 0, 0, 1, 1, 1])
+SPLITS = ["test", "train", "train", "train", "test", "train"]
+
+
+def legend_of(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def drawn(figure):
+    return [(len(part.get_offsets()), float(part.get_sizes()[0])) for part in figure.axes[0].collections]
+
+
+def test_every_point_is_drawn_once_gallery_small_and_beneath_the_queries():
+    parts = drawn(plot_scatter(POINTS, LABELS, ["a", "b"], SPLITS))
+    assert [count for count, _ in parts] == [2, 2, 1, 1]
+    assert max(size for _, size in parts[:2]) < min(size for _, size in parts[2:])
+
+
+def test_queries_have_the_marker_of_their_class():
+    parts = plot_scatter(POINTS, LABELS, ["a", "b"], SPLITS).axes[0].collections
+    gallery_a, gallery_b, query_a, query_b = (part.get_paths()[0].vertices.tolist() for part in parts)
+    assert gallery_a == gallery_b
+    assert query_a != query_b
+
+
+def test_the_legend_names_the_classes_and_the_splits():
+    figure = plot_scatter(POINTS, LABELS, ["a", "_b"], SPLITS)
+    assert legend_of(figure) == ["a", "_b"]
+    assert figure.legends[0].get_title().get_text().split("\n")[:2] == [
+        "small dots: train",
+        "large shapes: test",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("splits", "gallery"),
+    [(["left", "right"], "left"), (["query", "gallery"], "gallery"), (["test", "train"], "train")],
+)
+def test_the_gallery_is_found_by_name_or_is_the_first(splits, gallery):
+    figure = plot_scatter(POINTS[:2], LABELS[:2], ["a"], splits)
+    assert f"small dots: {gallery}\n" in figure.legends[0].get_title().get_text()
+
+
+def test_without_splits_all_points_are_dots():
+    figure = plot_scatter(POINTS, LABELS, ["a", "b"])
+    assert [count for count, _ in drawn(figure)] == [3, 3]
+    assert figure.legends[0].get_title().get_text() == ""
+
+
+def test_a_class_name_stands_above_its_points_and_not_above_its_strays():
+    rng = np.random.default_rng(0)
+    points = np.vstack([rng.normal(size=(200, 2)), [[0, 100]]])
+    figure = plot_scatter(points, np.zeros(201, int), ["coast"])
+    name = figure.axes[0].texts[0]
+    assert name.get_text() == "coast"
+    assert 1 < name.xy[1] < 10
+
+
+def test_unknown_classes_are_named_last_and_absent_classes_not_at_all():
+    figure = plot_scatter(POINTS, np.array([-1, 0, 0, 2, 2, 2]), ["a", "absent", "c"])
+    assert legend_of(figure) == ["a", "c", "class unknown"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["a", "c"]
+
+
+def test_many_classes_shorten_the_legend_and_fit_the_picture(tmp_path):
+    labels = np.arange(100)
+    figure = plot_scatter(np.random.default_rng(0).normal(size=(100, 2)), labels, [f"n{i}" for i in labels])
+    save_figure(figure, tmp_path / "a.png")
+    assert legend_of(figure)[-1] == "and 60 more classes"
+    assert not figure.axes[0].texts
+    assert figure.legends[0].get_window_extent().ymin >= 0
+
+
+@pytest.mark.parametrize(
+    ("points", "labels", "splits"),
+    [
+        (POINTS[:, :1], LABELS, None),
+        (POINTS, LABELS[:3], None),
+        (POINTS, LABELS, ["a"]),
+        (POINTS[:0], LABELS[:0], None),
+        (POINTS, LABELS + 1, None),
+    ],
+)
+def test_arrays_that_do_not_fit_are_a_users_mistake(points, labels, splits):
+    with pytest.raises(UserError):
+        plot_scatter(points, labels, ["a", "b"], splits)

@@ -1,0 +1,85 @@
+import subprocess
+import sys
+import warnings
+
+import pytest
+from matplotlib import rcParams
+
+from tfretrieval.errors import UserError
+from tfretrieval.visualize.theme import class_style, look, new_figure, save_figure, shown
+
+
+def figure_titled(title):
+    with look():
+        figure = new_figure(3, 2, title)
+        figure.subplots().plot([0, 1], [0, 1])
+    return figure
+
+
+def test_the_first_32_classes_differ_in_line_style_or_colour_and_in_marker_or_colour():
+    styles = [class_style(i) for i in range(32)]
+    assert len({(s.color, s.linestyle) for s in styles}) == 32
+    assert len({(s.color, s.marker) for s in styles}) == 32
+
+
+def test_neighbouring_classes_differ_in_colour_and_in_line_style_and_in_marker():
+    for one, next_one in zip(map(class_style, range(31)), map(class_style, range(1, 32))):
+        assert one.color != next_one.color
+        assert one.linestyle != next_one.linestyle
+        assert one.marker != next_one.marker
+
+
+def test_the_same_figure_gives_the_same_bytes(tmp_path):
+    save_figure(figure_titled("one"), tmp_path / "a.png")
+    save_figure(figure_titled("one"), tmp_path / "b.png")
+    save_figure(figure_titled("other"), tmp_path / "c.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "c.png").read_bytes()
+
+
+def test_the_users_settings_do_not_change_the_picture_and_come_back(tmp_path, monkeypatch):
+    save_figure(figure_titled("one"), tmp_path / "a.png")
+    monkeypatch.setitem(rcParams, "font.size", 30.0)
+    save_figure(figure_titled("one"), tmp_path / "b.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert rcParams["font.size"] == 30.0
+
+
+def test_a_png_has_150_dots_an_inch_and_no_date(tmp_path):
+    save_figure(figure_titled("x"), tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    assert (int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")) == (450, 300)
+    assert b"tEXt" not in data
+    assert b"tIME" not in data
+
+
+def test_a_folder_in_the_way_is_a_users_mistake(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write"):
+        save_figure(figure_titled("x"), tmp_path / "file" / "a.png")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["漢字 קטן", "5$ and 6$", "\U0001f600 smile", "_hidden", "two\nlines", "a^{b", "\x00", "%s \\frac"],
+)
+def test_any_name_is_drawn_without_warning(name, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        save_figure(figure_titled(shown(name)), tmp_path / "a.png")
+
+
+def test_what_no_font_has_is_a_box_and_the_rest_stays():
+    assert shown("a\U00012000b é") == "a□b é"
+
+
+def test_pyplot_and_tensorflow_are_never_loaded():
+    code = (
+        "import sys\n"
+        "from tfretrieval.visualize import comparison, confusion, history, neighbours\n"
+        "from tfretrieval.visualize import pr_curves, projection, scatter, theme\n"
+        "import tfretrieval.report\n"
+        "theme.new_figure(2, 2, 'x')\n"
+        "print([m for m in ('matplotlib.pyplot', 'tensorflow', 'umap') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

@@ -1,0 +1,34 @@
+"""`tfret export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tfretrieval.cli.options import run_option, seed_option
+from tfretrieval.cli.output import load_tensorflow, prints_result
+
+
+@click.command()
+@run_option
+@click.option("--output", type=click.Path(path_type=Path), help="Folder of the SavedModel.  [default: in the run]")
+@seed_option
+@prints_result
+def export(run: Path | None, output: Path | None, seed: int) -> tuple[dict[str, Any], str]:
+    """Write a run's model as a SavedModel.
+
+    It has two signatures, both to embeddings: serving_default takes images as floats in 0..255, encoded takes the
+    bytes of image files. The command loads what it wrote with plain TensorFlow and checks that it answers as the
+    model does.
+    """
+    load_tensorflow()
+    from tfretrieval.runs import Run
+    from tfretrieval.steps.export import export_saved_model
+    from tfretrieval.steps.model import load_model
+
+    opened = Run.open(run)
+    target = output or opened.directory / "saved_model"
+    result = export_saved_model(load_model(opened), target, opened.config().get("fit", "crop"), seed)
+    return result, f"{target}: checked against the model, largest difference {result['max_difference']:.1e}"

@@ -1,0 +1,69 @@
+"""`tfret index`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tfretrieval.cli.options import (
+    data_option,
+    index_options,
+    on_error_option,
+    retriever_option,
+    run_option,
+    seed_option,
+)
+from tfretrieval.cli.output import load_tensorflow, prints_result
+
+
+@click.command()
+@run_option
+@data_option
+@retriever_option
+@index_options
+@on_error_option
+@seed_option
+@prints_result
+def index(
+    run: Path | None,
+    data: str | None,
+    retriever: str,
+    gallery_split: str | None,
+    on_error: str,
+    seed: int,
+    **settings: Any,
+) -> tuple[dict[str, Any], str]:
+    """Build an index over the gallery's vectors.
+
+    Vectors are embedded first where they are missing. For an index that is approximate, its recall against exact
+    search is measured and printed.
+    """
+    load_tensorflow()
+    from tfretrieval.runs import Run
+    from tfretrieval.steps.embed import embed_split
+    from tfretrieval.steps.index import RECALL_K, ensure_index, index_recall
+    from tfretrieval.steps.model import run_catalog
+
+    opened = Run.open(run)
+    catalog = run_catalog(opened, data)
+    gallery = embed_split(opened, catalog, gallery_split or catalog.roles()[1], on_error)
+    built = ensure_index(opened, retriever, gallery, **settings)
+    exact = built.retriever.is_exact
+    recall = 1.0 if exact else index_recall(built, gallery, seed)
+    result = {
+        "path": str(opened.index(retriever)),
+        "retriever": retriever,
+        "metric": built.settings.metric,
+        "factory": built.settings.factory or ("Flat" if retriever == "faiss" else None),
+        "n": len(gallery),
+        "dim": built.retriever.n_features_in_,
+        "exact": exact,
+        f"recall_at_{RECALL_K}": recall,
+    }
+    quality = "exact" if exact else f"approximate, recall@{RECALL_K} {recall:.4f}"
+    return (
+        result,
+        f"{result['path']}: {result['n']} vectors of {result['dim']} values, {built.settings.metric}, {quality}",
+    )

@@ -1,0 +1,42 @@
+"""`tfret info`."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+from tfretrieval.cli.options import seed_option
+from tfretrieval.cli.output import load_tensorflow, prints_result
+
+
+@click.command()
+@seed_option
+@prints_result
+def info(seed: int) -> tuple[dict[str, Any], str]:
+    """Say what is installed and what can be used."""
+    load_tensorflow()
+    import tensorflow as tf
+
+    from tfretrieval.data.cache import cache_folder
+    from tfretrieval.data.mit_split import is_prepared
+    from tfretrieval.runs import versions
+
+    result: dict[str, Any] = {
+        "versions": versions(),
+        "devices": [device.device_type for device in tf.config.list_physical_devices()],
+        "cores": os.cpu_count(),
+        "addons": find_spec("tensorflow_addons") is not None,
+        "cache": str(cache_folder()),
+        "data": {"digits": True, "mit-split": is_prepared()},
+    }
+    lines = [f"{name} {version}" for name, version in result["versions"].items()]
+    lines += [
+        f"devices: {', '.join(result['devices'])} ({result['cores']} cores)",
+        f"tensorflow-addons losses: {'yes' if result['addons'] else 'no'}",
+        f"data: digits{', mit-split' if result['data']['mit-split'] else ' (mit-split is not prepared)'}",
+        f"cache: {result['cache']}",
+    ]
+    return result, "\n".join(lines)

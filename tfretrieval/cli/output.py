@@ -1,0 +1,67 @@
+"""What a command prints: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+
+def prints_result(command: Callable[..., tuple[Any, str]]) -> Callable[..., int]:
+    """Make a function that returns (result, text) print the text, or with `--json` the result alone.
+
+    Whatever else writes to stdout meanwhile goes to stderr. A result with the key "exit_code" sets the exit status.
+    """
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, as_json: bool, **options: Any) -> int:
+        logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+        logging.getLogger("tfretrieval").setLevel(logging.INFO)
+        with contextlib.redirect_stdout(sys.stderr):
+            result, text = command(*arguments, **options)
+        code = result.pop("exit_code", 0)
+        click.echo(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else text)
+        return code
+
+    return wrapped
+
+
+@contextlib.contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Hide what C code writes to stderr inside the block."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow without its notes on the machine."""
+    with silent_stderr():
+        import tensorflow as tf
+
+        tf.constant(0)
+
+
+def table(columns: list[str], rows: list[list[str]]) -> str:
+    """Rows of text in aligned columns, the first to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in [columns, *rows]) for i in range(len(columns))]
+    lines = []
+    for row in [columns, *rows]:
+        cells = [cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,58 @@
+"""`tfret query`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tfretrieval.cli.options import data_option, on_error_option, retriever_option, run_option, seed_option
+from tfretrieval.cli.output import load_tensorflow, prints_result, table
+
+
+@click.command()
+@click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True)
+@run_option
+@data_option
+@retriever_option
+@click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Neighbours a picture.")
+@click.option("--gallery-split", metavar="NAME", help="Split to be searched.  [default: train]")
+@click.option("--figure", type=click.Path(path_type=Path), help="Draw the answer into a PNG file.")
+@on_error_option
+@seed_option
+@prints_result
+def query(
+    images: tuple[Path, ...],
+    run: Path | None,
+    data: str | None,
+    retriever: str,
+    k: int,
+    gallery_split: str | None,
+    figure: Path | None,
+    on_error: str,
+    seed: int,
+) -> tuple[dict[str, Any], str]:
+    """Find the pictures that are most like a picture."""
+    load_tensorflow()
+    from tfretrieval.runs import Run
+    from tfretrieval.steps.model import run_catalog
+    from tfretrieval.steps.query import query_run
+
+    opened = Run.open(run)
+    answers = query_run(opened, run_catalog(opened, data), images, k, retriever, gallery_split, on_error)
+    if figure:
+        from tfretrieval.steps.visualize import draw_answers
+        from tfretrieval.visualize.theme import save_figure
+
+        save_figure(draw_answers(answers), figure)
+    blocks = []
+    for answer in answers:
+        rows = [[n["id"], n["label"], f"{n['distance']:.4f}", str(n["rank"])] for n in answer["neighbours"]]
+        blocks.append(
+            f"{answer['image']}: {answer['vote']}\n" + table(["neighbour", "class", "distance", "rank"], rows)
+        )
+    result: dict[str, Any] = {"retriever": retriever, "k": k, "answers": answers}
+    if figure:
+        result["figure"] = str(figure)
+    return result, "\n\n".join(blocks)

@@ -1,0 +1,174 @@
+"""`tfret train`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tfretrieval.cli.options import METRICS
+from tfretrieval.cli.output import load_tensorflow, prints_result
+from tfretrieval.errors import UserError
+
+POSITIVE = click.IntRange(min=1)
+FIGURES: dict[str, tuple[Any, str]] = {
+    "epochs": (click.IntRange(min=0), "Passes over the training pictures; 0 saves the network untrained."),
+    "batch_size": (POSITIVE, "Pictures, pairs or triplets a step."),
+    "classes_per_batch": (click.IntRange(min=2), "P of P x K batches, for losses that mine inside a batch."),
+    "images_per_class": (click.IntRange(min=2), "K of P x K batches."),
+    "steps_per_epoch": (
+        POSITIVE,
+        "Steps of pairs, triplets or P x K.  [default: each picture shown about 8 times]",
+    ),
+    "image_size": (click.IntRange(min=8), "Side in pixels."),
+    "fit": (click.Choice(["crop", "pad", "stretch"]), "How a picture becomes a square."),
+    "augment": (click.Choice(["none", "flip", "standard"]), "standard: flip, crop, brightness, contrast."),
+    "backbone": (str, "convnet (the study's small net) or a name of keras.applications: mobilenet_v2_0.35."),
+    "weights": (str, "imagenet (downloaded by Keras), none, or an .h5 FILE without top."),
+    "embedding_dim": (POSITIVE, "Values of an embedding.  [resnet: those of the backbone; others: 10]"),
+    "loss": (
+        str,
+        "cross-entropy, contrastive, triplet, triplet-all, triplet-hard, triplet-semihard, addons/...",
+    ),
+    "margin": (click.FloatRange(min=0, min_open=True), "Of the metric losses."),
+    "optimizer": (click.Choice(["sgd", "adam"]), "How weights move."),
+    "learning_rate": (click.FloatRange(min=0, min_open=True), "At the start."),
+    "momentum": (click.FloatRange(min=0, max=1, max_open=True), "Of SGD."),
+    "lr_decay": (click.FloatRange(min=0, min_open=True), "Factor on the learning rate ..."),
+    "lr_decay_every": (click.IntRange(min=0), "... every so many epochs; 0 never."),
+    "validation_fraction": (
+        click.FloatRange(min=0, max=1, max_open=True),
+        "Part of train that chooses the epoch.",
+    ),
+    "monitor": (click.Choice(["val_map", "val_precision_at_1"]), "The figure that chooses it."),
+    "patience": (click.IntRange(min=0), "Epochs without a better one before training stops; 0 never."),
+    "metric": (click.Choice(METRICS), "Distance between embeddings."),
+    "on_error": (
+        click.Choice(["fail", "skip"]),
+        "A picture that cannot be decoded: stop, or go on without it.",
+    ),
+    "cache": (click.Choice(["auto", "ram", "none"]), "Decoded pictures in memory."),
+    "seed": (click.IntRange(min=0), "Of everything random."),
+}
+FLAGS = {
+    "normalize": "Put embeddings on the unit sphere.",
+    "freeze": "Leave the backbone's weights as they are.",
+    "squared": "Squared distances in the metric losses.",
+    "soft": "log(1 + exp(x)) in place of the margin's max(x, 0).",
+    "mixed_precision": "Compute in half precision.",
+}
+
+
+def _figures(command: Any) -> Any:
+    for name, help_line in reversed(FLAGS.items()):
+        option = name.replace("_", "-")
+        command = click.option(f"--{option}/--no-{option}", name, default=None, help=help_line)(command)
+    for name, (kind, help_line) in reversed(FIGURES.items()):
+        command = click.option(f"--{name.replace('_', '-')}", name, type=kind, help=help_line)(command)
+    return command
+
+
+@click.command()
+@click.argument("recipe", type=click.Choice(["resnet", "siamese", "triplet"]), required=False)
+@click.option("--data", metavar="SOURCE", help="A folder, a CSV, digits or mit-split.")
+@click.option("--run", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/RECIPE]")
+@click.option("--config", type=click.Path(path_type=Path), help="YAML file of figures; options come on top.")
+@click.option("--resume", is_flag=True, help="Go on after an interruption.")
+@click.option("--overwrite", is_flag=True, help="Forget the run that is in the folder.")
+@_figures
+@prints_result
+def train(
+    recipe: str | None,
+    data: str | None,
+    run: Path | None,
+    config: Path | None,
+    resume: bool,
+    overwrite: bool,
+    **figures: Any,
+) -> tuple[dict[str, Any], str]:
+    """Train an embedding on labelled pictures.
+
+    RECIPE is resnet (a pre-trained backbone, fine-tuned by classification), siamese (pairs, contrastive loss) or
+    triplet (triplet loss). Its figures are the defaults of the options below. With --resume it may be left out.
+    """
+    if resume and overwrite:
+        raise click.UsageError("--resume and --overwrite exclude each other")
+    load_tensorflow()
+    from tfretrieval.data.catalog import Catalog
+    from tfretrieval.runs import Run, new_run_directory
+    from tfretrieval.training.config import TrainConfig, read_config_file
+    from tfretrieval.training.fit import forget, train
+
+    given = {name: value for name, value in figures.items() if value is not None}
+    target = run or (_newest(recipe) if resume else None)
+    if resume and target is not None and (target / "run.json").is_file():
+        settings, source = _resumed(Run(target), recipe, given, data)
+    else:
+        from_file = read_config_file(config) if config else {}
+        recipe = recipe or from_file.get("recipe")
+        if recipe is None:
+            raise click.UsageError("Missing argument 'RECIPE': resnet, siamese or triplet.")
+        settings = TrainConfig.for_recipe(recipe, **{**from_file, "recipe": None, **given})
+        source = data or default_source()
+    target = target or new_run_directory(settings.recipe)
+    catalog = Catalog.from_source(source)
+    if overwrite:
+        forget(Run(target))
+    click.echo(
+        f"{settings.recipe} on {source} ({len(catalog)} pictures, {catalog.n_classes} classes) into {target}",
+        err=True,
+    )
+    train(catalog, settings, Run(target), resume, argv=["tfret", *sys.argv[1:]])
+    return result_of(Run(target))
+
+
+def default_source() -> str:
+    """`mit-split` where it has been prepared, else `digits`."""
+    from tfretrieval.data.mit_split import is_prepared
+
+    return "mit-split" if is_prepared() else "digits"
+
+
+def result_of(run: Any) -> tuple[dict[str, Any], str]:
+    """What a finished training prints."""
+    from tfretrieval.training.checkpoints import best_epoch, read_history
+
+    history = read_history(run.history_path)
+    best = best_epoch(history, run.config()["monitor"])
+    result = {
+        "run": str(run.directory),
+        "model": str(run.model_path),
+        "fingerprint": run.model_fingerprint(),
+        "epochs": len(history),
+        "best_epoch": int(best["epoch"]) if best else None,
+        "val_map": best.get("val_map") if best else None,
+        "val_precision_at_1": best.get("val_precision_at_1") if best else None,
+    }
+    chosen = f", epoch {result['best_epoch']} chosen" if best else ", untrained"
+    if best and "val_map" in best:
+        chosen += f" (held-out mAP {best['val_map']:.3f}, P@1 {best['val_precision_at_1']:.3f})"
+    return result, f"{run.model_path}: {len(history)} epochs{chosen}"
+
+
+def _newest(recipe: str | None) -> Path | None:
+    from tfretrieval.runs import RUNS, Run
+
+    found = [path.parent for path in RUNS.glob("*/run.json")]
+    fitting = [path for path in found if recipe in (None, Run(path).config().get("recipe"))]
+    return max(fitting, key=lambda path: (path / "run.json").stat().st_mtime, default=None)
+
+
+def _resumed(run: Any, recipe: str | None, given: dict[str, Any], data: str | None) -> tuple[Any, str]:
+    """The run's own figures; only the number of epochs and the patience may change on the way."""
+    from tfretrieval.training.config import TrainConfig
+
+    stored = run.config()
+    wanted = {**given, **({"recipe": recipe} if recipe else {})}
+    for name, value in wanted.items():
+        if name not in ("epochs", "patience") and stored.get(name) != value:
+            raise UserError(
+                f"{run.directory} was begun with {name} {stored.get(name)}, not {value}; leave it out to resume, or --overwrite"
+            )
+    return TrainConfig.from_dict({**stored, **wanted}), data or run.manifest()["data"]["source"]

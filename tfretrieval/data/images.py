@@ -1,0 +1,151 @@
+"""`ImageTable`: the decoded pictures of a catalogue, in memory where they fit, else decoded when asked for."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.decode import decode_and_resize
+from tfretrieval.errors import UserError
+from tfretrieval.progress import progress
+
+log = logging.getLogger(__name__)
+
+MEMORY_SHARE = 0.25
+
+
+class ImageTable:
+    """The pictures of a catalogue as rows of uint8 [size, size, 3].
+
+    Every file is decoded once when the table is made, so that a broken one is found before any work starts.
+
+    Args:
+        catalog: n items with files.
+        size: side in pixels.
+        fit: how a picture becomes a square, see `decode_and_resize`.
+        on_error: "fail" stops at broken files and names them; "skip" leaves them out and lists them.
+        cache: "ram" keeps the decoded pictures, "none" does not, "auto" does where they take at most a quarter
+            of the free memory.
+
+    Attributes:
+        catalog: the items, without the skipped ones; row i of the table is item i.
+        broken: {path: reason} of the files that could not be decoded.
+
+    Raises:
+        UserError: a file cannot be decoded and `on_error` is "fail", or none can.
+    """
+
+    def __init__(
+        self, catalog: Catalog, size: int, fit: str = "crop", on_error: str = "fail", cache: str = "auto"
+    ) -> None:
+        self.size = size
+        self.fit = fit
+        in_memory = cache == "ram" or (cache == "auto" and fits_in_memory(len(catalog), size))
+        images, broken = decode_files(list(catalog.paths), size, fit, keep=in_memory)
+        self.broken = {str(catalog.paths[row]): reason for row, reason in broken.items()}
+        if broken:
+            report_broken(self.broken, on_error, everything=len(broken) == len(catalog))
+            whole = np.setdiff1d(np.arange(len(catalog)), list(broken))
+            catalog = catalog.subset(whole)
+            images = images[whole] if images is not None else None
+        self.catalog = catalog
+        self._images = None if images is None else tf.constant(images)
+        self._paths = tf.constant(list(catalog.paths), tf.string)
+
+    def __len__(self) -> int:
+        return len(self.catalog)
+
+    def gather(self, rows: tf.Tensor) -> tf.Tensor:
+        """The pictures at `rows`, an integer tensor [b]: uint8 [b, size, size, 3]. Usable inside tf.data."""
+        if self._images is not None:
+            return tf.gather(self._images, rows)
+        return tf.map_fn(
+            lambda path: decode_and_resize(tf.io.read_file(path), self.size, self.fit),
+            tf.gather(self._paths, rows),
+            fn_output_signature=tf.TensorSpec([self.size, self.size, 3], tf.uint8),
+        )
+
+
+def decode_files(
+    paths: Sequence[str], size: int, fit: str = "crop", keep: bool = True
+) -> tuple[np.ndarray | None, dict[int, str]]:
+    """Decode every file, on all cores.
+
+    Returns:
+        images: uint8 [n, size, size, 3], zeros where a file is broken; None unless `keep`.
+        broken: {row: reason} of the files that cannot be decoded.
+    """
+    n = len(paths)
+    images = np.zeros((n, size, size, 3), np.uint8) if keep else None
+    whole = np.zeros(n, bool)
+    with progress(None, "read pictures", total=n) as bar:
+        for batch_rows, batch in whole_files(paths, size, fit, batch_size=64).as_numpy_iterator():
+            whole[batch_rows] = True
+            if images is not None:
+                images[batch_rows] = batch
+            bar.update(len(batch_rows))
+    return images, broken_files(paths, whole, size, fit)
+
+
+def whole_files(paths: Sequence[str], size: int, fit: str, batch_size: int) -> tf.data.Dataset:
+    """(rows int64 [b], images uint8 [b, size, size, 3]) of the files that can be decoded, in any order."""
+    names = tf.constant(list(paths), tf.string)
+
+    def load(row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return row, decode_and_resize(tf.io.read_file(names[row]), size, fit)
+
+    rows = tf.data.Dataset.range(len(paths))
+    images = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False).ignore_errors()
+    return images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def broken_files(paths: Sequence[str], whole: np.ndarray, size: int, fit: str) -> dict[int, str]:
+    """{row: reason} for the rows where `whole`, bool [n], is false."""
+    return {int(row): _reason(paths[int(row)], size, fit) for row in np.flatnonzero(~whole)}
+
+
+def report_broken(broken: dict[str, str], on_error: str, everything: bool) -> None:
+    """Warn of each broken file where `on_error` is "skip".
+
+    Raises:
+        UserError: `on_error` is "fail", or `everything` is broken.
+    """
+    listed = [f"{path} ({reason})" for path, reason in broken.items()]
+    if on_error == "skip" and not everything:
+        for line in listed:
+            log.warning("skipped %s", line)
+        return
+    more = f", and {len(listed) - 3} more" if len(listed) > 3 else ""
+    hint = "" if everything else "; --on-error skip goes on without them"
+    raise UserError(f"cannot decode {'; '.join(listed[:3])}{more}{hint}")
+
+
+def fits_in_memory(n: int, size: int) -> bool:
+    """Whether n decoded pictures take at most a quarter of the memory that is free now."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            free = next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        pass
+    return n * size * size * 3 <= MEMORY_SHARE * free
+
+
+def _reason(path: str, size: int, fit: str) -> str:
+    try:
+        decode_and_resize(tf.io.read_file(path), size, fit)
+    except tf.errors.NotFoundError:
+        return "the file does not exist"
+    except tf.errors.PermissionDeniedError:
+        return "no permission to read it"
+    except tf.errors.OpError as error:
+        if not os.path.getsize(path):
+            return "the file is empty"
+        text = str(error.message).split("}} ")[-1].split(" [Op:")[0].splitlines()[0]
+        return text[:120]
+    return "it could not be decoded the first time"

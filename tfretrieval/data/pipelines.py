@@ -1,0 +1,116 @@
+"""The tf.data pipelines: images, pairs, triplets and P x K batches, each an endless stream of training steps.
+
+Step s of the stream belongs to epoch s // steps_per_epoch. It depends on the seed, the epoch and the step alone,
+so a run that goes on after an interruption sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfretrieval.data.augment import augment
+from tfretrieval.data.images import ImageTable
+from tfretrieval.data.sampling import ClassSampler, shuffled_rows, step_seed
+
+Step = Callable[[tf.Tensor, tf.Tensor], Any]
+
+
+def image_batches(table: ImageTable, batch_size: int, rows: np.ndarray | None = None) -> tf.data.Dataset:
+    """The pictures of the catalogue, or those at `rows` int [m], in order: uint8 [b, s, s, 3]."""
+    wanted = np.arange(len(table)) if rows is None else rows
+    return _in_parallel(tf.data.Dataset.from_tensor_slices(wanted).batch(batch_size), table.gather)
+
+
+def classification_steps(
+    table: ImageTable, batch_size: int, seed: int, augmentation: str = "none", first_epoch: int = 0
+) -> tf.data.Dataset:
+    """(images uint8 [b, s, s, 3], labels int32 [b]); an epoch shows every picture once, in a fresh order."""
+    labels = tf.constant(table.catalog.labels, tf.int32)
+    n = len(table)
+
+    def step(epoch: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        rows = shuffled_rows(n, seed, epoch, place, batch_size)
+        images = augment(table.gather(rows), step_seed(seed, epoch, place), augmentation)
+        return images, tf.gather(labels, rows)
+
+    return _stream(step, -(-n // batch_size), first_epoch)
+
+
+def pair_steps(
+    table: ImageTable,
+    batch_size: int,
+    seed: int,
+    steps_per_epoch: int,
+    augmentation: str = "none",
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
+    """((anchors, others), same): uint8 [b, s, s, 3] twice and float32 [b], 1 where both show one class."""
+    sampler = ClassSampler(table.catalog.labels, table.catalog.class_names)
+
+    def step(epoch: tf.Tensor, place: tf.Tensor) -> Any:
+        key = step_seed(seed, epoch, place)
+        pairs = sampler.pairs(key, batch_size)
+        images = augment(table.gather(tf.concat([pairs.anchor, pairs.other], 0)), key, augmentation)
+        return (images[:batch_size], images[batch_size:]), tf.cast(pairs.same, tf.float32)
+
+    return _stream(step, steps_per_epoch, first_epoch)
+
+
+def triplet_steps(
+    table: ImageTable,
+    batch_size: int,
+    seed: int,
+    steps_per_epoch: int,
+    augmentation: str = "none",
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
+    """((anchors, positives, negatives), zeros): uint8 [b, s, s, 3] three times and float32 [b].
+
+    The zeros stand where Keras wants a target; the triplet loss does not read them.
+    """
+    sampler = ClassSampler(table.catalog.labels, table.catalog.class_names)
+
+    def step(epoch: tf.Tensor, place: tf.Tensor) -> Any:
+        key = step_seed(seed, epoch, place)
+        rows = tf.concat(sampler.triplets(key, batch_size), 0)
+        images = augment(table.gather(rows), key, augmentation)
+        b = batch_size
+        return (images[:b], images[b : 2 * b], images[2 * b :]), tf.zeros([b])
+
+    return _stream(step, steps_per_epoch, first_epoch)
+
+
+def balanced_steps(
+    table: ImageTable,
+    n_classes: int,
+    n_items: int,
+    seed: int,
+    steps_per_epoch: int,
+    augmentation: str = "none",
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
+    """P x K batches: (images uint8 [P * K, s, s, 3], labels int32 [P * K]), K distinct pictures of P classes."""
+    sampler = ClassSampler(table.catalog.labels, table.catalog.class_names)
+    labels = tf.constant(table.catalog.labels, tf.int32)
+
+    def step(epoch: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        key = step_seed(seed, epoch, place)
+        rows = sampler.balanced(key, n_classes, n_items)
+        return augment(table.gather(rows), key, augmentation), tf.gather(labels, rows)
+
+    return _stream(step, steps_per_epoch, first_epoch)
+
+
+def _stream(step: Step, steps_per_epoch: int, first_epoch: int) -> tf.data.Dataset:
+    n = tf.constant(steps_per_epoch, tf.int64)
+    steps = tf.data.Dataset.counter(start=first_epoch * steps_per_epoch)
+    return _in_parallel(steps, lambda at: step(at // n, at % n))
+
+
+def _in_parallel(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tf.data.Dataset:
+    mapped = dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return mapped.prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,144 @@
+"""Which rows make a batch: stateless draws in the graph, keyed on (seed, epoch, step).
+
+Nothing here touches a picture. Every draw is exact by construction, never by rejection: the same key gives
+the same rows on any machine, and a stream can start at any step.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfretrieval.errors import UserError
+
+
+def step_seed(seed: int, epoch: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+    """The key of one batch: int64 [2]."""
+    key = tf.constant([seed, 0x7F4A7C15], tf.int64)
+    fold = tf.random.experimental.stateless_fold_in
+    return fold(fold(key, tf.cast(epoch, tf.int64)), tf.cast(step, tf.int64))
+
+
+class Pairs(NamedTuple):
+    """Rows of b pairs, and whether both are of one class: int64 [b], int64 [b], bool [b]."""
+
+    anchor: tf.Tensor
+    other: tf.Tensor
+    same: tf.Tensor
+
+
+class Triplets(NamedTuple):
+    """Rows of b triplets, each int64 [b]; anchor and positive share a class that the negative has not."""
+
+    anchor: tf.Tensor
+    positive: tf.Tensor
+    negative: tf.Tensor
+
+
+class ClassSampler:
+    """Draws rows by class from labels int [n] (items with label -1 are never drawn).
+
+    Raises:
+        UserError: fewer than two classes, or a class with a single item, which can have no positive.
+    """
+
+    def __init__(self, labels: np.ndarray, class_names: tuple[str, ...] = ()) -> None:
+        labels = np.asarray(labels)
+        present, counts = np.unique(labels[labels >= 0], return_counts=True)
+        if len(present) < 2:
+            raise UserError(f"pairs and triplets need two classes or more; the training part has {len(present)}")
+        if counts.min() < 2:
+            lone = int(present[counts.argmin()])
+            name = class_names[lone] if class_names else str(lone)
+            raise UserError(f"class {name!r} has one training picture; pairs and triplets need two or more a class")
+        known = np.flatnonzero(labels >= 0)
+        order = known[np.argsort(labels[known], kind="stable")]
+        self.n_classes = len(present)
+        self._rows = tf.constant(order, tf.int64)
+        self._counts = tf.constant(counts, tf.int64)
+        self._starts = tf.constant(np.cumsum(counts) - counts, tf.int64)
+
+    def pairs(self, seed: tf.Tensor, batch_size: int) -> Pairs:
+        """Toss a fair coin for each pair: heads, two items of one class; tails, of two classes.
+
+        Classes are drawn uniformly, then items within the class.
+        """
+        keys = _split(seed, 5)
+        same = _below(2, keys[0], batch_size) == 1
+        first = _below(self.n_classes, keys[1], batch_size)
+        second = self._another_class(first, keys[2])
+        place = _below(tf.gather(self._counts, first), keys[3], batch_size)
+        anchor = self._row(first, place)
+        other = tf.where(same, self._another_row(first, place, keys[4]), self._any_row(second, keys[4]))
+        return Pairs(anchor, other, same)
+
+    def triplets(self, seed: tf.Tensor, batch_size: int) -> Triplets:
+        """Draw two classes without order; a fair coin says which gives anchor and positive."""
+        keys = _split(seed, 6)
+        one = _below(self.n_classes, keys[0], batch_size)
+        two = self._another_class(one, keys[1])
+        heads = _below(2, keys[2], batch_size) == 1
+        near, far = tf.where(heads, one, two), tf.where(heads, two, one)
+        place = _below(tf.gather(self._counts, near), keys[3], batch_size)
+        return Triplets(self._row(near, place), self._another_row(near, place, keys[4]), self._any_row(far, keys[5]))
+
+    def balanced(self, seed: tf.Tensor, n_classes: int, n_items: int) -> tf.Tensor:
+        """P x K: `n_classes` distinct classes with `n_items` distinct items each: rows int64 [P * K].
+
+        A class with fewer items repeats them in turn.
+        """
+        keys = _split(seed, 2)
+        n_classes = min(n_classes, self.n_classes)
+        classes = _permutation(tf.range(n_classes, dtype=tf.int64), keys[0], self.n_classes)
+        fold = tf.random.experimental.stateless_fold_in
+        by_class = tf.repeat(tf.map_fn(lambda c: fold(keys[1], c), classes), n_items, axis=0)
+        classes = tf.repeat(classes, n_items)
+        counts = tf.gather(self._counts, classes)
+        turn = tf.tile(tf.range(n_items, dtype=tf.int64), [n_classes]) % counts
+        places = tf.raw_ops.RandomIndexShuffle(
+            index=turn, seed=tf.pad(by_class, [[0, 0], [0, 1]]), max_index=counts - 1, rounds=4
+        )
+        return self._row(classes, places)
+
+    def _row(self, classes: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+        return tf.gather(self._rows, tf.gather(self._starts, classes) + places)
+
+    def _any_row(self, classes: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+        return self._row(classes, _below(tf.gather(self._counts, classes), key, tf.shape(classes)[0]))
+
+    def _another_row(self, classes: tf.Tensor, places: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+        counts = tf.gather(self._counts, classes)
+        stride = 1 + _below(counts - 1, key, tf.shape(classes)[0])
+        return self._row(classes, (places + stride) % counts)
+
+    def _another_class(self, classes: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+        stride = 1 + _below(self.n_classes - 1, key, tf.shape(classes)[0])
+        return (classes + stride) % self.n_classes
+
+
+def shuffled_rows(n: int, seed: int, epoch: tf.Tensor, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+    """Batch `step` of a permutation of 0..n-1 that belongs to (seed, epoch): int64 [b]; the last is short."""
+    places = tf.range(step * batch_size, tf.minimum((step + 1) * batch_size, n))
+    return _permutation(tf.cast(places, tf.int64), step_seed(seed, epoch, tf.constant(-1, tf.int64)), n)
+
+
+def _split(seed: tf.Tensor, n: int) -> list[tf.Tensor]:
+    return tf.unstack(tf.random.experimental.stateless_split(seed, n))
+
+
+def _below(limit: int | tf.Tensor, key: tf.Tensor, n: int | tf.Tensor) -> tf.Tensor:
+    """N integers, uniform in [0, limit): int64 [n]; `limit` is a number or int64 [n].
+
+    63 random bits modulo the limit: exact for a power of two, off by less than limit / 2^63 otherwise.
+    """
+    bits = tf.random.stateless_uniform([n], key, minval=0, maxval=tf.int64.max, dtype=tf.int64)
+    return bits % tf.cast(limit, tf.int64)
+
+
+def _permutation(places: tf.Tensor, key: tf.Tensor, n: int) -> tf.Tensor:
+    if n == 1:
+        return places
+    shuffled = tf.random.experimental.index_shuffle(places, seed=key, max_index=n - 1)
+    return tf.cast(shuffled, tf.int64)

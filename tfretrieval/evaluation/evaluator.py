@@ -1,0 +1,187 @@
+"""`evaluate`: from a fitted retriever to everything that is measured of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfretrieval.embedding.store import Embeddings
+from tfretrieval.errors import UserError
+from tfretrieval.evaluation import metrics as m
+from tfretrieval.evaluation.bootstrap import bootstrap_intervals
+from tfretrieval.evaluation.class_curves import ClassCurves
+from tfretrieval.evaluation.confusion import confusion_counts
+from tfretrieval.evaluation.matching import Matched, match
+from tfretrieval.evaluation.ranking import rank_gallery
+from tfretrieval.evaluation.result import Evaluation
+from tfretrieval.evaluation.vote import knn_accuracy
+from tfretrieval.retrieval.base import Retriever
+
+if TYPE_CHECKING:
+    from tfretrieval.transform import Transform
+
+HEADLINE = ("precision_at_1", "map", "map_at_r", "r_precision", "mrr", "knn_accuracy")
+APPROXIMATE_DEPTH = 1000
+BYTES_A_CELL = 64
+UNKNOWN = "(unknown)"
+
+
+def evaluate(
+    retriever: Retriever,
+    queries: Embeddings,
+    gallery: Embeddings,
+    transform: Transform | None = None,
+    ks: Sequence[int] = (1, 3, 5, 10),
+    vote_k: int = 5,
+    depth: int | None = None,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    block_bytes: int = 1 << 28,
+) -> Evaluation:
+    """Measure how well `retriever` finds gallery items of each query's class.
+
+    A query whose id is in the gallery is not compared with itself. Classes match by name. Queries of unknown
+    class and those without any relevant item are left out and counted. Of equally near items the lower
+    gallery row comes first; `map` counts them as one step.
+
+    Args:
+        retriever: fitted on `gallery.vectors`, or on what `transform` makes of them, row by row.
+        queries: q items with labels.
+        gallery: n items with labels.
+        transform: fitted; applied to the queries.
+        ks: the k of every metric at k; precision at 1 is always there.
+        vote_k: neighbours that vote in `knn_accuracy`.
+        depth: length of each ranking; items below count as not found. By default all n, or 1,000 of an index
+            that is not exact.
+        n_bootstrap: resamples for the intervals; 0 for none.
+        seed: of the resamples.
+        block_bytes: memory for the rankings of one block of queries; it does not change the result.
+
+    Raises:
+        UserError: the retriever was not fitted on this gallery, a k is out of range or above `depth`, or no
+            query has anything to find.
+    """
+    if getattr(retriever, "n_items_", None) != len(gallery):
+        raise UserError(f"the retriever was not fitted on this gallery of {len(gallery)} items; index again")
+    matched = match(queries, gallery)
+    if not len(matched.query_rows):
+        raise UserError(f"none of the {len(queries)} queries has an item of its class in the gallery")
+    ks = sorted({1, *ks})
+    if depth is None:
+        deepest = len(gallery) if retriever.is_exact else max(APPROXIMATE_DEPTH, vote_k, *ks)
+        depth = min(deepest, len(gallery))
+    _check_depths(ks, vote_k, depth, matched)
+
+    started = perf_counter()
+    vectors = queries.vectors[matched.query_rows]
+    if transform is not None:
+        vectors = transform.transform(vectors)
+    searching = perf_counter() - started
+
+    q = len(matched.query_rows)
+    values: dict[str, np.ndarray] = {}
+    nearest = np.empty(q, np.int64)
+    nearest_distance = np.empty(q, np.float32)
+    curves = ClassCurves(matched)
+    block = max(1, block_bytes // (BYTES_A_CELL * depth))
+    for start in range(0, q, block):
+        part = slice(start, min(start + block, q))
+        asked = perf_counter()
+        distances, rows = rank_gallery(retriever, vectors[part], matched.self_rows[part], depth)
+        searching += perf_counter() - asked
+        labels = np.where(rows >= 0, matched.gallery_labels[rows], -1)
+        measured = _measure(matched, part, distances, labels, ks, vote_k)
+        for name, column in measured.items():
+            values.setdefault(name, np.empty(q))[part] = column
+        nearest[part], nearest_distance[part] = rows[:, 0], distances[:, 0]
+        curves.add(part, distances, rows, labels)
+
+    nearest_labels = np.where(nearest >= 0, matched.gallery_labels[nearest], -1)
+    names = matched.class_names + ((UNKNOWN,) if (nearest_labels < 0).any() else ())
+    intervals = {}
+    if n_bootstrap:
+        ends = bootstrap_intervals(np.column_stack(list(values.values())), n_bootstrap, seed=seed)
+        intervals = dict(zip(values, ends.tolist()))
+    drawn = curves.drawn()
+    per_class = _per_class(matched, values, {name: ap for name, (_, _, ap) in drawn.items()})
+    named = np.array([*matched.class_names, ""], dtype=object)
+    ids = np.array([*gallery.ids, ""], dtype=object)
+    return Evaluation(
+        retriever=retriever.kind,
+        n_queries=q,
+        n_gallery=len(gallery),
+        n_skipped=len(queries) - q,
+        dim=vectors.shape[1],
+        depth=depth,
+        chance_precision=float(matched.chance.mean()),
+        metrics={name: float(column.mean()) for name, column in values.items()},
+        macro={name: float(np.mean([of[name] for of in per_class.values()])) for name in HEADLINE},
+        intervals=intervals,
+        per_class=per_class,
+        confusion=confusion_counts(matched.query_labels, nearest_labels % len(names), len(names)),
+        class_names=names,
+        curves=drawn,
+        per_query={
+            "id": queries.ids[matched.query_rows],
+            "class": named[matched.query_labels],
+            "nearest_id": ids[nearest],
+            "nearest_class": named[nearest_labels],
+            "nearest_distance": nearest_distance.astype(np.float64),
+            "average_precision": values["map"],
+            "r_precision": values["r_precision"],
+            "reciprocal_rank": values["mrr"],
+        },
+        seconds={"search": searching, "metrics": perf_counter() - started - searching},
+    )
+
+
+def _check_depths(ks: Sequence[int], vote_k: int, depth: int, matched: Matched) -> None:
+    n = len(matched.gallery_labels)
+    compared = n - int((matched.self_rows >= 0).any())
+    if not 1 <= depth <= n:
+        raise UserError(f"depth={depth} is out of range: the gallery has {n} items")
+    for name, k in [*(("k", k) for k in ks), ("vote_k", vote_k)]:
+        if k < 1:
+            raise UserError(f"{name}={k} must be at least 1")
+        if k > compared:
+            raise UserError(f"{name}={k} is more than the {compared} gallery items a query is compared with")
+        if k > depth:
+            raise UserError(f"{name}={k} is more than depth={depth}")
+
+
+def _measure(
+    matched: Matched, part: slice, distances: np.ndarray, labels: np.ndarray, ks: Sequence[int], vote_k: int
+) -> dict[str, np.ndarray]:
+    query_labels, n_relevant = matched.query_labels[part], matched.n_relevant[part]
+    relevant = labels == query_labels[:, None]
+    return {
+        **{f"precision_at_{k}": m.precision_at_k(relevant, k) for k in ks},
+        "map": m.average_precision(relevant, n_relevant, distances),
+        "map_at_r": m.map_at_r(relevant, n_relevant),
+        "r_precision": m.r_precision(relevant, n_relevant),
+        **{f"hit_rate_at_{k}": m.hit_rate_at_k(relevant, k) for k in ks},
+        **{f"recall_at_{k}": m.recall_at_k(relevant, n_relevant, k) for k in ks},
+        **{f"ndcg_at_{k}": m.ndcg_at_k(relevant, n_relevant, k) for k in ks},
+        **{f"map_at_{k}": m.map_at_k(relevant, n_relevant, k) for k in ks},
+        "mrr": m.reciprocal_rank(relevant),
+        "knn_accuracy": knn_accuracy(labels[:, :vote_k], query_labels),
+    }
+
+
+def _per_class(matched: Matched, values: dict[str, np.ndarray], ap_of: dict[str, float]) -> dict[str, dict[str, float]]:
+    chance = matched.chance
+    per_class: dict[str, dict[str, float]] = {}
+    for label in np.unique(matched.query_labels):
+        its = matched.query_labels == label
+        name = matched.class_names[label]
+        per_class[name] = {
+            "n_queries": int(its.sum()),
+            "n_gallery": int((matched.gallery_labels == label).sum()),
+            "chance_precision": float(chance[its].mean()),
+            **{metric: float(values[metric][its].mean()) for metric in HEADLINE},
+            "ap": ap_of[name],
+        }
+    return per_class

@@ -1,0 +1,40 @@
+"""What the losses on whole batches share: all distances, and which pairs are positive."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfretrieval.errors import UserError
+from tfretrieval.models.distances import safe_sqrt
+
+
+def pairwise_distances(embeddings: tf.Tensor, squared: bool = False) -> tf.Tensor:
+    """Euclidean distances, or their squares, of all pairs: float [b, d] -> [b, b], 0 on the diagonal."""
+    norms = tf.reduce_sum(tf.square(embeddings), axis=1)
+    products = tf.matmul(embeddings, embeddings, transpose_b=True)
+    squares = tf.maximum(norms[:, None] - 2.0 * products + norms[None, :], 0.0)
+    squares *= 1.0 - tf.eye(tf.shape(embeddings)[0], dtype=embeddings.dtype)
+    return squares if squared else safe_sqrt(squares)
+
+
+def class_masks(labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """For labels [b] or [b, 1]: which pairs [b, b] are positive (one class, two items), which negative."""
+    labels = tf.reshape(labels, [-1])
+    same = labels[:, None] == labels[None, :]
+    return same & ~tf.eye(tf.size(labels), dtype=tf.bool), ~same
+
+
+def hinge(excess: tf.Tensor, soft: bool) -> tf.Tensor:
+    """max(excess, 0), or log(1 + exp(excess)) where `soft`."""
+    return tf.math.softplus(excess) if soft else tf.maximum(excess, 0.0)
+
+
+def check_margin(margin: float) -> float:
+    """The margin, if it is positive.
+
+    Raises:
+        UserError: it is not.
+    """
+    if margin <= 0:
+        raise UserError(f"the margin must be above 0, not {margin}")
+    return margin

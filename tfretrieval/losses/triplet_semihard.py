@@ -1,0 +1,59 @@
+"""Triplet loss with a semi-hard negative for each positive pair."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfretrieval.losses.pairwise import check_margin, class_masks, hinge, pairwise_distances
+
+
+@keras.saving.register_keras_serializable("tfretrieval")
+class TripletSemiHardLoss(keras.losses.Loss):
+    """max(D(a, p) - D(a, n) + m, 0), the mean over all positive pairs of the batch.
+
+    n is the nearest negative that is farther than p, or the farthest negative where none is. `y_true` is [b], the
+    classes; `y_pred` is [b, d], the embeddings. A batch without a triplet costs 0.
+
+
+    Args:
+        margin: m; unused where `soft`.
+        squared: compare squared distances.
+        soft: log(1 + exp(x)) in place of max(x + m, 0).
+
+    Raises:
+        UserError: the margin is not above 0.
+
+    Source: Schroff, Kalenichenko, Philbin, FaceNet, CVPR 2015, section 3.2.
+    """
+
+    def __init__(
+        self,
+        margin: float = 1.0,
+        squared: bool = False,
+        soft: bool = False,
+        name: str = "triplet-semihard",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.margin = check_margin(margin)
+        self.squared = squared
+        self.soft = soft
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        distances = pairwise_distances(tf.convert_to_tensor(y_pred), self.squared)
+        positive, negative = class_masks(y_true)
+        to_positive, to_negative = distances[:, :, None], distances[:, None, :]
+        beyond = negative[:, None, :] & (to_negative > to_positive)
+        nearest_beyond = tf.reduce_min(tf.where(beyond, to_negative, distances.dtype.max), axis=2)
+        farthest = tf.reduce_max(tf.where(negative, distances, 0.0), axis=1, keepdims=True)
+        chosen = tf.where(tf.reduce_any(beyond, axis=2), nearest_beyond, farthest)
+        usable = positive & tf.reduce_any(negative, axis=1, keepdims=True)
+        gap = tf.where(usable, distances - chosen, 0.0)
+        costs = tf.where(usable, hinge(gap if self.soft else gap + self.margin, self.soft), 0.0)
+        return tf.math.divide_no_nan(tf.reduce_sum(costs), tf.reduce_sum(tf.cast(usable, costs.dtype)))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "margin": self.margin, "squared": self.squared, "soft": self.soft}

@@ -1,0 +1,114 @@
+"""Backbones by name: any model of `keras.applications`, and the study's small convnet."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from pathlib import Path
+
+import keras
+
+from tfretrieval.errors import UserError
+from tfretrieval.models.layers import BackbonePreprocessing
+
+CONVNET = "convnet"
+MIN_SIDE = 32
+
+
+def build_backbone(name: str, image_size: int, weights: str = "none") -> keras.Model:
+    """A network from RGB images in 0..255, float [b, s, s, 3], to pooled features [b, f].
+
+    Args:
+        name: `convnet`, or a model of `keras.applications` in any spelling, such as `resnet50` or
+            `efficientnet_b0`, with its width where it has one: `mobilenet_v2_0.35`.
+        image_size: the side s in pixels.
+        weights: "imagenet" (Keras' download), "none", or a file of weights without top.
+
+    Raises:
+        UserError: no such backbone, weights that do not fit or cannot be had.
+    """
+    if name == CONVNET:
+        if weights != "none":
+            raise UserError(f"the backbone {CONVNET} has no pre-trained weights; use --weights none")
+        return build_convnet(image_size)
+    model_class, options = find_application(name)
+    if image_size < MIN_SIDE:
+        raise UserError(f"the backbone {name} needs images of {MIN_SIDE} pixels or more, not {image_size}")
+    base = _build_base(model_class, options, image_size, weights, name)
+    if weights not in ("none", "imagenet"):
+        load_backbone_weights(base, Path(weights), name)
+    images = keras.Input((image_size, image_size, 3), name="images")
+    prepared = BackbonePreprocessing(_module_of(model_class), dtype="float32", name="preprocessing")(images)
+    # training=False keeps batch normalisation on its ImageNet statistics, also while the weights are tuned.
+    features = base(prepared, training=False)
+    return keras.Model(images, features, name="backbone")
+
+
+def build_convnet(image_size: int) -> keras.Model:
+    """The study's small net: two convolution blocks, then a dense layer: float [b, s, s, 3] -> [b, 256]."""
+    images = keras.Input((image_size, image_size, 3), name="images")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1, dtype="float32", name="preprocessing")(images)
+    for block, filters in enumerate((32, 64), start=1):
+        x = keras.layers.Conv2D(filters, 5, padding="same", activation="relu", name=f"block{block}_conv")(x)
+        x = keras.layers.MaxPooling2D(4 if block == 1 else 2, name=f"block{block}_pool")(x)
+    x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Dense(256, activation="relu", name="dense")(x)
+    return keras.Model(images, x, name="backbone")
+
+
+def find_application(name: str) -> tuple[type[keras.Model], dict[str, float]]:
+    """The builder in `keras.applications` for a name, and its options (the width as `alpha`).
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    base, alpha = name, None
+    if width := re.fullmatch(r"(.+)_(\d+\.\d+)", name):
+        base, alpha = width[1], float(width[2])
+    builders = {key.lower(): getattr(keras.applications, key) for key in dir(keras.applications) if key[0].isupper()}
+    builder = builders.get(re.sub(r"[_\-]", "", base).lower())
+    if builder is None:
+        raise UserError(f"no backbone {name!r}; there are {CONVNET}, {', '.join(sorted(builders))}")
+    if alpha is not None and "mobilenet" not in base.lower():
+        raise UserError(f"the backbone {base} has no width; use --backbone {base}")
+    return builder, {} if alpha is None else {"alpha": alpha}
+
+
+def load_backbone_weights(base: keras.Model, file: Path, name: str) -> None:
+    """Load weights without top from an HDF5 file.
+
+    Raises:
+        UserError: the file is missing, not HDF5, or made for another network.
+    """
+    if not file.is_file():
+        raise UserError(f"no weights file {file}")
+    if file.suffix != ".h5":
+        raise UserError(f"{file} is not an .h5 weights file; save the backbone's weights as .h5 or .weights.h5")
+    try:
+        base.load_weights(file)
+    except (ValueError, OSError, KeyError, TypeError, IndexError) as error:
+        reason = str(error).splitlines()[0][:160]
+        raise UserError(f"{file} does not hold weights for {name}: {reason}") from None
+
+
+def _build_base(
+    builder: type[keras.Model], options: dict[str, float], image_size: int, weights: str, name: str
+) -> keras.Model:
+    shape = (image_size, image_size, 3)
+    wanted = "imagenet" if weights == "imagenet" else None
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            return builder(include_top=False, weights=wanted, input_shape=shape, pooling="avg", **options)
+    except Exception as error:
+        if "URL fetch failure" in str(error) or "download" in str(error).lower():
+            raise UserError(
+                f"cannot download ImageNet weights for {name}; get them elsewhere and give --weights FILE, or use --weights none"
+            ) from None
+        if isinstance(error, (ValueError, TypeError)):
+            raise UserError(f"cannot build {name} at {image_size} pixels: {str(error).splitlines()[0]}") from None
+        raise
+
+
+def _module_of(builder: type[keras.Model]) -> str:
+    return builder.__module__.rsplit(".", 1)[-1]

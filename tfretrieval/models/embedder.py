@@ -1,0 +1,52 @@
+"""The embedder: images in, one vector each out. Every other model is built around it."""
+
+from __future__ import annotations
+
+import keras
+
+from tfretrieval.errors import UserError
+from tfretrieval.models.backbones import build_backbone
+from tfretrieval.models.layers import L2Normalization
+
+EMBEDDING = "embedding"
+
+
+def build_embedder(
+    backbone: str = "convnet",
+    image_size: int = 64,
+    embedding_dim: int | None = None,
+    weights: str = "none",
+    normalize: bool = False,
+    freeze: bool = False,
+) -> keras.Model:
+    """A functional model from RGB images in 0..255, float [b, s, s, 3], to embeddings float32 [b, d].
+
+    Args:
+        backbone: see `build_backbone`.
+        image_size: the side s in pixels.
+        embedding_dim: d, by a dense layer on the backbone's features; None takes the features themselves.
+        weights: see `build_backbone`.
+        normalize: put the embeddings on the unit sphere.
+        freeze: leave the backbone's weights as they are.
+
+    Raises:
+        UserError: an option that does not fit.
+    """
+    if image_size < 8:
+        raise UserError(f"images of {image_size} pixels are too small; 8 is the least")
+    body = build_backbone(backbone, image_size, weights)
+    body.trainable = not freeze
+    images = keras.Input((image_size, image_size, 3), name="images")
+    x = body(images)
+    if embedding_dim is not None:
+        x = keras.layers.Dense(embedding_dim, name="projection")(x)
+    if normalize:
+        x = L2Normalization(name="unit_sphere")(x)
+    # float32 also where the layers before compute in half precision
+    x = keras.layers.Activation("linear", dtype="float32", name=EMBEDDING)(x)
+    return keras.Model(images, x, name="embedder")
+
+
+def image_size_of(embedder: keras.Model) -> int:
+    """The side in pixels of the images that a model takes."""
+    return int(embedder.input_shape[1])

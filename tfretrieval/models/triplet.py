@@ -1,0 +1,21 @@
+"""One embedder shared by three inputs.
+
+Source: F. Schroff, D. Kalenichenko, J. Philbin, FaceNet, CVPR 2015.
+"""
+
+from __future__ import annotations
+
+import keras
+
+from tfretrieval.models.layers import TripletDistances
+
+
+def build_triplet(embedder: keras.Model) -> keras.Model:
+    """(anchors, positives, negatives), float [b, s, s, 3] in 0..255 each -> distances float32 [b, 2].
+
+    Column 0 is the distance to the positive, column 1 to the negative.
+    """
+    shape = embedder.input_shape[1:]
+    inputs = [keras.Input(shape, name=name) for name in ("anchor", "positive", "negative")]
+    distances = TripletDistances(dtype="float32", name="distances")([embedder(x) for x in inputs])
+    return keras.Model(inputs, distances, name="triplet")

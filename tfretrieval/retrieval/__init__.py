@@ -1,0 +1,61 @@
+"""Nearest neighbours: `Retriever`, its kinds `knn` and `faiss`, and the recall of an index."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfretrieval.atomic import read_json
+from tfretrieval.errors import UserError
+
+if TYPE_CHECKING:
+    from tfretrieval.retrieval.base import Retriever
+    from tfretrieval.retrieval.faiss import FaissRetriever
+    from tfretrieval.retrieval.knn import KNNRetriever
+
+__all__ = ["KINDS", "FaissRetriever", "KNNRetriever", "Retriever", "load_retriever", "make_retriever"]
+
+KINDS = {"knn": "KNNRetriever", "faiss": "FaissRetriever"}
+_HOMES = {"Retriever": "base"} | {name: kind for kind, name in KINDS.items()}
+
+
+def make_retriever(kind: str, **options: Any) -> Retriever:
+    """An unfitted retriever of a kind, "knn" or "faiss", with the options of its class.
+
+    Raises:
+        UserError: the kind or an option is not known.
+
+    >>> make_retriever("knn", metric="cosine")
+    KNNRetriever(metric='cosine')
+    """
+    retriever = _class_of(kind)
+    known = list(retriever().get_params())
+    for name in options:
+        if name not in known:
+            raise UserError(f"the retriever {kind} has no option {name!r}; it has {', '.join(known)}")
+    return retriever(**options)
+
+
+def load_retriever(directory: str | os.PathLike[str]) -> Retriever:
+    """The retriever that was saved in the folder, of whichever kind.
+
+    Raises:
+        UserError: there is none, it is damaged, or it was written by another version.
+    """
+    header = read_json(Path(directory) / "retriever.json")
+    kind = header.get("kind") if isinstance(header, dict) else None
+    return _class_of(str(kind)).load(directory)
+
+
+def _class_of(kind: str) -> type[Retriever]:
+    if kind not in KINDS:
+        raise UserError(f"{kind!r} is not a kind of retriever; choose from {', '.join(KINDS)}")
+    return __getattr__(KINDS[kind])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

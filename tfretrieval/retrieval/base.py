@@ -1,0 +1,194 @@
+"""`Retriever`: the contract of all kinds."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from tfretrieval.atomic import read_json, replaced_file, write_json
+from tfretrieval.errors import UserError
+from tfretrieval.retrieval.distances import blocks, full_rankings, in_order, pair_distances
+from tfretrieval.runs import file_fingerprint
+from tfretrieval.vectors import checked_vectors, unit_rows
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+FORMAT = 1
+METRICS = ("euclidean", "cosine")
+SPARE = 8
+RESULT_CELLS = 1 << 22
+ROUNDING = 1e-6
+
+
+class Retriever(BaseEstimator, ABC):
+    """Finds the nearest rows of a gallery.
+
+    Distances agree between kinds: Euclidean (not squared) or cosine (1 - cosine similarity, 1 for a vector of
+    zeros). An exact kind computes those it returns in double precision, takes the lower row first where two
+    are equal, and answers k = n, or any k above n/2, by sorting all distances, without its index.
+
+    Args:
+        metric: "euclidean" or "cosine".
+    """
+
+    kind: ClassVar[str]
+    data_file: ClassVar[str]
+    metric: str
+
+    def fit(self, X: Any, y: None = None) -> Self:
+        """Index the gallery, [n, d] finite numbers; its rows are what `kneighbors` names.
+
+        Raises:
+            UserError: an option is not valid, or the vectors are not.
+        """
+        if self.metric not in METRICS:
+            raise UserError(f"{self.metric!r} is not a metric; choose from {', '.join(METRICS)}")
+        vectors = checked_vectors(X, "gallery vectors")
+        if not len(vectors):
+            raise UserError("the gallery is empty: there is nothing to index")
+        self._build(self._prepared(vectors))
+        self.n_items_, self.n_features_in_ = vectors.shape
+        return self
+
+    def kneighbors(self, X: Any, n_neighbors: int = 5) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest gallery rows of each query, nearest first.
+
+        Args:
+            X: [q, d] finite numbers.
+            n_neighbors: k, 1..n.
+
+        Returns:
+            distances, float32 [q, k], and rows, int64 [q, k]. An approximate index that finds fewer than k
+            fills up with row -1 at distance infinity.
+
+        Raises:
+            UserError: it is not fitted, the queries are not finite or of another d, k is out of range.
+        """
+        self._check_fitted()
+        if not 1 <= n_neighbors <= self.n_items_:
+            raise UserError(
+                f"cannot return {n_neighbors} neighbours: the gallery has {self.n_items_} items, "
+                f"so choose 1 to {self.n_items_}"
+            )
+        queries = self._prepared(checked_vectors(X, "queries", self.n_features_in_))
+        distances = np.empty((len(queries), n_neighbors), np.float32)
+        rows = np.empty((len(queries), n_neighbors), np.int64)
+        vectors = self._stored_vectors()
+        for block in blocks(len(queries), RESULT_CELLS // n_neighbors):
+            if vectors is None:
+                found = in_order(*self._search(queries[block], n_neighbors))
+            else:
+                found = self._exact(queries[block], n_neighbors, vectors)
+            distances[block], rows[block] = found
+        return distances, rows
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every neighbour is the true one.
+
+        Raises:
+            UserError: it is not fitted.
+        """
+        self._check_fitted()
+        return self._stored_vectors() is not None
+
+    def save(self, directory: str | os.PathLike[str]) -> None:
+        """Write the index and `retriever.json` into the folder; no pickle.
+
+        Raises:
+            UserError: it is not fitted, or the folder cannot be written.
+        """
+        self._check_fitted()
+        data = Path(directory) / self.data_file
+        with replaced_file(data) as temporary:
+            self._write(temporary)
+        header = {
+            "format": FORMAT,
+            "kind": self.kind,
+            "params": self.get_params(),
+            "n": self.n_items_,
+            "dim": self.n_features_in_,
+            "data": file_fingerprint(data),
+        }
+        write_json(Path(directory) / "retriever.json", header)
+
+    @classmethod
+    def load(cls, directory: str | os.PathLike[str]) -> Self:
+        """The retriever that was saved in the folder.
+
+        Raises:
+            UserError: there is none, it is of another kind, damaged, or written by another version.
+        """
+        directory = Path(directory)
+        header = read_json(directory / "retriever.json")
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
+            raise UserError(f"{directory / 'retriever.json'} is not of format {FORMAT}; index again")
+        if header.get("kind") != cls.kind:
+            raise UserError(f"{directory} holds a retriever of kind {header.get('kind')}, not {cls.kind}")
+        try:
+            if file_fingerprint(directory / cls.data_file) != header["data"]:
+                raise ValueError(f"{cls.data_file} is not the one that retriever.json describes")
+            retriever = cls(**header["params"])
+            retriever.n_items_, retriever.n_features_in_ = header["n"], header["dim"]
+            retriever._read(directory / cls.data_file)
+        except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"the index in {directory} is damaged ({reason}); index again") from None
+        return retriever
+
+    def _exact(self, queries: np.ndarray, k: int, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Fetch a few more than k; where the last of them is as near as the k-th, sort all distances."""
+        fetched = k + SPARE
+        if fetched > len(vectors) // 2:
+            return full_rankings(queries, vectors, k, self.metric)
+        _, rows = self._search(queries, fetched)
+        distances, rows = in_order(pair_distances(queries, vectors, rows, self.metric), rows)
+        unsettled = self._unsettled(queries, vectors, distances[:, k - 1], distances[:, -1], rows[:, -1])
+        distances, rows = distances[:, :k], rows[:, :k]
+        if unsettled.any():
+            distances[unsettled], rows[unsettled] = full_rankings(queries[unsettled], vectors, k, self.metric)
+        return distances, rows
+
+    def _unsettled(
+        self,
+        queries: np.ndarray,
+        vectors: np.ndarray,
+        kth: np.ndarray,
+        last: np.ndarray,
+        last_rows: np.ndarray,
+    ) -> np.ndarray:
+        """Whether rounding in the index may have left out a neighbour as near as the k-th, bool [q]."""
+        if self.metric == "cosine":
+            return last - kth <= 2 * ROUNDING
+        wide_queries, wide_last = queries.astype(np.float64), vectors[last_rows].astype(np.float64)
+        scale = (wide_queries**2).sum(axis=1) + (wide_last**2).sum(axis=1)
+        return last.astype(np.float64) ** 2 - kth.astype(np.float64) ** 2 <= ROUNDING * scale
+
+    def _prepared(self, vectors: np.ndarray) -> np.ndarray:
+        return unit_rows(vectors) if self.metric == "cosine" else vectors
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "n_items_"):
+            raise UserError(f"the {self.kind} retriever is not fitted; call fit on the gallery first")
+
+    @abstractmethod
+    def _build(self, vectors: np.ndarray) -> None: ...
+
+    @abstractmethod
+    def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]: ...
+
+    @abstractmethod
+    def _stored_vectors(self) -> np.ndarray | None:
+        """The prepared gallery, float32 [n, d], if the kind searches it without approximation."""
+
+    @abstractmethod
+    def _write(self, path: Path) -> None: ...
+
+    @abstractmethod
+    def _read(self, path: Path) -> None: ...

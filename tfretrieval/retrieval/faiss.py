@@ -1,0 +1,131 @@
+"""The kind `faiss`: any index that a factory string can name."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+
+from tfretrieval.errors import UserError
+from tfretrieval.retrieval.base import Retriever
+
+POINTS_A_CENTROID = 39
+LEAST_NPROBE = 8
+
+
+class FaissRetriever(Retriever):
+    """Neighbours by a FAISS index.
+
+    "Flat" is exact. "IVF256,Flat", "HNSW32" or "IVF256,PQ16" trade accuracy for time or memory; distances to
+    vectors that an index stores compressed are approximate as well. An IVF index looks into nlist/16 of its
+    lists, at least 8, unless `search` says otherwise.
+
+    Args:
+        factory: a string of `faiss.index_factory`.
+        metric: "euclidean" or "cosine".
+        search: parameters by the names of `faiss.ParameterSpace`, such as {"nprobe": 8} or {"efSearch": 64}.
+
+    >>> retriever = FaissRetriever(metric="cosine").fit([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    >>> distances, rows = retriever.kneighbors([[0.0, 5.0]], n_neighbors=3)
+    >>> distances.tolist(), rows.tolist()
+    ([[0.0, 1.0, 1.0]], [[1, 0, 2]])
+    """
+
+    kind = "faiss"
+    data_file = "index.faiss"
+
+    def __init__(
+        self, factory: str = "Flat", metric: str = "euclidean", search: Mapping[str, float] | None = None
+    ) -> None:
+        self.factory = factory
+        self.metric = metric
+        self.search = search
+
+    def _build(self, vectors: np.ndarray) -> None:
+        index = self._new_index(vectors.shape[1])
+        try:
+            if not index.is_trained:
+                _check_training_points(index, len(vectors), self.factory)
+                index.train(vectors)
+            if isinstance(index, faiss.IndexIDMap):
+                index.add_with_ids(vectors, np.arange(len(vectors), dtype=np.int64))
+            else:
+                index.add(vectors)
+        except (RuntimeError, AssertionError) as error:
+            raise UserError(
+                f"FAISS cannot fill the index {self.factory!r} with {len(vectors)} vectors: {_reason(error)}"
+            ) from None
+        self.index_ = index
+        self._set_search_parameters()
+
+    def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        scores, rows = self.index_.search(queries, k)
+        cosine = self.metric == "cosine"
+        distances = np.maximum(1 - scores, 0) if cosine else np.sqrt(np.maximum(scores, 0))
+        distances[rows < 0] = np.inf
+        return distances, rows
+
+    def _stored_vectors(self) -> np.ndarray | None:
+        index = self.index_
+        if isinstance(index, faiss.IndexIDMap):
+            index = faiss.downcast_index(index.index)
+        if not isinstance(index, faiss.IndexFlat):
+            return None
+        return faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d).reshape(index.ntotal, index.d)
+
+    def _write(self, path: Path) -> None:
+        faiss.write_index(self.index_, str(path))
+
+    def _read(self, path: Path) -> None:
+        self.index_ = faiss.read_index(str(path))
+        if (self.index_.ntotal, self.index_.d) != (self.n_items_, self.n_features_in_):
+            raise ValueError(f"{path.name} holds {self.index_.ntotal} vectors of {self.index_.d} dimensions")
+        self._set_search_parameters()
+
+    def _new_index(self, dim: int) -> Any:
+        kind = faiss.METRIC_INNER_PRODUCT if self.metric == "cosine" else faiss.METRIC_L2
+        try:
+            return faiss.index_factory(dim, self.factory, kind)
+        except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+            raise UserError(
+                f"FAISS cannot make the index {self.factory!r} for {dim} dimensions: {_reason(error)}"
+            ) from None
+
+    def _set_search_parameters(self) -> None:
+        ivf = faiss.try_extract_index_ivf(self.index_)
+        if ivf is not None:
+            ivf.nprobe = min(ivf.nlist, max(LEAST_NPROBE, ivf.nlist // 16))
+        for name, value in (self.search or {}).items():
+            if isinstance(value, bool) or not isinstance(value, Real) or value <= 0:
+                raise UserError(f"the search parameter {name} must be a number above 0, not {value!r}")
+            try:
+                faiss.ParameterSpace().set_index_parameter(self.index_, name, float(value))
+            except RuntimeError:
+                raise UserError(f"the index {self.factory!r} has no search parameter {name!r}") from None
+
+
+def _check_training_points(index: Any, n: int, factory: str) -> None:
+    ivf = faiss.try_extract_index_ivf(index)
+    if ivf is None:
+        return
+    if n < ivf.nlist:
+        raise UserError(
+            f"the index {factory!r} needs at least {ivf.nlist} gallery items for its {ivf.nlist} centroids, "
+            f"and there are {n}; choose fewer"
+        )
+    if n < POINTS_A_CENTROID * ivf.nlist:
+        warnings.warn(
+            f"the index {factory!r} has {n / ivf.nlist:.0f} gallery items a centroid; "
+            f"below {POINTS_A_CENTROID} its lists are poor, choose fewer centroids",
+            stacklevel=4,
+        )
+        ivf.cp.min_points_per_centroid = 1
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split("\n")[0].rsplit(": ", 1)[-1].split())

@@ -1,0 +1,50 @@
+"""The kind `knn`: scikit-learn's brute-force neighbours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from tfretrieval.retrieval.base import Retriever
+from tfretrieval.retrieval.distances import MATRIX_CELLS, blocks
+
+
+class KNNRetriever(Retriever):
+    """Exact neighbours by scikit-learn's `NearestNeighbors`; saved as the vectors themselves.
+
+    >>> retriever = KNNRetriever().fit([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
+    >>> distances, rows = retriever.kneighbors([[0.0, 0.0]], n_neighbors=3)
+    >>> distances.tolist(), rows.tolist()
+    ([[0.0, 1.0, 5.0]], [[0, 2, 1]])
+    """
+
+    kind = "knn"
+    data_file = "vectors.npy"
+
+    def __init__(self, metric: str = "euclidean") -> None:
+        self.metric = metric
+
+    def _build(self, vectors: np.ndarray) -> None:
+        self.vectors_ = vectors
+        self.nearest_ = NearestNeighbors(algorithm="brute", metric=self.metric).fit(vectors)
+
+    def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        found = [
+            self.nearest_.kneighbors(queries[block], k)
+            for block in blocks(len(queries), MATRIX_CELLS // len(self.vectors_))
+        ]
+        return np.concatenate([d for d, _ in found]), np.concatenate([rows for _, rows in found])
+
+    def _stored_vectors(self) -> np.ndarray:
+        return self.vectors_
+
+    def _write(self, path: Path) -> None:
+        np.save(path, self.vectors_, allow_pickle=False)
+
+    def _read(self, path: Path) -> None:
+        vectors = np.load(path, allow_pickle=False)
+        if vectors.shape != (self.n_items_, self.n_features_in_):
+            raise ValueError(f"{path.name} has the shape {vectors.shape}")
+        self._build(vectors)

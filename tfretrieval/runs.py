@@ -1,0 +1,155 @@
+"""`Run`: a folder of artefacts that belong together, with a manifest that says what made them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tfretrieval._version import __version__
+from tfretrieval.atomic import read_json, write_json, write_text
+from tfretrieval.errors import UserError
+
+RUNS = Path("runs")
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "faiss-cpu", "umap-learn", "tensorflow-addons")
+
+
+class Run:
+    """The artefacts of one training, in one folder.
+
+    Layout: `config.yaml`, `run.json`, `model.keras`, `history.csv`, `checkpoints/`, `logs/`,
+    `embeddings/<split>/`, `index/<retriever>/`, `evaluation/<retriever>/`, `figures/`, `report.html`.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self.directory = Path(directory)
+
+    @classmethod
+    def open(cls, directory: str | os.PathLike[str] | None = None) -> Run:
+        """An existing run; without a name, the newest below `runs/`.
+
+        Raises:
+            UserError: there is none.
+        """
+        if directory is None:
+            manifests = list(RUNS.glob("*/run.json"))
+            if not manifests:
+                raise UserError("there is no run below runs/; train first with `tfret train`, or give --run DIR")
+            return cls(max(manifests, key=lambda path: path.stat().st_mtime).parent)
+        run = cls(directory)
+        if not (run.directory / "run.json").is_file():
+            raise UserError(f"{directory} is not a run: it has no run.json; train first with `tfret train`")
+        return run
+
+    @property
+    def model_path(self) -> Path:
+        return self.directory / "model.keras"
+
+    @property
+    def history_path(self) -> Path:
+        return self.directory / "history.csv"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.directory / "checkpoints"
+
+    @property
+    def logs(self) -> Path:
+        return self.directory / "logs"
+
+    @property
+    def figures(self) -> Path:
+        return self.directory / "figures"
+
+    @property
+    def report_path(self) -> Path:
+        return self.directory / "report.html"
+
+    def embeddings(self, split: str) -> Path:
+        return self.directory / "embeddings" / split
+
+    def index(self, retriever: str) -> Path:
+        return self.directory / "index" / retriever
+
+    def evaluation(self, retriever: str) -> Path:
+        return self.directory / "evaluation" / retriever
+
+    def write_manifest(self, config: dict[str, Any], data: dict[str, Any], argv: list[str] | None = None) -> None:
+        """Write `config.yaml` and `run.json`.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        import yaml
+
+        write_text(self.directory / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        manifest = {
+            "seed": config["seed"],
+            "argv": sys.argv if argv is None else argv,
+            "data": data,
+            "versions": versions(),
+        }
+        write_json(self.directory / "run.json", manifest)
+
+    def manifest(self) -> dict[str, Any]:
+        """What `run.json` holds: seed, argv, data (source, fingerprint, sizes), versions."""
+        return read_json(self.directory / "run.json")
+
+    def config(self) -> dict[str, Any]:
+        """What `config.yaml` holds.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        import yaml
+
+        path = self.directory / "config.yaml"
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise UserError(f"cannot read {path}: {str(error).splitlines()[0]}") from None
+        if not isinstance(values, dict):
+            raise UserError(f"{path} is damaged: it holds no settings")
+        return values
+
+    def model_fingerprint(self) -> str:
+        """A short hash of `model.keras`.
+
+        Raises:
+            UserError: the run has no model yet.
+        """
+        if not self.model_path.is_file():
+            raise UserError(f"{self.directory} has no model yet; finish training with `tfret train ... --resume`")
+        return file_fingerprint(self.model_path)
+
+
+def new_run_directory(name: str) -> Path:
+    """A free folder below `runs/`: `<name>`, `<name>-2`, ..."""
+    candidate, number = RUNS / name, 2
+    while candidate.exists():
+        candidate, number = RUNS / f"{name}-{number}", number + 1
+    return candidate
+
+
+def file_fingerprint(path: Path) -> str:
+    """A short hash of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python, this package and those that decide results."""
+    found = {"python": platform.python_version(), "tfretrieval": __version__}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

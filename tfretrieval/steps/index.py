@@ -1,0 +1,77 @@
+"""From a run's gallery to an index, kept until the gallery or the settings change."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from tfretrieval.embedding.store import Embeddings
+from tfretrieval.errors import UserError
+from tfretrieval.retrieval.index import Index, IndexSettings
+from tfretrieval.retrieval.recall import recall_against_exact
+from tfretrieval.runs import Run
+
+log = logging.getLogger(__name__)
+
+RECALL_K = 10
+
+
+def ensure_index(run: Run, retriever: str, gallery: Embeddings, **changes: Any) -> Index:
+    """The index of a kind over `gallery`: the one that is there if it fits, else a new one.
+
+    Args:
+        run: where it is kept.
+        retriever: "knn" or "faiss".
+        gallery: what is searched.
+        changes: fields of `IndexSettings`; None keeps the figure of the index that is there, or the default.
+
+    Raises:
+        UserError: settings that do not fit, or a damaged index.
+    """
+    directory = run.index(retriever)
+    stored = Index.load(directory) if directory.exists() else None
+    default = IndexSettings(retriever=retriever, metric=run.config().get("metric", "cosine"))
+    settings = with_changes(stored.settings if stored else default, changes)
+    if stored and stored.settings == settings and stored.gallery == gallery.fingerprint:
+        return stored
+    if stored and stored.gallery != gallery.fingerprint:
+        log.info("the %s index is stale: built anew", retriever)
+    return build_index(run, gallery, settings)
+
+
+def build_index(run: Run, gallery: Embeddings, settings: IndexSettings) -> Index:
+    """Build an index over `gallery` and keep it. The recall of an approximate one is measured.
+
+    Raises:
+        UserError: settings that do not fit the gallery.
+    """
+    made_from: dict[str, Any] = {"model": gallery.made_from.get("model")}
+    index = Index.build(gallery, settings)
+    if not index.retriever.is_exact:
+        made_from[f"recall_at_{RECALL_K}"] = recall = index_recall(index, gallery)
+        log.info("%s is approximate: recall@%d against exact search is %.4f", settings.factory, RECALL_K, recall)
+    index = replace(index, made_from=made_from)
+    index.save(run.index(settings.retriever))
+    return index
+
+
+def index_recall(index: Index, gallery: Embeddings, seed: int = 0) -> float:
+    """The share of the 10 exact neighbours that an index finds, with gallery items as queries: 0..1."""
+    vectors = index.transform.transform(gallery.vectors)
+    return recall_against_exact(index.retriever, vectors, vectors, k=min(RECALL_K, len(gallery)), seed=seed)
+
+
+def with_changes(settings: IndexSettings, changes: dict[str, Any]) -> IndexSettings:
+    """Settings with the changes that are not None; the PCA "none" means no PCA.
+
+    Raises:
+        UserError: an unknown setting, or settings that do not go together.
+    """
+    given = {name: value for name, value in changes.items() if value is not None}
+    if given.get("pca") == "none":
+        given["pca"] = None
+    try:
+        return replace(settings, **given)
+    except TypeError as error:
+        raise UserError(f"unknown index setting: {error}") from None

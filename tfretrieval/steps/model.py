@@ -1,0 +1,49 @@
+"""The model and the data of a run."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from tfretrieval.data.catalog import Catalog
+from tfretrieval.errors import UserError
+from tfretrieval.runs import Run
+
+if TYPE_CHECKING:
+    import keras
+
+
+def load_model(run: Run) -> keras.Model:
+    """The embedder of a run.
+
+    Raises:
+        UserError: the run has no model, or the file is not a Keras model of ours.
+    """
+    return _load(str(run.model_path), run.model_fingerprint())
+
+
+def run_catalog(run: Run, source: str | None = None) -> Catalog:
+    """The catalogue named by `source`, or the one that the run was trained on.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    return Catalog.from_source(source or run.manifest()["data"]["source"])
+
+
+@lru_cache(maxsize=1)
+def _load(path: str, fingerprint: str) -> keras.Model:
+    import keras
+
+    import tfretrieval.models.layers  # registers the layers
+
+    assert tfretrieval.models.layers.PACKAGE
+    try:
+        model = keras.models.load_model(path, compile=False)
+        shape = model.input_shape
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise UserError(f"{path} is not a model that can be loaded ({reason}); train again with --overwrite") from None
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != 3 or len(model.output_shape) != 2:
+        raise UserError(f"{path} is not an embedder: it must take images [b, s, s, 3] and give vectors [b, d]")
+    return model

@@ -1,0 +1,171 @@
+"""`train`: from a catalogue and a configuration to a run with a model, and on again after an interruption."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+
+from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.images import ImageTable
+from tfretrieval.errors import UserError
+from tfretrieval.runs import Run
+from tfretrieval.training.checkpoints import Checkpoints, TrainState, save_model, write_history
+from tfretrieval.training.config import TrainConfig
+from tfretrieval.training.epoch_end import EpochEnd
+from tfretrieval.training.network import build_network, embedder_of
+from tfretrieval.training.retrieval_metrics import RetrievalMetrics
+from tfretrieval.training.step_progress import StepProgress
+from tfretrieval.training.streams import training_stream, validation_set
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    catalog: Catalog, config: TrainConfig, run: Run, resume: bool = False, argv: list[str] | None = None
+) -> keras.Model:
+    """Train an embedder on the train split of a catalogue and leave it in `run`.
+
+    A part of the train split is held out, and the epoch that retrieves it best gives the model. The test split is
+    not looked at.
+
+    Args:
+        catalog: what to learn from; its split "train", or everything where there is no such split.
+        config: the figures of the run.
+        run: where the artefacts go.
+        resume: go on after the last whole epoch, or from the start where there is none.
+        argv: the command to be named in the manifest.
+
+    Returns:
+        The embedder of the best epoch.
+
+    Raises:
+        UserError: pictures that cannot be decoded, classes too few or small, a run that is already there or
+            was made from other data, a loss that is no longer a number.
+    """
+    keras.utils.set_random_seed(config.seed)
+    _claim(run, catalog, config, resume, argv)
+    checkpoints = Checkpoints(run.checkpoints)
+    part = _training_part(catalog)
+    rest, held = part.hold_out(config.validation_fraction, config.seed)
+    with _precision(config.mixed_precision):
+        if config.epochs == 0:
+            network = build_network(config, catalog.n_classes)
+            write_history(run.history_path, [])
+            save_model(embedder_of(network), run.model_path)
+            return embedder_of(network)
+        network, state = checkpoints.latest() or (build_network(config, catalog.n_classes), TrainState())
+        if state.finished and state.epochs_done < config.epochs and not _patience_is_up(state, config):
+            state.finished = False
+        if not state.finished:
+            gallery = ImageTable(rest, config.image_size, config.fit, config.on_error, config.cache)
+            queries = _table(held, config) if len(held) else None
+            _fit(network, state, config, gallery, queries, checkpoints, run)
+        return _publish(run, checkpoints, state)
+
+
+def forget(run: Run) -> None:
+    """Delete a run's artefacts, so that it can be trained anew. Only a folder that holds a run is touched."""
+    if (run.directory / "run.json").is_file():
+        shutil.rmtree(run.directory)
+
+
+def _claim(run: Run, catalog: Catalog, config: TrainConfig, resume: bool, argv: list[str] | None) -> None:
+    """Take the run's folder, or check that what is there can be gone on with."""
+    data = {"source": catalog.source, "fingerprint": catalog.fingerprint, "n": len(catalog)}
+    if (run.directory / "run.json").is_file():
+        if not resume:
+            raise UserError(f"{run.directory} holds a run already; give --resume, --overwrite or another --run")
+        if run.manifest()["data"]["fingerprint"] != data["fingerprint"]:
+            raise UserError(f"the data of {run.directory} have changed since it began; train anew with --overwrite")
+    elif run.directory.exists() and (not run.directory.is_dir() or not _is_free(run.directory)):
+        raise UserError(f"{run.directory} exists, is not empty and is not a run; give another --run")
+    run.write_manifest(config.to_dict(), data, argv)
+
+
+def _is_free(directory: Path) -> bool:
+    """Whether a folder holds nothing but what a run leaves that was killed as it began."""
+    return all(path.name == "config.yaml" or path.name.startswith(".tmp") for path in directory.iterdir())
+
+
+def _training_part(catalog: Catalog) -> Catalog:
+    part = catalog.split("train") if "train" in catalog.split_names else catalog
+    part = part.subset(part.labels >= 0)
+    counts = part.counts()
+    if (counts > 0).sum() < 2:
+        raise UserError(f"{catalog.source} has fewer than two classes to learn from")
+    if lone := [name for name, count in zip(part.class_names, counts) if count == 1]:
+        raise UserError(f"class {lone[0]!r} has one training picture; retrieval needs two or more a class")
+    return part
+
+
+def _table(held: Catalog, config: TrainConfig) -> ImageTable:
+    return ImageTable(held, config.image_size, config.fit, config.on_error, config.cache)
+
+
+def _fit(
+    network: keras.Model,
+    state: TrainState,
+    config: TrainConfig,
+    gallery: ImageTable,
+    queries: ImageTable | None,
+    checkpoints: Checkpoints,
+    run: Run,
+) -> None:
+    stream, steps = training_stream(gallery, config, first_epoch=state.epochs_done)
+    callbacks: list[keras.callbacks.Callback] = [
+        keras.callbacks.LearningRateScheduler(lambda epoch, _: config.learning_rate_at(epoch))
+    ]
+    if queries is not None:
+        metrics = RetrievalMetrics(embedder_of(network), queries, gallery, config.metric, config.seed)
+        callbacks.append(metrics)
+    callbacks += [
+        keras.callbacks.TensorBoard(run.logs, profile_batch=0),
+        StepProgress(steps, config.epochs),
+        EpochEnd(state, config, checkpoints, run.history_path),
+    ]
+    network.fit(
+        stream,
+        steps_per_epoch=steps,
+        epochs=config.epochs,
+        initial_epoch=state.epochs_done,
+        validation_data=validation_set(queries, config) if queries is not None else None,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=0,
+    )
+
+
+def _publish(run: Run, checkpoints: Checkpoints, state: TrainState) -> keras.Model:
+    """Make the best epoch's embedder the run's model."""
+    write_history(run.history_path, state.history)
+    best = checkpoints.best_path(state.best_epoch)
+    model = keras.models.load_model(best)
+    if not run.model_path.is_file() or run.model_path.read_bytes() != best.read_bytes():
+        shutil.copyfile(best, run.directory / ".tmp-model.keras")
+        (run.directory / ".tmp-model.keras").replace(run.model_path)
+    return model
+
+
+def _patience_is_up(state: TrainState, config: TrainConfig) -> bool:
+    return bool(config.patience) and state.epochs_done - state.best_epoch >= config.patience
+
+
+@contextlib.contextmanager
+def _precision(mixed: bool) -> Iterator[None]:
+    """Compute in half precision inside the block, if asked to."""
+    if not mixed:
+        yield
+        return
+    import tensorflow as tf
+
+    policy = "mixed_float16" if tf.config.list_physical_devices("GPU") else "mixed_bfloat16"
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy("float32")

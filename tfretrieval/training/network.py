@@ -1,0 +1,48 @@
+"""The network of a training run: an embedder inside what its loss is computed on, compiled."""
+
+from __future__ import annotations
+
+import keras
+
+from tfretrieval.losses import batches_for, make_loss
+from tfretrieval.models import build_classifier, build_embedder, build_siamese, build_triplet
+from tfretrieval.training.config import TrainConfig
+
+
+def build_network(config: TrainConfig, n_classes: int) -> keras.Model:
+    """The compiled network of a run.
+
+    Raises:
+        UserError: a figure that does not fit the backbone, the weights or the loss.
+    """
+    loss = make_loss(config.loss, config.margin, config.squared, config.soft)
+    embedder = build_embedder(
+        config.backbone,
+        config.image_size,
+        config.embedding_dim,
+        config.weights,
+        config.normalize,
+        config.freeze,
+    )
+    batches = batches_for(config.loss)
+    if batches == "images":
+        network = build_classifier(embedder, n_classes)
+    elif batches == "pairs":
+        network = build_siamese(embedder)
+    elif batches == "triplets":
+        network = build_triplet(embedder)
+    else:
+        network = embedder
+    network.compile(optimizer=_optimizer(config), loss=loss, metrics=["accuracy"] if batches == "images" else None)
+    return network
+
+
+def embedder_of(network: keras.Model) -> keras.Model:
+    """The embedder inside a network; it shares the network's weights."""
+    return network if network.name == "embedder" else network.get_layer("embedder")
+
+
+def _optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
+    if config.optimizer == "adam":
+        return keras.optimizers.Adam(config.learning_rate)
+    return keras.optimizers.SGD(config.learning_rate, momentum=config.momentum)

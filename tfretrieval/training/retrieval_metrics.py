@@ -1,0 +1,72 @@
+"""The callback that measures retrieval on the held-out part after every epoch."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfretrieval.data.images import ImageTable
+from tfretrieval.embedding.keras_engine import KerasEngine
+from tfretrieval.embedding.store import Embeddings
+from tfretrieval.evaluation.evaluator import evaluate
+from tfretrieval.retrieval import KNNRetriever
+from tfretrieval.training.collapse import ADVICE, COLLAPSED, spread
+
+log = logging.getLogger(__name__)
+
+MAX_GALLERY = 2000
+
+
+class RetrievalMetrics(keras.callbacks.Callback):
+    """Logs `val_map`, `val_precision_at_1` and `spread`, and warns when the embedding collapses.
+
+    Held-out pictures are the queries, training pictures the gallery, as test and train will be.
+
+    Args:
+        embedder: the part of the network in training that makes embeddings.
+        queries: held-out pictures.
+        gallery: training pictures; of more than 2,000 a fixed random part is taken.
+        metric: "cosine" or "euclidean".
+        seed: of that part.
+    """
+
+    def __init__(self, embedder: keras.Model, queries: ImageTable, gallery: ImageTable, metric: str, seed: int) -> None:
+        super().__init__()
+        self._engine = KerasEngine(embedder)
+        self._queries = queries
+        self._gallery = gallery
+        self._metric = metric
+        rows = np.random.default_rng(seed).permutation(len(gallery))[:MAX_GALLERY]
+        self._rows = np.sort(rows)
+        self._warned = False
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        measured = self.measure()
+        if logs is not None:
+            logs.update(measured)
+        if measured["spread"] < COLLAPSED and not self._warned:
+            log.warning(ADVICE.format(spread=measured["spread"]))
+            self._warned = True
+
+    def measure(self) -> dict[str, float]:
+        """`val_map`, `val_precision_at_1` and `spread` of the network as it is now."""
+        queries = self._store(self._queries, None)
+        gallery = self._store(self._gallery, self._rows)
+        everything = np.concatenate([queries.vectors, gallery.vectors])
+        if not np.isfinite(everything).all():
+            return {"val_map": 0.0, "val_precision_at_1": 0.0, "spread": 0.0}
+        retriever = KNNRetriever(metric=self._metric).fit(gallery.vectors)
+        metrics = evaluate(retriever, queries, gallery, ks=(1,), vote_k=1, n_bootstrap=0).metrics
+        return {
+            "val_map": metrics["map"],
+            "val_precision_at_1": metrics["precision_at_1"],
+            "spread": spread(everything),
+        }
+
+    def _store(self, table: ImageTable, rows: np.ndarray | None) -> Embeddings:
+        vectors = self._engine.embed_table(table, rows)
+        catalog = table.catalog if rows is None else table.catalog.subset(rows)
+        return Embeddings.from_arrays(vectors, catalog.labels, catalog.class_names, catalog.ids)

@@ -1,0 +1,71 @@
+"""The batches of a training run: an endless stream to learn from, a fixed set to validate on."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfretrieval.data.images import ImageTable
+from tfretrieval.data.pipelines import balanced_steps, classification_steps, pair_steps, triplet_steps
+from tfretrieval.losses import batches_for
+from tfretrieval.training.config import TrainConfig
+
+VIEWS = 8  # how often an epoch shows a picture on average, where it draws pairs, triplets or P x K
+
+
+def training_stream(table: ImageTable, config: TrainConfig, first_epoch: int = 0) -> tuple[tf.data.Dataset, int]:
+    """The stream from `first_epoch` on, and its steps an epoch.
+
+    Raises:
+        UserError: the classes are too few or too small for the loss.
+    """
+    kind = batches_for(config.loss)
+    if kind == "images":
+        stream = classification_steps(table, config.batch_size, config.seed, config.augment, first_epoch)
+        return stream, -(-len(table) // config.batch_size)
+    steps = config.steps_per_epoch or max(1, VIEWS * len(table) // _shown_a_step(kind, config))
+    return _sampled(table, config, kind, config.seed, steps, config.augment, first_epoch), steps
+
+
+def validation_set(table: ImageTable, config: TrainConfig) -> tf.data.Dataset | None:
+    """Fixed batches of the held-out part, the same every epoch; None where it cannot form any."""
+    kind = batches_for(config.loss)
+    if len(table) == 0:
+        return None
+    if kind == "images":
+        labels = tf.constant(table.catalog.labels, tf.int32)
+        rows = tf.data.Dataset.range(len(table)).batch(config.batch_size)
+        return rows.map(lambda batch: (table.gather(batch), tf.gather(labels, batch)))
+    counts = table.catalog.counts()
+    if (counts >= 2).sum() < 2 or (counts == 1).any():
+        return None
+    steps = max(1, -(-len(table) // _shown_a_step(kind, config)))
+    return _sampled(table, config, kind, _other_seed(config.seed), steps, "none", 0).take(steps)
+
+
+def _sampled(
+    table: ImageTable,
+    config: TrainConfig,
+    kind: str,
+    seed: int,
+    steps: int,
+    augmentation: str,
+    first_epoch: int,
+) -> tf.data.Dataset:
+    if kind == "pairs":
+        return pair_steps(table, config.batch_size, seed, steps, augmentation, first_epoch)
+    if kind == "triplets":
+        return triplet_steps(table, config.batch_size, seed, steps, augmentation, first_epoch)
+    classes, items = config.classes_per_batch, config.images_per_class
+    return balanced_steps(table, classes, items, seed, steps, augmentation, first_epoch)
+
+
+def _shown_a_step(kind: str, config: TrainConfig) -> int:
+    """Pictures a step."""
+    if kind == "balanced":
+        return config.classes_per_batch * config.images_per_class
+    return config.batch_size * {"pairs": 2, "triplets": 3}[kind]
+
+
+def _other_seed(seed: int) -> int:
+    return int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])

@@ -1,0 +1,197 @@
+"""`Transform`: what happens to vectors between the embedding and the index, fitted on the gallery alone."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.decomposition import PCA
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
+
+from tfretrieval.atomic import read_json, replaced_file, write_json
+from tfretrieval.errors import UserError
+from tfretrieval.runs import file_fingerprint
+from tfretrieval.vectors import checked_vectors
+
+FORMAT = 1
+BLOCK = 8192
+LEARNED = {
+    "standardize": ("mean_", "var_", "scale_"),
+    "pca": ("mean_", "components_", "explained_variance_", "explained_variance_ratio_", "singular_values_"),
+}
+
+
+class Transform(TransformerMixin, BaseEstimator):
+    """Normalisation, standardisation, PCA and whitening in this order, each only where it is asked for.
+
+    Fit it on the gallery, apply it to gallery and queries. A vector of zeros stays finite in every step. The
+    fitted steps are a scikit-learn pipeline, `pipeline_`.
+
+    Args:
+        normalize: give every vector L2 norm 1 first.
+        standardize: subtract the mean of every dimension and divide by its standard deviation.
+        pca: number of components, or a share of the variance between 0 and 1; None for no reduction.
+        whiten: give every component variance 1; without `pca` all components are kept.
+        renormalize: give every vector L2 norm 1 again at the end, as the cosine distance wants after PCA.
+
+    >>> gallery = np.array([[0.0, 0, 1], [2, 0, 1], [4, 0, 1], [6, 1, 1]])
+    >>> Transform(pca=1).fit_transform(gallery).shape
+    (4, 1)
+    """
+
+    def __init__(
+        self,
+        normalize: bool = False,
+        standardize: bool = False,
+        pca: int | float | None = None,
+        whiten: bool = False,
+        renormalize: bool = False,
+    ) -> None:
+        self.normalize = normalize
+        self.standardize = standardize
+        self.pca = pca
+        self.whiten = whiten
+        self.renormalize = renormalize
+
+    def fit(self, X: Any, y: None = None) -> Transform:
+        """Learn from the gallery, [n, d].
+
+        Raises:
+            UserError: the vectors are not finite numbers [n, d] with n >= 1; `pca` is more than min(n, d) or
+                otherwise out of range; whitening meets a component without variance.
+        """
+        gallery = checked_vectors(X, "gallery vectors")
+        if not len(gallery):
+            raise UserError("the gallery is empty: a transform has nothing to be fitted on")
+        self._check_pca(*gallery.shape)
+        self.n_features_in_ = gallery.shape[1]
+        self.pipeline_ = self._unfitted().fit(gallery.astype(np.float64))
+        if self.whiten:
+            _check_rank(self.pipeline_["pca"])
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Float32 [n, d'] for vectors [n, d].
+
+        Raises:
+            UserError: it is not fitted, or the vectors are not finite numbers [n, d] of the gallery's d.
+        """
+        self._check_fitted()
+        vectors = checked_vectors(X, "vectors", self.n_features_in_)
+        transformed = np.empty((len(vectors), self.n_features_out_), np.float32)
+        for start in range(0, len(vectors), BLOCK):
+            block = vectors[start : start + BLOCK].astype(np.float64)
+            transformed[start : start + BLOCK] = self.pipeline_.transform(block)
+        return transformed
+
+    @property
+    def n_features_out_(self) -> int:
+        """The d' of the result."""
+        self._check_fitted()
+        pca = self.pipeline_.named_steps.get("pca")
+        return self.n_features_in_ if pca is None else int(pca.n_components_)
+
+    def save(self, directory: str | os.PathLike[str]) -> None:
+        """Write `transform.npz` and `transform.json` into the folder; no pickle.
+
+        Raises:
+            UserError: it is not fitted, or the folder cannot be written.
+        """
+        self._check_fitted()
+        steps = self.pipeline_.named_steps
+        arrays: dict[str, Any] = {
+            f"{step}.{name}": np.asarray(getattr(steps[step], name))
+            for step, names in LEARNED.items()
+            if step in steps
+            for name in names
+        }
+        directory = Path(directory)
+        with replaced_file(directory / "transform.npz") as temporary:
+            np.savez(temporary, **arrays)
+        header = {
+            "format": FORMAT,
+            "params": {name: _plain(value) for name, value in self.get_params().items()},
+            "dim_in": self.n_features_in_,
+            "dim_out": self.n_features_out_,
+            "data": file_fingerprint(directory / "transform.npz"),
+        }
+        write_json(directory / "transform.json", header)
+
+    @classmethod
+    def load(cls, directory: str | os.PathLike[str]) -> Transform:
+        """The transform that was saved in the folder.
+
+        Raises:
+            UserError: there is none, it is damaged, or it was written by another version.
+        """
+        directory = Path(directory)
+        header = read_json(directory / "transform.json")
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
+            raise UserError(f"{directory / 'transform.json'} is not of format {FORMAT}; index again")
+        try:
+            if file_fingerprint(directory / "transform.npz") != header["data"]:
+                raise ValueError("transform.npz is not the one that transform.json describes")
+            with np.load(directory / "transform.npz", allow_pickle=False) as arrays:
+                return cls(**header["params"])._restored(dict(arrays), header["dim_in"])
+        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise UserError(f"the transform in {directory} is damaged ({error}); index again") from None
+
+    def _unfitted(self) -> Pipeline:
+        steps: list[tuple[str, Any]] = []
+        if self.normalize:
+            steps.append(("normalize", Normalizer()))
+        if self.standardize:
+            steps.append(("standardize", StandardScaler()))
+        if self.pca is not None or self.whiten:
+            steps.append(("pca", PCA(self.pca, whiten=self.whiten, svd_solver="full")))
+        if self.renormalize:
+            steps.append(("renormalize", Normalizer()))
+        return Pipeline(steps or [("identity", "passthrough")])
+
+    def _restored(self, arrays: dict[str, np.ndarray], dim: int) -> Transform:
+        self.n_features_in_ = dim
+        self.pipeline_ = self._unfitted()
+        for name, step in self.pipeline_.steps:
+            if step != "passthrough":
+                step.n_features_in_ = dim
+            for attribute in LEARNED.get(name, ()):
+                setattr(step, attribute, arrays[f"{name}.{attribute}"])
+            if name == "pca":
+                dim = step.n_components_ = len(step.components_)
+        return self
+
+    def _check_pca(self, n: int, d: int) -> None:
+        if self.pca is None:
+            return
+        if isinstance(self.pca, Integral) and not isinstance(self.pca, bool):
+            if not 1 <= self.pca <= min(n, d):
+                raise UserError(
+                    f"pca={self.pca} is out of range: a gallery of {n} vectors with {d} dimensions "
+                    f"has 1 to {min(n, d)} components"
+                )
+        elif isinstance(self.pca, bool) or not isinstance(self.pca, Real) or not 0 < self.pca < 1:
+            raise UserError(f"pca={self.pca!r} must be a number of components or a share between 0 and 1")
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "pipeline_"):
+            raise UserError("the transform is not fitted; call fit on the gallery first")
+
+
+def _check_rank(pca: PCA) -> None:
+    variances = pca.explained_variance_
+    rank = int((variances > variances.max(initial=0) * 1e-10).sum())
+    if rank < pca.n_components_:
+        raise UserError(
+            f"whitening needs variance in all {pca.n_components_} components, and the gallery has it in "
+            f"{rank}; choose pca={max(rank, 1)} or fewer"
+        )
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

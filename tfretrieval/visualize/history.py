@@ -1,0 +1,95 @@
+"""How a training went, epoch by epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from tfretrieval.errors import UserError
+from tfretrieval.visualize.theme import BLUE, GREEN, MUTED, ORANGE, VERMILLION, look, new_figure
+
+_LOSSES = {"loss": ("training", BLUE, "-", "o"), "val_loss": ("validation", VERMILLION, (0, (5, 1.6)), "s")}
+_SCORES = {
+    "val_map": ("mAP", GREEN, "-", "o"),
+    "val_precision_at_1": ("P@1", ORANGE, (0, (5, 1.6)), "s"),
+}
+_BEST_BY = (("val_map", max), ("val_precision_at_1", max), ("val_loss", min))
+
+
+def plot_history(history: Sequence[Mapping[str, Any]], title: str | None = None) -> Figure:
+    """Draw the loss and, where it was measured, retrieval on the validation part, with the best epoch marked.
+
+    The best epoch has the highest `val_map`, else the highest `val_precision_at_1`, else the lowest
+    `val_loss`.
+
+    Args:
+        history: one mapping an epoch with any of `epoch`, `loss`, `val_loss`, `val_map`,
+            `val_precision_at_1`; numbers or their text, as a CSV gives them; an empty or missing value
+            leaves a gap. Without `epoch` the rows are counted from 1.
+        title: heading.
+
+    Raises:
+        UserError: the history is empty or has none of these columns.
+    """
+    columns = {name: _column(history, name) for name in ("epoch", *_LOSSES, *_SCORES)}
+    losses = {name: how for name, how in _LOSSES.items() if np.isfinite(columns[name]).any()}
+    scores = {name: how for name, how in _SCORES.items() if np.isfinite(columns[name]).any()}
+    if not losses and not scores:
+        raise UserError("the history holds no epoch with a loss or a validation metric")
+    epochs = columns["epoch"] if np.isfinite(columns["epoch"]).all() else np.arange(1.0, len(history) + 1)
+    best = _best_epoch(epochs, columns)
+
+    with look():
+        panels = [panel for panel in ((losses, "Loss"), (scores, "Retrieval on the validation part")) if panel[0]]
+        figure = new_figure(4.9 * len(panels) + 0.6, 3.9, title or "Training")
+        for axes, (series, name) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+            for column, how in series.items():
+                _draw(axes, epochs, columns[column], how)
+            axes.set(title=name, xlabel="Epoch")
+            axes.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            if series is scores:
+                axes.set_ylim(max(0.0, axes.get_ylim()[0]), min(1.02, axes.get_ylim()[1]))
+            if best is not None:
+                axes.axvline(best, color=MUTED, linewidth=1.1, linestyle=(0, (1, 2)), label=f"best epoch, {best:g}")
+            axes.legend(loc="best")
+    return figure
+
+
+def _column(history: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
+    return np.array([_number(row.get(name)) for row in history], float)
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _best_epoch(epochs: np.ndarray, columns: Mapping[str, np.ndarray]) -> float | None:
+    for name, better in _BEST_BY:
+        measured = np.flatnonzero(np.isfinite(columns[name]))
+        if len(measured):
+            return float(epochs[better(measured, key=columns[name].__getitem__)])
+    return None
+
+
+def _draw(axes: Axes, epochs: np.ndarray, values: np.ndarray, how: tuple[str, str, Any, str]) -> None:
+    label, color, linestyle, marker = how
+    known = np.isfinite(values)
+    axes.plot(
+        epochs[known],
+        values[known],
+        color=color,
+        linestyle=linestyle,
+        marker=marker if known.sum() <= 40 else None,
+        markersize=4,
+        label=label,
+    )

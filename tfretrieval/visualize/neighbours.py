@@ -1,0 +1,120 @@
+"""Queries with the pictures found for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tfretrieval.errors import UserError
+from tfretrieval.visualize.theme import INK, MUTED, RIGHT, WRONG, bare, look, new_figure, shown
+
+_CELL = 1.5
+
+
+@dataclass(frozen=True, eq=False)
+class NeighbourPanel:
+    """One query and its k nearest neighbours, the nearest first.
+
+    Attributes:
+        query_image: uint8 [h, w, 3] (RGB), or [h, w] (grey).
+        query_label: class of the query, "" where it is not known.
+        neighbour_images: k arrays like `query_image`; sizes may differ.
+        neighbour_labels: their classes.
+        distances: their distances to the query.
+
+    Raises:
+        UserError: the three lists differ in length.
+    """
+
+    query_image: np.ndarray
+    query_label: str
+    neighbour_images: Sequence[np.ndarray] = field(default_factory=list)
+    neighbour_labels: Sequence[str] = field(default_factory=list)
+    distances: Sequence[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.neighbour_images), len(self.neighbour_labels), len(self.distances)}
+        if len(lengths) > 1:
+            raise UserError(
+                f"a query has {len(self.neighbour_images)} neighbour images, {len(self.neighbour_labels)} "
+                f"labels and {len(self.distances)} distances; it needs as many of each"
+            )
+
+
+def plot_neighbours(panels: Sequence[NeighbourPanel], title: str | None = None) -> Figure:
+    """Draw one row a query: the query, then its neighbours from nearest to farthest with class and distance.
+
+    A neighbour of the query's class has a solid blue frame and a tick, another a broken vermillion one and
+    a cross; where the query's class is not known there is neither.
+
+    Raises:
+        UserError: there is no panel, or an image is not [h, w], [h, w, 1] or [h, w, 3].
+    """
+    if not panels:
+        raise UserError("there is no query to draw; give at least one")
+    k = max(len(panel.neighbour_images) for panel in panels)
+    with look():
+        figure = new_figure(
+            max(_CELL * (k + 1) + 0.5, 5.0),
+            (_CELL + 0.46) * len(panels) + 0.62,
+            title or "Nearest neighbours",
+        )
+        grid = figure.subplots(len(panels), k + 2, squeeze=False, width_ratios=[1, 0.1, *[1] * k])
+        for axes in grid.flat:
+            bare(axes)
+        for row, panel in zip(grid, panels):
+            _draw_query(row[0], panel)
+            for column in range(len(panel.neighbour_images)):
+                _draw_neighbour(row[column + 2], panel, column)
+        grid[0, 0].set_title("Query", fontsize=9.5)
+        for rank, axes in enumerate(grid[0, 2:], start=1):
+            axes.set_title(f"{rank}", fontsize=9.5, color=MUTED)
+        figure.text(0.99, 0.995, _key(panels), ha="right", va="top", fontsize=8.5, color=MUTED)
+    return figure
+
+
+def _draw_query(axes: Axes, panel: NeighbourPanel) -> None:
+    _draw_image(axes, panel.query_image)
+    _frame(axes, INK, "-", 1.2)
+    axes.set_xlabel(shown(panel.query_label, 17) or "class unknown", fontsize=8.5, weight="bold", labelpad=4)
+
+
+def _draw_neighbour(axes: Axes, panel: NeighbourPanel, column: int) -> None:
+    label = panel.neighbour_labels[column]
+    _draw_image(axes, panel.neighbour_images[column])
+    below = f"{shown(label, 15) or 'class unknown'}\n{panel.distances[column]:.3f}"
+    if not panel.query_label or not label:
+        _frame(axes, MUTED, "-", 1.0)
+        axes.set_xlabel(below, fontsize=8.5, color=MUTED, labelpad=4)
+        return
+    right = label == panel.query_label
+    color = RIGHT if right else WRONG
+    _frame(axes, color, "-" if right else (0, (3, 1.2)), 3.0)
+    axes.set_xlabel(f"{'✓' if right else '✗'} {below}", fontsize=8.5, color=color, labelpad=4)
+
+
+def _draw_image(axes: Axes, image: np.ndarray) -> None:
+    image = np.asarray(image)
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[:, :, 0]
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+        raise UserError(f"a picture needs the shape [h, w, 3] or [h, w], not {list(image.shape)}")
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+    h, w = image.shape[:2]
+    margin_x, margin_y = max(h - w, 0) / 2, max(w - h, 0) / 2
+    axes.set(xlim=(-0.5 - margin_x, w - 0.5 + margin_x), ylim=(h - 0.5 + margin_y, -0.5 - margin_y), anchor="N")
+
+
+def _frame(axes: Axes, color: str, linestyle: str | tuple[int, tuple[float, ...]], width: float) -> None:
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=color, linestyle=linestyle, linewidth=width)
+
+
+def _key(panels: Sequence[NeighbourPanel]) -> str:
+    if not any(panel.query_label for panel in panels):
+        return "below each: class, distance"
+    return "✓ same class   ✗ other class   below each: class, distance"

@@ -1,0 +1,153 @@
+"""An embedding drawn in two dimensions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from tfretrieval.errors import UserError
+from tfretrieval.visualize.theme import INK, MUTED, bare, class_style, look, new_figure, shown
+
+MOST_IN_LEGEND = 40
+MOST_NAMED_IN_PLACE = 20
+_GALLERY_NAMES = ("gallery", "train")
+
+
+def plot_scatter(
+    points: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    splits: Sequence[str] | np.ndarray | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Draw points coloured by class; the gallery as dots, the queries larger, with a marker of their class.
+
+    The gallery is the split named "gallery" or "train", else that of the first point; without `splits` all
+    points are gallery. With up to 20 classes each has its name above its points, so that the plot can be read
+    without its colours.
+
+    Args:
+        points: float [n, 2].
+        labels: int [n], an index into `class_names`, or -1 where the class is not known.
+        class_names: the c names.
+        splits: [n] names of splits.
+        title: heading.
+
+    Raises:
+        UserError: the arrays differ in length, there is no point, or a label is out of range.
+    """
+    points, labels = np.asarray(points), np.asarray(labels)
+    n = len(points)
+    if points.shape != (n, 2) or not n or labels.shape != (n,) or (splits is not None and len(splits) != n):
+        raise UserError(
+            f"a scatter plot needs points [n, 2] with n labels and splits, not {points.shape} and {labels.shape}"
+        )
+    if labels.min() < -1 or labels.max() >= len(class_names):
+        raise UserError(f"a label lies outside -1..{len(class_names) - 1}")
+    is_query, gallery, query = _divide(splits, n)
+    present = sorted({int(label) for label in np.unique(labels)}, key=lambda label: (label < 0, label))
+
+    with look():
+        figure = new_figure(8.0, 5.8, title)
+        axes = figure.subplots()
+        bare(axes)
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.margins(0.04)
+        for label in present:
+            _draw(axes, label, points[(labels == label) & ~is_query], dots=True, n=n)
+        for label in present:
+            _draw(axes, label, points[(labels == label) & is_query], dots=False, n=n)
+        if len(present) <= MOST_NAMED_IN_PLACE:
+            for label in present:
+                if label >= 0:
+                    _write_name(axes, class_names[label], points[labels == label])
+        _legend(figure, present, class_names, (gallery, query) if is_query.any() else None)
+    return figure
+
+
+def _divide(splits: Sequence[str] | np.ndarray | None, n: int) -> tuple[np.ndarray, str, str]:
+    if splits is None:
+        return np.zeros(n, bool), "", ""
+    names = list(dict.fromkeys(str(split) for split in splits))
+    gallery = next((name for name in _GALLERY_NAMES if name in names), names[0])
+    is_query = np.array([str(split) != gallery for split in splits])
+    return is_query, gallery, ", ".join(name for name in names if name != gallery)
+
+
+def _look_of(label: int) -> tuple[str, str]:
+    if label < 0:
+        return MUTED, "x"
+    return class_style(label).color, class_style(label).marker
+
+
+def _draw(axes: Axes, label: int, points: np.ndarray, dots: bool, n: int) -> None:
+    if not len(points):
+        return
+    color, marker = _look_of(label)
+    shrink = float(np.clip(np.sqrt(2000 / n), 0.35, 1.6)) * (1.7 if marker == "*" and not dots else 1)
+    if dots:
+        axes.scatter(points[:, 0], points[:, 1], s=9 * shrink, c=color, alpha=0.45, linewidths=0, zorder=2)
+    elif marker == "x":
+        axes.scatter(points[:, 0], points[:, 1], s=24 * shrink, c=color, marker=marker, linewidths=0.9, zorder=3)
+    else:
+        axes.scatter(
+            points[:, 0],
+            points[:, 1],
+            s=24 * shrink,
+            c=color,
+            marker=marker,
+            edgecolors="white",
+            linewidths=0.5,
+            zorder=3,
+        )
+
+
+def _write_name(axes: Axes, name: str, points: np.ndarray) -> None:
+    """Above the bulk of the class: strays do not carry its name away."""
+    center, spread = np.median(points, axis=0), np.median(np.abs(points - np.median(points, axis=0)), axis=0)
+    near = points[(np.abs(points - center) <= 4 * spread + 1e-12).all(axis=1)]
+    axes.annotate(
+        shown(name, 24),
+        (center[0], near[:, 1].max() if len(near) else center[1]),
+        xytext=(0, 4),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        weight="bold",
+        color=INK,
+        zorder=5,
+        path_effects=[patheffects.withStroke(linewidth=3, foreground="white")],
+    )
+
+
+def _legend(figure: Figure, present: list[int], class_names: Sequence[str], splits: tuple[str, str] | None) -> None:
+    handles = []
+    names = []
+    for label in present[:MOST_IN_LEGEND]:
+        color, marker = _look_of(label)
+        marker = "o" if splits is None else marker
+        handles.append(Line2D([], [], linestyle="", marker=marker, color=color, markersize=6))
+        names.append("class unknown" if label < 0 else shown(class_names[label]))
+    if len(present) > MOST_IN_LEGEND:
+        handles.append(Line2D([], [], linestyle=""))
+        names.append(f"and {len(present) - MOST_IN_LEGEND} more classes")
+    legend = figure.legend(
+        handles,
+        [""] * len(names),
+        loc="outside right upper",
+        handletextpad=0.4,
+        ncols=math.ceil(len(names) / 24),
+        columnspacing=1.0,
+        alignment="left",
+    )
+    if splits is not None:
+        gallery, queries = (shown(split) or "no split" for split in splits)
+        legend.set_title(f"small dots: {gallery}\nlarge shapes: {queries}\n")
+    for text, name in zip(legend.get_texts(), names):
+        text.set_text(name)

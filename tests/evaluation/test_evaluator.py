@@ -209,6 +209,12 @@ def test_an_approximate_index_that_returns_too_little_is_not_forgiven():
     assert found.per_class["a"]["ap"] == pytest.approx(1 / 2)
 
 
+def test_the_vote_is_taken_among_vote_k_neighbours():
+    gallery = store([1, 2, 3, 4, 5], [1, 0, 0, 1, 1], prefix="g")
+    right = {k: measured(QUERY, gallery, ks=(1,), vote_k=k).metrics["knn_accuracy"] for k in (1, 3, 4, 5)}
+    assert right == {1: 0, 3: 1, 4: 0, 5: 0}
+
+
 def test_macro_is_the_mean_over_classes():
     queries = store([0, 0, 0, 4], [0, 0, 0, 1], prefix="q")
     found = measured(queries, store([0, 2, 9], [0, 0, 1], prefix="g"), ks=(1,), vote_k=1)

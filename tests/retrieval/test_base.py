@@ -76,6 +76,30 @@ def test_equally_near_items_come_by_row(kind, metric, k):
     np.testing.assert_array_equal(rows, np.argsort(truth, axis=1, kind="stable")[:, :k])
 
 
+class HighRowsFirst(KNNRetriever):
+    """An index that, of equally near items, returns those with the highest rows."""
+
+    def _search(self, queries, k):
+        truth = by_definition(queries, self.vectors_, self.metric)
+        rows = len(truth[0]) - 1 - np.argsort(truth[:, ::-1], axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(truth, rows, axis=1), rows
+
+
+def test_equally_near_items_come_by_row_whatever_the_index_returns():
+    gallery = np.repeat([[1.0, 0.0], [0.0, 3.0]], 50, axis=0)
+    _, rows = HighRowsFirst().fit(gallery).kneighbors([[0.0, 0.0], [0.0, 4.0]], 3)
+    assert rows.tolist() == [[0, 1, 2], [50, 51, 52]]
+
+
+@both
+def test_digits_that_single_precision_loses_do_not_change_the_neighbours(kind):
+    gallery, queries = vectors(500, 8) + 3000, vectors(50, 8, seed=1) + 3000
+    truth = by_definition(queries, gallery, "euclidean")
+    distances, rows = make_retriever(kind).fit(gallery).kneighbors(queries, 5)
+    np.testing.assert_array_equal(rows, np.argsort(truth, axis=1)[:, :5])
+    np.testing.assert_allclose(distances, np.sort(truth, axis=1)[:, :5], rtol=1e-6)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data(), st.sampled_from(KINDS), st.sampled_from(METRICS))
 def test_the_first_k_of_a_longer_answer_are_the_shorter_answer(data, kind, metric):

@@ -107,10 +107,11 @@ def train(
         settings, source = _resumed(Run(target), recipe, given, data)
     else:
         from_file = read_config_file(config) if config else {}
-        recipe = recipe or from_file.get("recipe")
+        recipe = recipe or from_file.pop("recipe", None)
+        from_file.pop("recipe", None)
         if recipe is None:
             raise click.UsageError("Missing argument 'RECIPE': resnet, siamese or triplet.")
-        settings = TrainConfig.for_recipe(recipe, **{**from_file, "recipe": None, **given})
+        settings = TrainConfig.for_recipe(recipe, **{**from_file, **given})
         source = data or default_source()
     target = target or new_run_directory(settings.recipe)
     catalog = Catalog.from_source(source)

@@ -40,9 +40,21 @@ def build_backbone(name: str, image_size: int, weights: str = "none") -> keras.M
         load_backbone_weights(base, Path(weights), name)
     images = keras.Input((image_size, image_size, 3), name="images")
     prepared = BackbonePreprocessing(_module_of(model_class), dtype="float32", name="preprocessing")(images)
-    # training=False keeps batch normalisation on its ImageNet statistics, also while the weights are tuned.
-    features = base(prepared, training=False)
-    return keras.Model(images, features, name="backbone")
+    return keras.Model(images, base(prepared), name="backbone")
+
+
+def set_trainable(model: keras.Model, trainable: bool) -> None:
+    """Free or freeze a backbone's weights; batch normalisation stays on the statistics that it came with.
+
+    A normalisation that is not trainable runs in inference mode in every Keras. `base(x, training=False)` is no
+    substitute: Keras 3 overrules it where the model is nested in another.
+    """
+    model.trainable = trainable
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            set_trainable(layer, trainable)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
 
 
 def build_convnet(image_size: int) -> keras.Model:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from tfretrieval.errors import UserError
-from tfretrieval.models.backbones import build_backbone
+from tfretrieval.models.backbones import build_backbone, set_trainable
 from tfretrieval.models.layers import L2Normalization
 
 EMBEDDING = "embedding"
@@ -35,7 +35,7 @@ def build_embedder(
     if image_size < 8:
         raise UserError(f"images of {image_size} pixels are too small; 8 is the least")
     body = build_backbone(backbone, image_size, weights)
-    body.trainable = not freeze
+    set_trainable(body, not freeze)
     images = keras.Input((image_size, image_size, 3), name="images")
     x = body(images)
     if embedding_dim is not None:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import csv
 import errno
+import hashlib
 import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest_paths import tree_of
 from PIL import Image
 
 from tfretrieval.embedding.store import Embeddings
+from tfretrieval.retrieval.index import Index
 
 QUICK = ("--epochs", 1, "--steps-per-epoch", 1, "--image-size", 16, "--images-per-class", 2, "--batch-size", 4)
+
+
+def tree_of(folder: Path) -> dict[str, str]:
+    """{relative path: hash of the contents} of every file below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 @pytest.fixture
@@ -103,9 +113,7 @@ def test_a_picture_that_cannot_be_decoded_is_named_before_training(tfret, data, 
 def test_broken_pictures_are_skipped_and_listed_when_asked(tfret, data, tmp_path):
     broken = data / "train" / sorted(os.listdir(data / "train"))[0] / "broken.jpg"
     broken.write_bytes(b"no picture")
-    outcome = tfret(
-        "train", "triplet", "--data", data, "--run", tmp_path / "new", *QUICK, "--on-error", "skip"
-    )
+    outcome = tfret("train", "triplet", "--data", data, "--run", tmp_path / "new", *QUICK, "--on-error", "skip")
     assert outcome.code == 0
     assert f"skipped {broken}" in outcome.err
     embedded = tfret("embed", "--run", tmp_path / "new", "--on-error", "skip", "--json")
@@ -200,7 +208,12 @@ def test_weights_that_are_missing_or_of_another_kind(tfret, scenes, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("epochs: [", "is not YAML"), ("epoch: 3", "no setting 'epoch'"), ("epochs: many", "must be of type int"), ("- 1", "must hold lines")],
+    [
+        ("epochs: [", "is not YAML"),
+        ("epoch: 3", "no setting 'epoch'"),
+        ("margin: many", "must be of type float"),
+        ("- 1", "must hold lines"),
+    ],
 )
 def test_a_wrong_config_file(tfret, scenes, tmp_path, text, message):
     (tmp_path / "c.yaml").write_text(text)
@@ -276,14 +289,17 @@ def test_a_query_picture_that_is_missing_or_broken(tfret, run, tmp_path):
 def test_a_stale_index_is_rebuilt_and_never_mixed_in(tfret, scenes, run):
     first = tfret("evaluate", "--run", run, "-k", 1, "--json")
     assert first.code == 0
+    old = Embeddings.load(run / "embeddings/train").fingerprint
     again = ("train", "triplet", "--data", scenes, "--run", run / "other", *QUICK, "--seed", 5)
     assert tfret(*again).code == 0
     shutil.copy(run / "other" / "model.keras", run / "model.keras")
     second = tfret("evaluate", "--run", run, "-k", 1, "--json")
     assert "stale" in second.err
     fresh = tfret("evaluate", "--run", run / "other", "-k", 1, "--json")
-    without_time = [outcome.out.split('"seconds"')[0] for outcome in (first, second, fresh)]
-    assert without_time[1] == without_time[2] != without_time[0]
+    assert fresh.code == second.code == 0
+    stores = [Embeddings.load(folder / "embeddings/train") for folder in (run, run / "other")]
+    assert stores[0].fingerprint == stores[1].fingerprint != old
+    assert Index.load(run / "index/knn").gallery == stores[0].fingerprint
 
 
 def spoil(path: Path) -> None:

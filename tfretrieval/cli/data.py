@@ -81,9 +81,8 @@ def audit(source: str, seed: int) -> tuple[dict[str, Any], str]:
         f"  {name}: {', '.join(f'{split} {n}' for split, n in by.items())}" for name, by in found["classes"].items()
     ]
     for group in found["duplicates"]:
-        lines.append(
-            f"same file{', other class' if group['labels_differ'] else ''}{', other split' if group['splits_differ'] else ''}: {', '.join(group['ids'])}"
-        )
+        other = [name for name, key in (("class", "labels_differ"), ("split", "splits_differ")) if group[key]]
+        lines.append(f"same file{''.join(f', other {name}' for name in other)}: {', '.join(group['ids'])}")
     lines += [f"broken: {name}: {reason}" for name, reason in found["broken"].items()]
     lines += [f"note: {note}" for note in found["notes"]]
     return found, "\n".join(lines)

@@ -67,7 +67,7 @@ def evaluate(
     """
     if (queries is None) != (gallery is None):
         raise click.UsageError("--queries and --gallery belong together")
-    depths = ks or (1, 3, 5, 10)
+    depths = ks or None
     if gallery is not None:
         settings.pop("gallery_split")
         evaluation = _of_stores(gallery, queries, retriever, depths, seed, settings)
@@ -96,7 +96,7 @@ def evaluate(
 
 
 def _of_stores(
-    gallery: Path, queries: Path | None, kind: str, ks: tuple[int, ...], seed: int, settings: dict[str, Any]
+    gallery: Path, queries: Path | None, kind: str, ks: tuple[int, ...] | None, seed: int, settings: dict[str, Any]
 ) -> Any:
     from tfretrieval.embedding.store import Embeddings
     from tfretrieval.evaluation.evaluator import evaluate

@@ -26,9 +26,9 @@ def export(run: Path | None, output: Path | None, seed: int) -> tuple[dict[str, 
     load_tensorflow()
     from tfretrieval.runs import Run
     from tfretrieval.steps.export import export_saved_model
-    from tfretrieval.steps.model import load_model
+    from tfretrieval.steps.model import load_model, run_config
 
     opened = Run.open(run)
     target = output or opened.directory / "saved_model"
-    result = export_saved_model(load_model(opened), target, opened.config().get("fit", "crop"), seed)
+    result = export_saved_model(load_model(opened), target, run_config(opened).fit, seed)
     return result, f"{target}: checked against the model, largest difference {result['max_difference']:.1e}"

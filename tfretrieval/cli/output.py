@@ -23,15 +23,26 @@ def prints_result(command: Callable[..., tuple[Any, str]]) -> Callable[..., int]
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
     @functools.wraps(command)
     def wrapped(*arguments: Any, as_json: bool, **options: Any) -> int:
-        logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
-        logging.getLogger("tfretrieval").setLevel(logging.INFO)
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), _notes_to_stderr():
             result, text = command(*arguments, **options)
         code = result.pop("exit_code", 0)
         click.echo(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else text)
         return code
 
     return wrapped
+
+
+@contextlib.contextmanager
+def _notes_to_stderr() -> Iterator[None]:
+    """Show what this package logs, down to its notes, inside the block."""
+    log = logging.getLogger("tfretrieval")
+    handler = logging.StreamHandler(sys.stderr)
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
 
 
 @contextlib.contextmanager

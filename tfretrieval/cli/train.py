@@ -134,10 +134,11 @@ def default_source() -> str:
 
 def result_of(run: Any) -> tuple[dict[str, Any], str]:
     """What a finished training prints."""
+    from tfretrieval.steps.model import run_config
     from tfretrieval.training.checkpoints import best_epoch, read_history
 
     history = read_history(run.history_path)
-    best = best_epoch(history, run.config()["monitor"])
+    best = best_epoch(history, run_config(run).monitor)
     result = {
         "run": str(run.directory),
         "model": str(run.model_path),
@@ -163,13 +164,15 @@ def _newest(recipe: str | None) -> Path | None:
 
 def _resumed(run: Any, recipe: str | None, given: dict[str, Any], data: str | None) -> tuple[Any, str]:
     """The run's own figures; only the number of epochs and the patience may change on the way."""
+    from tfretrieval.steps.model import run_config
     from tfretrieval.training.config import TrainConfig
 
-    stored = run.config()
+    stored = run_config(run).to_dict()
     wanted = {**given, **({"recipe": recipe} if recipe else {})}
     for name, value in wanted.items():
         if name not in ("epochs", "patience") and stored.get(name) != value:
             raise UserError(
-                f"{run.directory} was begun with {name} {stored.get(name)}, not {value}; leave it out to resume, or --overwrite"
+                f"{run.directory} was begun with {name} {stored.get(name)}, not {value}; "
+                "leave it out to resume, or --overwrite"
             )
     return TrainConfig.from_dict({**stored, **wanted}), data or run.manifest()["data"]["source"]

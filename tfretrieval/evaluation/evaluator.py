@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tfretrieval.transform import Transform
 
 HEADLINE = ("precision_at_1", "map", "map_at_r", "r_precision", "mrr", "knn_accuracy")
+KS = (1, 3, 5, 10)
+VOTE_K = 5
 APPROXIMATE_DEPTH = 1000
 BYTES_A_CELL = 64
 UNKNOWN = "(unknown)"
@@ -34,8 +36,8 @@ def evaluate(
     queries: Embeddings,
     gallery: Embeddings,
     transform: Transform | None = None,
-    ks: Sequence[int] = (1, 3, 5, 10),
-    vote_k: int = 5,
+    ks: Sequence[int] | None = None,
+    vote_k: int | None = None,
     depth: int | None = None,
     n_bootstrap: int = 1000,
     seed: int = 0,
@@ -52,8 +54,8 @@ def evaluate(
         queries: q items with labels.
         gallery: n items with labels.
         transform: fitted; applied to the queries.
-        ks: the k of every metric at k; precision at 1 is always there.
-        vote_k: neighbours that vote in `knn_accuracy`.
+        ks: the k of every metric at k, 1 always among them; by default those of 1, 3, 5, 10 that the gallery allows.
+        vote_k: neighbours that vote in `knn_accuracy`; by default 5, or all of a smaller gallery.
         depth: length of each ranking; items below count as not found. By default all n, or 1,000 of an index
             that is not exact.
         n_bootstrap: resamples for the intervals; 0 for none.
@@ -69,7 +71,9 @@ def evaluate(
     matched = match(queries, gallery)
     if not len(matched.query_rows):
         raise UserError(f"none of the {len(queries)} queries has an item of its class in the gallery")
-    ks = sorted({1, *ks})
+    allowed = min(_compared(matched), len(gallery) if depth is None else depth)
+    ks = sorted({1, *(ks if ks is not None else (k for k in KS if k <= allowed))})
+    vote_k = min(VOTE_K, allowed) if vote_k is None else vote_k
     if depth is None:
         deepest = len(gallery) if retriever.is_exact else max(APPROXIMATE_DEPTH, vote_k, *ks)
         depth = min(deepest, len(gallery))
@@ -140,7 +144,7 @@ def evaluate(
 
 def _check_depths(ks: Sequence[int], vote_k: int, depth: int, matched: Matched) -> None:
     n = len(matched.gallery_labels)
-    compared = n - int((matched.self_rows >= 0).any())
+    compared = _compared(matched)
     if not 1 <= depth <= n:
         raise UserError(f"depth={depth} is out of range: the gallery has {n} items")
     for name, k in [*(("k", k) for k in ks), ("vote_k", vote_k)]:
@@ -150,6 +154,11 @@ def _check_depths(ks: Sequence[int], vote_k: int, depth: int, matched: Matched) 
             raise UserError(f"{name}={k} is more than the {compared} gallery items a query is compared with")
         if k > depth:
             raise UserError(f"{name}={k} is more than depth={depth}")
+
+
+def _compared(matched: Matched) -> int:
+    """How many gallery items every query has, itself left out."""
+    return len(matched.gallery_labels) - int((matched.self_rows >= 0).any())
 
 
 def _measure(

@@ -115,7 +115,8 @@ def _build_base(
     except Exception as error:
         if "URL fetch failure" in str(error) or "download" in str(error).lower():
             raise UserError(
-                f"cannot download ImageNet weights for {name}; get them elsewhere and give --weights FILE, or use --weights none"
+                f"cannot download ImageNet weights for {name}; "
+                "get them elsewhere and give --weights FILE, or use --weights none"
             ) from None
         if isinstance(error, (ValueError, TypeError)):
             raise UserError(f"cannot build {name} at {image_size} pixels: {str(error).splitlines()[0]}") from None

@@ -8,5 +8,7 @@ import keras
 def build_classifier(embedder: keras.Model, n_classes: int) -> keras.Model:
     """Images float [b, s, s, 3] in 0..255 -> logits float32 [b, c]."""
     images = keras.Input(embedder.input_shape[1:], name="images")
-    logits = keras.layers.Dense(n_classes, dtype="float32", name="head")(embedder(images))
+    # A head of zeros sends no noise into pre-trained weights: their gradient grows as the head learns.
+    head = keras.layers.Dense(n_classes, kernel_initializer="zeros", dtype="float32", name="head")
+    logits = head(embedder(images))
     return keras.Model(images, logits, name="classifier")

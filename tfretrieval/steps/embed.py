@@ -42,9 +42,9 @@ def embed_catalog(
         UserError: no model, or pictures that cannot be decoded.
     """
     from tfretrieval.embedding.keras_engine import KerasEngine
-    from tfretrieval.steps.model import load_model
+    from tfretrieval.steps.model import load_model, run_config
 
-    return KerasEngine(load_model(run), fit=run.config().get("fit", "crop")).embed(catalog, on_error, made_from)
+    return KerasEngine(load_model(run), fit=run_config(run).fit).embed(catalog, on_error, made_from)
 
 
 def _stored(run: Run, split: str, rebuild_damaged: bool) -> Embeddings | None:

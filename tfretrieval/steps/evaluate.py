@@ -15,8 +15,6 @@ from tfretrieval.runs import Run
 from tfretrieval.steps.embed import embed_split
 from tfretrieval.steps.index import ensure_index
 
-KS = (1, 3, 5, 10)
-
 
 @dataclass(frozen=True)
 class Evaluated:
@@ -32,7 +30,7 @@ def evaluate_run(
     run: Run,
     catalog: Catalog,
     retriever: str = "knn",
-    ks: Sequence[int] = KS,
+    ks: Sequence[int] | None = None,
     query_split: str | None = None,
     gallery_split: str | None = None,
     seed: int = 0,
@@ -46,7 +44,7 @@ def evaluate_run(
         run: with a trained model.
         catalog: its pictures.
         retriever: "knn" or "faiss".
-        ks: depths of the metrics that have one.
+        ks: depths of the metrics that have one; None is 1, 3, 5 and 10.
         query_split: who asks; by default as `Catalog.roles` says.
         gallery_split: who is searched; likewise.
         seed: of the bootstrap.

@@ -11,6 +11,7 @@ from tfretrieval.errors import UserError
 from tfretrieval.retrieval.index import Index, IndexSettings
 from tfretrieval.retrieval.recall import recall_against_exact
 from tfretrieval.runs import Run
+from tfretrieval.steps.model import run_config
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ def ensure_index(run: Run, retriever: str, gallery: Embeddings, **changes: Any) 
     """
     directory = run.index(retriever)
     stored = Index.load(directory) if directory.exists() else None
-    default = IndexSettings(retriever=retriever, metric=run.config().get("metric", "cosine"))
+    default = IndexSettings(retriever=retriever, metric=run_config(run).metric)
     settings = with_changes(stored.settings if stored else default, changes)
     if stored and stored.settings == settings and stored.gallery == gallery.fingerprint:
         return stored

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
+from tfretrieval.training.config import TrainConfig
 
 if TYPE_CHECKING:
     import keras
@@ -20,6 +21,18 @@ def load_model(run: Run) -> keras.Model:
         UserError: the run has no model, or the file is not a Keras model of ours.
     """
     return _load(str(run.model_path), run.model_fingerprint())
+
+
+def run_config(run: Run) -> TrainConfig:
+    """The figures that a run was trained with.
+
+    Raises:
+        UserError: `config.yaml` is missing or damaged.
+    """
+    try:
+        return TrainConfig.from_dict(run.config())
+    except UserError as error:
+        raise UserError(f"{run.directory / 'config.yaml'}: {error}") from None
 
 
 def run_catalog(run: Run, source: str | None = None) -> Catalog:

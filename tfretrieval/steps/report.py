@@ -9,6 +9,7 @@ from typing import Any
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.report import Estimate, Report, ReportFigure, Section, Table, write_report
 from tfretrieval.runs import Run
+from tfretrieval.steps.model import run_config
 from tfretrieval.visualize.comparison import ComparisonRow, plot_comparison
 from tfretrieval.visualize.theme import save_figure
 
@@ -101,11 +102,11 @@ def comparison_rows(results: Results) -> list[ComparisonRow]:
 
 
 def _run_section(name: str, run: Run, results: Mapping[str, Evaluation], figures: Mapping[str, Path]) -> Section:
-    config = run.config()
+    config = run_config(run)
     prose = (
-        f"{config['backbone']} at {config['image_size']} pixels, loss {config['loss']}, {config['epochs']} epochs, "
-        f"seed {config['seed']}; embeddings of {next(iter(results.values())).dim} values compared by "
-        f"{config['metric']} distance."
+        f"{config.backbone} at {config.image_size} pixels, loss {config.loss}, {config.epochs} epochs, "
+        f"seed {config.seed}; embeddings of {next(iter(results.values())).dim} values compared by "
+        f"{config.metric} distance."
     )
     by_class = next(iter(results.values())).per_class
     table = Table(

@@ -138,11 +138,14 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """The inverse of `to_dict`.
+        """The inverse of `to_dict`: every figure must be there.
 
         Raises:
-            UserError: an unknown name or a value of the wrong kind.
+            UserError: a missing or unknown name, or a value of the wrong kind.
         """
+        missing = [field.name for field in dataclasses.fields(cls) if field.name not in values]
+        if missing:
+            raise UserError(f"the configuration is damaged: it lacks {', '.join(missing)}")
         return cls(**_checked(values))
 
 

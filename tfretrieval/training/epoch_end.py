@@ -41,7 +41,8 @@ class EpochEnd(keras.callbacks.Callback):
         figures = {name: float(value) for name, value in (logs or {}).items() if name not in _OTHERS}
         if not math.isfinite(figures.get("loss", 0.0)):
             raise UserError(
-                f"the loss is {figures['loss']} in epoch {epoch + 1}; try a lower --learning-rate, or no --mixed-precision"
+                f"the loss is {figures['loss']} in epoch {epoch + 1}; "
+                "try a lower --learning-rate, or no --mixed-precision"
             )
         row: dict[str, float] = {
             "epoch": epoch + 1,

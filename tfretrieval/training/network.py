@@ -8,6 +8,8 @@ from tfretrieval.losses import batches_for, make_loss
 from tfretrieval.models import build_classifier, build_embedder, build_siamese, build_triplet
 from tfretrieval.training.config import TrainConfig
 
+CLIP_NORM = 1.0  # of each weight's gradient under SGD: one bad batch cannot wreck pre-trained weights
+
 
 def build_network(config: TrainConfig, n_classes: int) -> keras.Model:
     """The compiled network of a run.
@@ -45,4 +47,4 @@ def embedder_of(network: keras.Model) -> keras.Model:
 def _optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
     if config.optimizer == "adam":
         return keras.optimizers.Adam(config.learning_rate)
-    return keras.optimizers.SGD(config.learning_rate, momentum=config.momentum)
+    return keras.optimizers.SGD(config.learning_rate, momentum=config.momentum, clipnorm=CLIP_NORM)

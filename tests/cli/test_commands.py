@@ -1,0 +1,247 @@
+"""Each command does its work, and with --json stdout holds one JSON object and nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfretrieval.cli import COMMANDS
+from tfretrieval.embedding.store import Embeddings
+
+QUICK = ("--epochs", 2, "--steps-per-epoch", 2, "--image-size", 16, "--images-per-class", 3, "--batch-size", 4)
+
+
+def result_of(outcome) -> dict:
+    assert outcome.code == 0, outcome.err
+    return json.loads(outcome.out)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_a_line_in_the_list(tfret, command):
+    assert COMMANDS[command] in tfret("--help").out
+    outcome = tfret(command, "--help")
+    assert outcome.code == 0
+    assert COMMANDS[command].rstrip(".") in " ".join(outcome.out.split())
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from tfretrieval.cli import tfret; tfret.main(['--help'], standalone_mode=False); "
+        "print(sorted(sys.modules))"
+    )
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not [
+        name for name in ("tensorflow", "keras", "numpy", "sklearn", "matplotlib", "faiss") if f"'{name}'" in modules
+    ]
+
+
+def test_version(tfret):
+    from tfretrieval import __version__
+
+    assert __version__ in tfret("--version").out
+
+
+@pytest.mark.parametrize("recipe", ["siamese", "triplet"])
+def test_train_prints_where_the_model_is(tfret, scenes, tmp_path, recipe):
+    result = result_of(tfret("train", recipe, "--data", scenes, "--run", tmp_path / "r", *QUICK, "--json"))
+    assert Path(result["model"]).is_file()
+    assert result["epochs"] == 2
+    assert 0 <= result["val_map"] <= 1
+
+
+def test_train_resnet_with_any_backbone(tfret, scenes, tmp_path):
+    options = ("--backbone", "mobilenet_v2_0.35", "--weights", "none", "--image-size", 32, "--epochs", 1)
+    result = result_of(tfret("train", "resnet", "--data", scenes, "--run", tmp_path / "r", *options, "--json"))
+    stores = result_of(tfret("embed", "--run", tmp_path / "r", "--json"))["stores"]
+    assert result["best_epoch"] == 1
+    assert {store["dim"] for store in stores} == {1280}
+
+
+def test_epochs_0_saves_the_untrained_network(tfret, scenes, tmp_path):
+    result = result_of(
+        tfret(
+            "train", "triplet", "--data", scenes, "--run", tmp_path / "r", "--epochs", 0, "--image-size", 16, "--json"
+        )
+    )
+    assert result["epochs"] == 0
+    assert result["best_epoch"] is None
+    assert tfret("evaluate", "--run", tmp_path / "r", "-k", 1).code == 0
+
+
+def test_a_config_file_gives_figures_and_options_come_on_top(tfret, scenes, tmp_path):
+    import yaml
+
+    (tmp_path / "c.yaml").write_text("recipe: triplet\nmargin: 0.5\nepochs: 9\nlearning_rate: 1\n")
+    outcome = tfret(
+        "train",
+        "--config",
+        tmp_path / "c.yaml",
+        "--data",
+        scenes,
+        "--run",
+        tmp_path / "r",
+        "--image-size",
+        16,
+        "--epochs",
+        0,
+    )
+    assert outcome.code == 0, outcome.err
+    config = yaml.safe_load((tmp_path / "r" / "config.yaml").read_text())
+    assert (config["margin"], config["epochs"], config["learning_rate"]) == (0.5, 0, 1.0)
+
+
+def test_overwrite_trains_anew(tfret, scenes, run):
+    before = (run / "model.keras").read_bytes()
+    result_of(tfret("train", "triplet", "--data", scenes, "--run", run, *QUICK, "--seed", 3, "--overwrite", "--json"))
+    assert (run / "model.keras").read_bytes() != before
+
+
+def test_embed_keeps_what_is_up_to_date(tfret, run):
+    first = result_of(tfret("embed", "--run", run, "--json"))["stores"]
+    written = (run / "embeddings/train/vectors.npy").stat().st_mtime_ns
+    assert result_of(tfret("embed", "--run", run, "--json"))["stores"] == first
+    assert (run / "embeddings/train/vectors.npy").stat().st_mtime_ns == written
+
+
+def test_embed_elsewhere(tfret, run, scenes, tmp_path):
+    result_of(tfret("embed", "--run", run, "--data", scenes, "--split", "all", "--output", tmp_path / "all", "--json"))
+    assert len(Embeddings.load(tmp_path / "all")) == 27
+
+
+def test_index_says_how_exact_it_is(tfret, run):
+    exact = result_of(tfret("index", "--run", run, "--retriever", "faiss", "--pca", 0.9, "--json"))
+    assert exact["exact"]
+    assert exact["dim"] <= 10
+    approximate = result_of(
+        tfret(
+            "index",
+            "--run",
+            run,
+            "--retriever",
+            "faiss",
+            "--factory",
+            "IVF3,Flat",
+            "--nprobe",
+            1,
+            "--pca",
+            "none",
+            "--json",
+        )
+    )
+    assert not approximate["exact"]
+    assert 0 < approximate["recall_at_10"] <= 1
+    text = tfret("index", "--run", run, "--retriever", "faiss")
+    assert "approximate, recall@10" in text.out, "settings stay until they are changed"
+
+
+@pytest.mark.parametrize("retriever", ["knn", "faiss"])
+def test_evaluate_prints_what_the_design_promises(tfret, run, retriever):
+    result = result_of(
+        tfret("evaluate", "--run", run, "--retriever", retriever, "-k", 3, "-k", 5, "--seed", 4, "--json")
+    )
+    assert result["retriever"] == retriever
+    assert (result["n_queries"], result["n_gallery"], result["dim"]) == (9, 18, 10)
+    assert {"precision_at_1", "precision_at_3", "map", "map_at_r", "r_precision", "mrr", "knn_accuracy"} <= set(
+        result["metrics"]
+    )
+    confusion = np.array(result["confusion"])
+    assert np.trace(confusion) / confusion.sum() == result["metrics"]["precision_at_1"]
+    assert (run / "evaluation" / retriever / "pr_curves.csv").is_file()
+
+
+def test_knn_and_faiss_give_the_same_metrics(tfret, run):
+    knn, faiss = (
+        result_of(tfret("evaluate", "--run", run, "--retriever", kind, "--metric", "cosine", "--json"))["metrics"]
+        for kind in ("knn", "faiss")
+    )
+    assert knn == pytest.approx(faiss, abs=1e-6)
+
+
+def test_evaluate_two_stores_from_anywhere(tfret, tmp_path):
+    rng = np.random.default_rng(0)
+    Embeddings.from_arrays(rng.normal(size=(20, 4)), np.arange(20) % 2).save(tmp_path / "g")
+    Embeddings.from_arrays(rng.normal(size=(6, 4)), np.arange(6) % 2, ids=[f"q{i}" for i in range(6)]).save(
+        tmp_path / "q"
+    )
+    result = result_of(tfret("evaluate", "--gallery", tmp_path / "g", "--queries", tmp_path / "q", "--json"))
+    assert (result["n_queries"], result["n_gallery"]) == (6, 20)
+
+
+def test_fail_under(tfret, run):
+    assert tfret("evaluate", "--run", run, "--fail-under", "map=0.0001").code == 0
+    below = tfret("evaluate", "--run", run, "--fail-under", "map=1.01", "--json")
+    assert below.code == 3
+    assert "map" in below.err
+    assert "metrics" in json.loads(below.out)
+
+
+def test_query_finds_a_gallery_picture_itself(tfret, run, scenes, tmp_path):
+    picture = sorted((scenes / "train").rglob("*.png"))[0]
+    arguments = ("query", picture, "--run", run, "-k", 3, "--figure", tmp_path / "f.png")
+    answer = result_of(tfret(*arguments, "--json"))["answers"][0]
+    assert answer["neighbours"][0]["id"] == picture.relative_to(scenes).as_posix()
+    assert answer["neighbours"][0]["distance"] == pytest.approx(0, abs=1e-3)
+    assert (tmp_path / "f.png").stat().st_size > 1000
+    assert picture.name in tfret(*arguments).out
+
+
+def test_visualize_draws_every_kind_and_writes_the_report(tfret, run):
+    result = result_of(tfret("visualize", "--run", run, "-k", 2, "--queries", 2, "--json"))
+    assert set(result["figures"]) == {
+        "pr_knn", "confusion_knn", "neighbours_queries_knn", "neighbours_gallery_knn", "umap", "tsne", "history"
+    }  # fmt: skip
+    assert all(Path(path).stat().st_size > 1000 for path in result["figures"].values())
+    page = Path(result["report"]).read_text(encoding="utf-8")
+    assert page.count("data:image/") >= 7
+
+
+def test_export_answers_as_the_model_in_plain_tensorflow(tfret, run, scenes, tmp_path):
+    result = result_of(tfret("export", "--run", run, "--output", tmp_path / "saved", "--json"))
+    assert result["max_difference"] <= 1e-5
+    result_of(tfret("embed", "--run", run, "--json"))
+    store = Embeddings.load(run / "embeddings/train")
+    code = (
+        "import sys, numpy as np, tensorflow as tf\n"
+        "model = tf.saved_model.load(sys.argv[1])\n"
+        "files = tf.constant([open(path, 'rb').read() for path in sys.argv[3:]])\n"
+        "np.save(sys.argv[2], model.signatures['encoded'](encoded_images=files)['embeddings'].numpy())\n"
+        "assert 'keras' not in [m.split('.')[0] for m in sys.modules if m.startswith('tfretrieval')]\n"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "saved", tmp_path / "v.npy", *store.paths[:5]], check=True)
+    answers = np.load(tmp_path / "v.npy")
+    np.testing.assert_allclose(answers, store.vectors[:5], atol=1e-5 * np.abs(store.vectors).max())
+
+
+def test_info_and_data_commands(tfret, scenes):
+    assert "tensorflow" in result_of(tfret("info", "--json"))["versions"]
+    assert result_of(tfret("data", "prepare", "digits", "--json"))["n"] == 1797
+    found = result_of(tfret("data", "audit", scenes, "--json"))
+    assert found["n"] == 27
+    assert found["broken"] == {}
+
+
+def test_verify_exits_with_1_and_still_prints_its_result(tfret, tmp_path):
+    outcome = tfret("data", "verify", tmp_path, "--json")
+    assert outcome.code == 1
+    assert len(json.loads(outcome.out)["faults"]) == 2688
+
+
+def test_study_compares_models_and_goes_on_where_it_stopped(tfret, scenes, tmp_path):
+    arguments = (
+        "study", "--data", scenes, "--output", tmp_path / "s", "--models", "siamese,triplet", "--epochs", 1,
+        "--image-size", 16, "--steps-per-epoch", 1, "--json",
+    )  # fmt: skip
+    result = result_of(tfret(*arguments))
+    assert [(row["model"], row["retriever"]) for row in result["rows"]] == [
+        ("siamese", "knn"), ("siamese", "faiss"), ("triplet", "knn"), ("triplet", "faiss")
+    ]  # fmt: skip
+    assert Path(result["report"]).read_text(encoding="utf-8").count("<img") >= 10
+    model = (tmp_path / "s" / "triplet" / "model.keras").read_bytes()
+    again = tfret(*arguments)
+    assert json.loads(again.out)["rows"] == result["rows"]
+    assert (tmp_path / "s" / "triplet" / "model.keras").read_bytes() == model

@@ -1,0 +1,45 @@
+"""Data for all tests: a made-up folder of scenes, and the real photographs where they are at hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Built-in data sets go to a folder of this session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFRET_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory) -> Path:
+    """A folder train/test of three easy classes, 6 and 3 pictures each: 24 x 24 pixels of one colour with noise."""
+    folder = tmp_path_factory.mktemp("scenes")
+    rng = np.random.default_rng(0)
+    for name, colour in {"field": (60, 160, 40), "sea": (40, 80, 180), "town": (150, 120, 110)}.items():
+        for split, count in (("train", 6), ("test", 3)):
+            (folder / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = np.clip(rng.normal(colour, 25, (24, 24, 3)), 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(folder / split / name / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mit_split() -> Path:
+    """The real photographs; tests that use them carry the mark `real`."""
+    path = Path(os.environ.get("TFRET_MIT_SPLIT") or ROOT.parent / "shared" / "data" / "MIT_split")
+    if not path.is_dir():
+        pytest.skip(f"MIT_split is not at {path}; TFRET_MIT_SPLIT names its folder")
+    return path

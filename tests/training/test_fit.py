@@ -1,0 +1,196 @@
+"""Training, and going on after an interruption."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from tfretrieval.data.catalog import Catalog
+from tfretrieval.errors import UserError
+from tfretrieval.runs import Run
+from tfretrieval.training.checkpoints import read_history
+from tfretrieval.training.config import TrainConfig
+from tfretrieval.training.fit import train
+
+QUICK = {"image_size": 16, "batch_size": 4, "images_per_class": 3, "steps_per_epoch": 2, "epochs": 2}
+
+
+@pytest.fixture(scope="module")
+def catalog(scenes):
+    return Catalog.from_source(scenes)
+
+
+def test_a_run_holds_everything_it_promises(catalog, tmp_path):
+    run = Run(tmp_path / "run")
+    model = train(catalog, TrainConfig.for_recipe("triplet", **QUICK), run, argv=["tfret", "train"])
+    history = read_history(run.history_path)
+    assert [row["epoch"] for row in history] == [1, 2]
+    assert {"loss", "val_map", "val_precision_at_1", "spread", "learning_rate", "seconds"} <= set(history[0])
+    manifest = run.manifest()
+    assert manifest["data"]["fingerprint"] == catalog.fingerprint
+    assert manifest["argv"] == ["tfret", "train"]
+    assert "tensorflow" in manifest["versions"]
+    assert any(run.logs.rglob("events.out.tfevents.*"))
+    images = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype(np.float32)
+    saved = keras.models.load_model(run.model_path)
+    np.testing.assert_allclose(saved(images), model(images), rtol=1e-6)
+
+
+def test_the_loss_falls(catalog, tmp_path):
+    config = TrainConfig.for_recipe("siamese", **{**QUICK, "steps_per_epoch": 10, "epochs": 6})
+    train(catalog, config, Run(tmp_path / "run"))
+    losses = [row["loss"] for row in read_history(Run(tmp_path / "run").history_path)]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_the_best_epoch_gives_the_model(catalog, tmp_path, monkeypatch):
+    from tfretrieval.training import retrieval_metrics
+
+    values = iter([0.3, 0.9, 0.5])
+    monkeypatch.setattr(
+        retrieval_metrics.RetrievalMetrics,
+        "measure",
+        lambda self: {"val_map": next(values), "val_precision_at_1": 0.0, "spread": 1.0},
+    )
+    run = Run(tmp_path / "run")
+    train(catalog, TrainConfig.for_recipe("triplet", **{**QUICK, "epochs": 3}), run)
+    assert run.model_path.read_bytes() == (run.checkpoints / "best-0002.keras").read_bytes()
+
+
+def test_patience_stops_and_a_resume_leaves_it_stopped(catalog, tmp_path, monkeypatch):
+    from tfretrieval.training import retrieval_metrics
+
+    monkeypatch.setattr(
+        retrieval_metrics.RetrievalMetrics,
+        "measure",
+        lambda self: {"val_map": 0.5, "val_precision_at_1": 0.5, "spread": 1.0},
+    )
+    run = Run(tmp_path / "run")
+    config = TrainConfig.for_recipe("triplet", **{**QUICK, "epochs": 9, "patience": 2})
+    train(catalog, config, run)
+    assert len(read_history(run.history_path)) == 3
+    train(catalog, config, run, resume=True)
+    assert len(read_history(run.history_path)) == 3
+
+
+def test_more_epochs_go_on_from_the_last(catalog, tmp_path):
+    config = TrainConfig.for_recipe("triplet", **QUICK)
+    whole, parted = Run(tmp_path / "whole"), Run(tmp_path / "parted")
+    longer = TrainConfig.for_recipe("triplet", **{**QUICK, "epochs": 4})
+    train(catalog, longer, whole)
+    train(catalog, config, parted)
+    train(catalog, longer, parted, resume=True)
+    one, other = read_history(whole.history_path), read_history(parted.history_path)
+    assert [row["epoch"] for row in other] == [1, 2, 3, 4]
+    np.testing.assert_allclose([r["loss"] for r in one], [r["loss"] for r in other], rtol=1e-3)
+
+
+def test_without_a_held_out_part_the_last_epoch_gives_the_model(catalog, tmp_path):
+    run = Run(tmp_path / "run")
+    train(catalog, TrainConfig.for_recipe("triplet", **QUICK, validation_fraction=0.0), run)
+    assert "val_map" not in read_history(run.history_path)[0]
+    assert run.model_path.read_bytes() == (run.checkpoints / "best-0002.keras").read_bytes()
+
+
+def test_the_loss_on_the_held_out_part_is_logged_where_it_can_form_batches(catalog, tmp_path):
+    run = Run(tmp_path / "run")
+    train(catalog, TrainConfig.for_recipe("siamese", **QUICK, validation_fraction=0.5), run)
+    assert all(row["val_loss"] > 0 for row in read_history(run.history_path))
+
+
+def test_a_loss_that_is_no_number_stops_the_run(catalog, tmp_path):
+    config = TrainConfig.for_recipe("resnet", backbone="convnet", weights="none", **QUICK, learning_rate=1e38)
+    with pytest.raises(UserError, match=r"the loss is (nan|inf)"):
+        train(catalog, config, Run(tmp_path / "run"))
+
+
+def test_mixed_precision_gives_float32_embeddings_and_leaves_no_trace(catalog, tmp_path):
+    run = Run(tmp_path / "run")
+    model = train(catalog, TrainConfig.for_recipe("triplet", **QUICK, mixed_precision=True), run)
+    assert model.output.dtype in ("float32", np.float32)
+    assert model.get_layer("projection").compute_dtype in ("bfloat16", "float16")
+    assert keras.mixed_precision.global_policy().name == "float32"
+    assert all(np.isfinite(row["loss"]) for row in read_history(run.history_path))
+
+
+def test_the_same_seed_trains_the_same_model(catalog, tmp_path):
+    losses = {}
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train(catalog, TrainConfig.for_recipe("triplet", **QUICK, seed=seed), Run(tmp_path / name))
+        losses[name] = [row["loss"] for row in read_history(Run(tmp_path / name).history_path)]
+    np.testing.assert_allclose(losses["a"], losses["b"], rtol=1e-4)
+    assert not np.allclose(losses["a"], losses["c"], rtol=1e-4)
+
+
+def test_the_step_is_traced_once(catalog, tmp_path):
+    from tfretrieval.data.images import ImageTable
+    from tfretrieval.training.network import build_network
+    from tfretrieval.training.streams import training_stream
+
+    for loss in ("cross-entropy", "contrastive", "triplet", "triplet-all"):
+        config = TrainConfig.for_recipe("triplet", loss=loss, **QUICK, validation_fraction=0.0)
+        network = build_network(config, catalog.n_classes)
+        calls = []
+        forward = network.call
+        network.call = lambda *a, calls=calls, forward=forward, **k: (calls.append(1), forward(*a, **k))[1]
+        stream, steps = training_stream(ImageTable(catalog.split("train"), 16), config)
+        network.fit(stream, steps_per_epoch=steps, epochs=3, shuffle=False, verbose=0)
+        assert len(calls) <= 2, loss
+
+
+START = "import sys; from tfretrieval.cli import main; main(sys.argv[1:])"
+
+
+def tfret_process(*arguments: object) -> subprocess.Popen:
+    command = [sys.executable, "-c", START, *(str(argument) for argument in arguments)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def test_killed_ten_times_the_run_finishes_and_has_every_epoch_once(scenes, catalog, tmp_path):
+    run = Run(tmp_path / "run")
+    quick = [f"--{name.replace('_', '-')}={value}" for name, value in {**QUICK, "epochs": 24}.items()]
+    arguments = ["train", "triplet", "--data", scenes, "--run", run.directory, *quick, "--resume"]
+    moments = random.Random(0)
+    for _ in range(10):
+        process = tfret_process(*arguments)
+        time.sleep(moments.uniform(0.5, 9))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        for file in run.directory.glob("*.keras"):
+            keras.models.load_model(file)
+        if run.history_path.exists():
+            epochs = [row["epoch"] for row in read_history(run.history_path)]
+            assert epochs == list(range(1, len(epochs) + 1))
+    process = tfret_process(*arguments)
+    assert process.wait(timeout=300) == 0, process.stderr.read()
+    history = read_history(run.history_path)
+    assert [row["epoch"] for row in history] == list(range(1, 25))
+    keras.models.load_model(run.model_path)
+    assert not [path for path in run.directory.rglob("*") if path.name.startswith((".tmp", ".old"))]
+    whole = Run(tmp_path / "whole")
+    train(catalog, TrainConfig.for_recipe("triplet", **{**QUICK, "epochs": 24}), whole)
+    expected = [row["loss"] for row in read_history(whole.history_path)]
+    np.testing.assert_allclose([row["loss"] for row in history][:8], expected[:8], rtol=2e-2)
+
+
+def test_ctrl_c_ends_in_one_line_and_keeps_the_finished_epochs(scenes, tmp_path):
+    run = Run(tmp_path / "run")
+    quick = [f"--{name.replace('_', '-')}={value}" for name, value in {**QUICK, "epochs": 100000}.items()]
+    process = tfret_process("train", "triplet", "--data", scenes, "--run", run.directory, *quick)
+    deadline = time.monotonic() + 120
+    while not run.history_path.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert stderr.rstrip().splitlines()[-1].startswith("tfret: error: interrupted")
+    assert "Traceback" not in stderr
+    assert len(read_history(run.history_path)) >= 1

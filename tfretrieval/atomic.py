@@ -66,6 +66,16 @@ def replaced_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
             shutil.rmtree(retired, ignore_errors=True)
 
 
+def clear_leftovers(directory: str | os.PathLike[str]) -> None:
+    """Delete what a killed process left under temporary names anywhere below a folder that nobody else writes to."""
+    for pattern in (".tmp-*", ".old-*"):
+        for leftover in list(Path(directory).rglob(pattern)):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` as UTF-8, whole or not at all."""
     with replaced_file(path) as temporary:

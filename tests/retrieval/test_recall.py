@@ -55,6 +55,18 @@ def test_the_sample_of_queries_follows_the_seed():
     assert len(set(recalls)) > 1
 
 
+def test_gallery_items_that_ask_do_not_find_themselves():
+    gallery = vectors(1300)
+    retriever = FaissRetriever("IVF32,Flat", search={"nprobe": 2}).fit(gallery)
+    truth = KNNRetriever().fit(gallery).kneighbors(gallery, 11)[1][:, 1:]
+    found = retriever.kneighbors(gallery, 11)[1][:, 1:]
+    expected = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, truth)])
+    assert recall_against_exact(retriever, gallery, k=10, n_queries=1300) == pytest.approx(expected)
+    assert recall_against_exact(KNNRetriever().fit(gallery), gallery, k=10) == 1
+    with pytest.raises(UserError, match="has 1299 neighbours"):
+        recall_against_exact(retriever, gallery, k=1300)
+
+
 def test_another_gallery_and_no_query_are_refused():
     retriever = KNNRetriever().fit(vectors(30))
     with pytest.raises(UserError, match="not fitted on these 31"):

@@ -27,9 +27,14 @@ def decode_and_resize(content: tf.Tensor, size: int, fit: str = "crop") -> tf.Te
 def decode(content: tf.Tensor) -> tf.Tensor:
     """Decode one image file: a bytes scalar -> uint8 [h, w, 3], RGB, upright by its EXIF orientation.
 
-    Grey becomes RGB, transparency is laid on white, 16 bits become 8, an animation gives its first frame.
+    Grey becomes RGB, transparency is laid on white, 16 bits become 8, an animation gives its first frame. JPEG is
+    decoded by the accurate transform, so that pixels are those of Pillow; TensorFlow's default is off by 1 or 2.
     """
-    image = tf.io.decode_image(content, channels=0, expand_animations=False, dtype=tf.uint8)
+    image = tf.cond(
+        tf.io.is_jpeg(content),
+        lambda: tf.io.decode_jpeg(content, dct_method="INTEGER_ACCURATE"),
+        lambda: tf.io.decode_image(content, expand_animations=False),
+    )
     return _upright(_as_rgb(image), exif_orientation(content))
 
 

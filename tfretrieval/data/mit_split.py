@@ -9,10 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-import shutil
-import tempfile
-import urllib.error
-import urllib.request
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from tfretrieval.atomic import replaced_file
 from tfretrieval.data.cache import cache_folder
+from tfretrieval.data.download import download
 from tfretrieval.errors import UserError
 from tfretrieval.progress import progress
 
@@ -67,25 +64,28 @@ def is_prepared() -> bool:
 def prepare(archive: str, target: Path | None = None) -> Path:
     """Lay the original archive (a file or an http(s) address) out as `<split>/<class>/<name>.jpg`.
 
-    Files that are already there and right are left alone, so an interrupted call goes on where it stopped.
+    Files that are already there and right are left alone, and a download goes on from what has arrived, so an
+    interrupted call goes on where it stopped.
 
     Raises:
         UserError: the archive is missing, broken, or lacks a file of the manifest, or a file differs from it.
     """
     target = target or cache_folder() / "mit-split"
-    entries = manifest()
-    missing = [entry for entry in entries if _fault(target, entry) is not None]
+    missing = [entry for entry in manifest() if _fault(target, entry) is not None]
     if not missing:
         return target
-    with tempfile.TemporaryDirectory() as scratch:
-        file = _download(archive, Path(scratch)) if "://" in archive else Path(archive)
-        if not file.is_file():
-            raise UserError(f"no archive {file}")
-        try:
-            with zipfile.ZipFile(file) as opened:
-                _extract(opened, missing, target)
-        except (zipfile.BadZipFile, EOFError) as error:
-            raise UserError(f"{archive} is not a whole zip archive: {error}") from None
+    downloaded = "://" in archive
+    file = download(archive, target.parent) if downloaded else Path(archive)
+    if not file.is_file():
+        raise UserError(f"no archive {file}")
+    try:
+        with zipfile.ZipFile(file) as opened:
+            _extract(opened, missing, target)
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise UserError(f"{archive} is not a whole zip archive: {error}") from None
+    finally:
+        if downloaded:
+            file.unlink(missing_ok=True)
     return target
 
 
@@ -136,20 +136,3 @@ def _fault(root: Path, entry: Entry) -> str | None:
     if len(content) != entry.bytes:
         return f"{len(content)} bytes, not {entry.bytes}"
     return None if hashlib.sha256(content).hexdigest() == entry.sha256 else "contents differ (sha256)"
-
-
-def _download(address: str, scratch: Path) -> Path:
-    if not address.startswith(("http://", "https://", "file://")):
-        raise UserError(f"cannot download {address}: give an http(s) address or a file")
-    target = scratch / "archive.zip"
-    try:
-        with urllib.request.urlopen(address, timeout=60) as response, target.open("wb") as file:
-            total = int(response.headers.get("Content-Length") or 0)
-            with progress(None, "download", total=total, unit="B") as bar:
-                while block := response.read(1 << 20):
-                    file.write(block)
-                    bar.update(len(block))
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise UserError(f"cannot download {address}: {getattr(error, 'reason', error)}") from None
-    return target

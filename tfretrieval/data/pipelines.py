@@ -30,14 +30,16 @@ def classification_steps(
 ) -> tf.data.Dataset:
     """(images uint8 [b, s, s, 3], labels int32 [b]); an epoch shows every picture once, in a fresh order."""
     labels = tf.constant(table.catalog.labels, tf.int32)
-    n = len(table)
 
-    def step(epoch: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        rows = shuffled_rows(n, seed, epoch, place, batch_size)
+    def epoch_steps(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.data.Dataset.from_tensor_slices(shuffled_rows(len(table), seed, epoch))
+        return order.batch(batch_size).enumerate().map(lambda place, rows: (epoch, place, rows))
+
+    def step(epoch: tf.Tensor, place: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         images = augment(table.gather(rows), step_seed(seed, epoch, place), augmentation)
         return images, tf.gather(labels, rows)
 
-    return _stream(step, -(-n // batch_size), first_epoch)
+    return _in_parallel(tf.data.Dataset.counter(start=first_epoch).flat_map(epoch_steps), step)
 
 
 def pair_steps(

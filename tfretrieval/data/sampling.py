@@ -91,16 +91,9 @@ class ClassSampler:
         """
         keys = _split(seed, 2)
         n_classes = min(n_classes, self.n_classes)
-        classes = _permutation(tf.range(n_classes, dtype=tf.int64), keys[0], self.n_classes)
-        fold = tf.random.experimental.stateless_fold_in
-        by_class = tf.repeat(tf.map_fn(lambda c: fold(keys[1], c), classes), n_items, axis=0)
-        classes = tf.repeat(classes, n_items)
-        counts = tf.gather(self._counts, classes)
-        turn = tf.tile(tf.range(n_items, dtype=tf.int64), [n_classes]) % counts
-        places = tf.raw_ops.RandomIndexShuffle(
-            index=turn, seed=tf.pad(by_class, [[0, 0], [0, 1]]), max_index=counts - 1, rounds=4
-        )
-        return self._row(classes, places)
+        classes = _distinct(tf.constant([self.n_classes], tf.int64), n_classes, keys[0])[0]
+        places = _distinct(tf.gather(self._counts, classes), n_items, keys[1])
+        return tf.reshape(self._row(classes[:, None], places), [-1])
 
     def _row(self, classes: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
         return tf.gather(self._rows, tf.gather(self._starts, classes) + places)
@@ -118,27 +111,39 @@ class ClassSampler:
         return (classes + stride) % self.n_classes
 
 
-def shuffled_rows(n: int, seed: int, epoch: tf.Tensor, step: tf.Tensor, batch_size: int) -> tf.Tensor:
-    """Batch `step` of a permutation of 0..n-1 that belongs to (seed, epoch): int64 [b]; the last is short."""
-    places = tf.range(step * batch_size, tf.minimum((step + 1) * batch_size, n))
-    return _permutation(tf.cast(places, tf.int64), step_seed(seed, epoch, tf.constant(-1, tf.int64)), n)
+def shuffled_rows(n: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    """The order in which an epoch shows its n items: a permutation of 0..n-1, int64 [n]."""
+    key = step_seed(seed, epoch, tf.constant(-1, tf.int64))
+    return tf.random.experimental.stateless_shuffle(tf.range(n, dtype=tf.int64), key)
 
 
 def _split(seed: tf.Tensor, n: int) -> list[tf.Tensor]:
     return tf.unstack(tf.random.experimental.stateless_split(seed, n))
 
 
-def _below(limit: int | tf.Tensor, key: tf.Tensor, n: int | tf.Tensor) -> tf.Tensor:
-    """N integers, uniform in [0, limit): int64 [n]; `limit` is a number or int64 [n].
+def _below(limit: int | tf.Tensor, key: tf.Tensor, shape: int | tf.Tensor) -> tf.Tensor:
+    """Integers of a shape (or a number of them), uniform in [0, limit): int64; `limit` broadcasts to the shape.
 
     63 random bits modulo the limit: exact for a power of two, off by less than limit / 2^63 otherwise.
     """
-    bits = tf.random.stateless_uniform([n], key, minval=0, maxval=tf.int64.max, dtype=tf.int64)
+    shape = tf.reshape(shape, [-1])
+    bits = tf.random.stateless_uniform(shape, key, minval=0, maxval=tf.int64.max, dtype=tf.int64)
     return bits % tf.cast(limit, tf.int64)
 
 
-def _permutation(places: tf.Tensor, key: tf.Tensor, n: int) -> tf.Tensor:
-    if n == 1:
-        return places
-    shuffled = tf.random.experimental.index_shuffle(places, seed=key, max_index=n - 1)
-    return tf.cast(shuffled, tf.int64)
+def _distinct(limits: tf.Tensor, k: int, key: tf.Tensor) -> tf.Tensor:
+    """K different integers below each limit, every subset equally likely: int64 [m] -> [m, k].
+
+    A row with a limit below k holds them all and then repeats them in turn. Source: R. W. Floyd in J. Bentley,
+    Programming pearls: a sample of brilliance, Communications of the ACM 30(9), 1987.
+    """
+    size = tf.minimum(limits, k)[:, None]
+    turn = tf.range(k, dtype=tf.int64)[None, :]
+    highest = tf.minimum(limits[:, None] - size + turn, limits[:, None] - 1)
+    drawn = _below(highest + 1, key, tf.shape(highest))
+    chosen = drawn[:, :1]
+    for column in range(1, k):
+        candidate = drawn[:, column : column + 1]
+        taken = tf.reduce_any(chosen == candidate, axis=1, keepdims=True)
+        chosen = tf.concat([chosen, tf.where(taken, highest[:, column : column + 1], candidate)], axis=1)
+    return tf.gather(chosen, turn % size, batch_dims=1)

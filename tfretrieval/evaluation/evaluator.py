@@ -15,10 +15,10 @@ from tfretrieval.evaluation.bootstrap import bootstrap_intervals
 from tfretrieval.evaluation.class_curves import ClassCurves
 from tfretrieval.evaluation.confusion import confusion_counts
 from tfretrieval.evaluation.matching import Matched, match
-from tfretrieval.evaluation.ranking import rank_gallery
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.evaluation.vote import knn_accuracy
 from tfretrieval.retrieval.base import Retriever
+from tfretrieval.retrieval.ranking import rank_gallery
 
 if TYPE_CHECKING:
     from tfretrieval.transform import Transform

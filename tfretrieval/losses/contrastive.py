@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
-from tfretrieval.losses.pairwise import check_margin, hinge
+from tfretrieval.losses.margin import MarginLoss
 
 
 @keras.saving.register_keras_serializable("tfretrieval")
-class ContrastiveLoss(keras.losses.Loss):
+class ContrastiveLoss(MarginLoss):
     """y D^2 + (1 - y) max(m - D, 0)^2 for each pair, where y = 1 means the same class.
 
     `y_true` is [b] of 0 and 1; `y_pred` is [b], Euclidean distances D >= 0.
@@ -31,28 +29,11 @@ class ContrastiveLoss(keras.losses.Loss):
     0.25
     """
 
-    def __init__(
-        self,
-        margin: float = 1.0,
-        squared: bool = False,
-        soft: bool = False,
-        name: str = "contrastive",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(name=name, **kwargs)
-        self.margin = check_margin(margin)
-        self.squared = squared
-        self.soft = soft
+    default_name = "contrastive"
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         distances = tf.reshape(tf.convert_to_tensor(y_pred), [-1])
         same = tf.reshape(tf.cast(y_true, distances.dtype), [-1])
         squares = tf.square(distances)
-        if self.squared:
-            apart = hinge(self.margin - squares, self.soft)
-        else:
-            apart = tf.square(hinge(self.margin - distances, self.soft))
-        return same * squares + (1.0 - same) * apart
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "margin": self.margin, "squared": self.squared, "soft": self.soft}
+        missing = self.hinge(self.margin - (squares if self.squared else distances))
+        return same * squares + (1.0 - same) * (missing if self.squared else tf.square(missing))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfretrieval.errors import UserError
 from tfretrieval.models.distances import safe_sqrt
 
 
@@ -22,19 +21,3 @@ def class_masks(labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     labels = tf.reshape(labels, [-1])
     same = labels[:, None] == labels[None, :]
     return same & ~tf.eye(tf.size(labels), dtype=tf.bool), ~same
-
-
-def hinge(excess: tf.Tensor, soft: bool) -> tf.Tensor:
-    """max(excess, 0), or log(1 + exp(excess)) where `soft`."""
-    return tf.math.softplus(excess) if soft else tf.maximum(excess, 0.0)
-
-
-def check_margin(margin: float) -> float:
-    """The margin, if it is positive.
-
-    Raises:
-        UserError: it is not.
-    """
-    if margin <= 0:
-        raise UserError(f"the margin must be above 0, not {margin}")
-    return margin

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
-from tfretrieval.losses.pairwise import check_margin, class_masks, hinge, pairwise_distances
+from tfretrieval.losses.margin import MarginLoss
+from tfretrieval.losses.pairwise import class_masks, pairwise_distances
 
 
 @keras.saving.register_keras_serializable("tfretrieval")
-class TripletAllLoss(keras.losses.Loss):
+class TripletAllLoss(MarginLoss):
     """max(D(a, p) - D(a, n) + m, 0), the mean over all triplets of the batch that cost anything.
 
     `y_true` is [b], the classes; `y_pred` is [b, d], the embeddings. A batch without a triplet costs 0.
-
 
     Args:
         margin: m; unused where `soft`.
@@ -28,27 +26,13 @@ class TripletAllLoss(keras.losses.Loss):
     Source: Hermans, Beyer, Leibe, In defense of the triplet loss, 2017, "batch all", its mean over non-zero terms.
     """
 
-    def __init__(
-        self,
-        margin: float = 1.0,
-        squared: bool = False,
-        soft: bool = False,
-        name: str = "triplet-all",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(name=name, **kwargs)
-        self.margin = check_margin(margin)
-        self.squared = squared
-        self.soft = soft
+    default_name = "triplet-all"
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         distances = pairwise_distances(tf.convert_to_tensor(y_pred), self.squared)
         positive, negative = class_masks(y_true)
         gaps = distances[:, :, None] - distances[:, None, :]
-        costs = hinge(gaps if self.soft else gaps + self.margin, self.soft)
+        costs = self.triplet_cost(gaps)
         costs = tf.where(positive[:, :, None] & negative[:, None, :], costs, 0.0)
         active = tf.math.count_nonzero(costs > 0.0, dtype=costs.dtype)
         return tf.math.divide_no_nan(tf.reduce_sum(costs), active)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "margin": self.margin, "squared": self.squared, "soft": self.soft}

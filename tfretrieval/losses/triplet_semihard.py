@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
-from tfretrieval.losses.pairwise import check_margin, class_masks, hinge, pairwise_distances
+from tfretrieval.losses.margin import MarginLoss
+from tfretrieval.losses.pairwise import class_masks, pairwise_distances
 
 
 @keras.saving.register_keras_serializable("tfretrieval")
-class TripletSemiHardLoss(keras.losses.Loss):
+class TripletSemiHardLoss(MarginLoss):
     """max(D(a, p) - D(a, n) + m, 0), the mean over all positive pairs of the batch.
 
     n is the nearest negative that is farther than p, or the farthest negative where none is. `y_true` is [b], the
     classes; `y_pred` is [b, d], the embeddings. A batch without a triplet costs 0.
-
 
     Args:
         margin: m; unused where `soft`.
@@ -29,18 +27,7 @@ class TripletSemiHardLoss(keras.losses.Loss):
     Source: Schroff, Kalenichenko, Philbin, FaceNet, CVPR 2015, section 3.2.
     """
 
-    def __init__(
-        self,
-        margin: float = 1.0,
-        squared: bool = False,
-        soft: bool = False,
-        name: str = "triplet-semihard",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(name=name, **kwargs)
-        self.margin = check_margin(margin)
-        self.squared = squared
-        self.soft = soft
+    default_name = "triplet-semihard"
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         distances = pairwise_distances(tf.convert_to_tensor(y_pred), self.squared)
@@ -52,8 +39,5 @@ class TripletSemiHardLoss(keras.losses.Loss):
         chosen = tf.where(tf.reduce_any(beyond, axis=2), nearest_beyond, farthest)
         usable = positive & tf.reduce_any(negative, axis=1, keepdims=True)
         gap = tf.where(usable, distances - chosen, 0.0)
-        costs = tf.where(usable, hinge(gap if self.soft else gap + self.margin, self.soft), 0.0)
+        costs = tf.where(usable, self.triplet_cost(gap), 0.0)
         return tf.math.divide_no_nan(tf.reduce_sum(costs), tf.reduce_sum(tf.cast(usable, costs.dtype)))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "margin": self.margin, "squared": self.squared, "soft": self.soft}

@@ -10,6 +10,7 @@ from tfretrieval.errors import UserError
 from tfretrieval.retrieval.base import Retriever
 from tfretrieval.retrieval.distances import blocks, pair_distances
 from tfretrieval.retrieval.knn import KNNRetriever
+from tfretrieval.retrieval.ranking import rank_gallery
 from tfretrieval.vectors import checked_vectors, unit_rows
 
 EPSILON = 1e-6
@@ -17,7 +18,7 @@ BLOCK = 1024
 
 
 def recall_against_exact(
-    retriever: Retriever, vectors: Any, queries: Any, k: int = 10, n_queries: int = 1000, seed: int = 0
+    retriever: Retriever, vectors: Any, queries: Any = None, k: int = 10, n_queries: int = 1000, seed: int = 0
 ) -> float:
     """The share of the k nearest that `retriever` returns among its k, 0..1, mean over queries.
 
@@ -27,8 +28,8 @@ def recall_against_exact(
     Args:
         retriever: fitted on `vectors`.
         vectors: the gallery, [n, d].
-        queries: [q, d], q >= 1.
-        k: 1..n.
+        queries: [q, d], q >= 1; None lets gallery items ask, each of which does not find itself.
+        k: 1..n, or 1..n-1 where gallery items ask.
         n_queries: so many queries are drawn at random where there are more.
         seed: of that draw.
 
@@ -36,21 +37,24 @@ def recall_against_exact(
         UserError: the retriever was fitted on another number of vectors, k is out of range, there is no
             query.
     """
-    queries = checked_vectors(queries, "queries")
     exact = KNNRetriever(metric=retriever.metric).fit(vectors)
-    if not len(queries):
-        raise UserError("recall needs at least one query")
     if exact.n_items_ != getattr(retriever, "n_items_", None):
         raise UserError(f"the retriever was not fitted on these {exact.n_items_} vectors")
-    if len(queries) > n_queries:
-        drawn = np.random.default_rng(seed).choice(len(queries), n_queries, replace=False)
-        queries = queries[np.sort(drawn)]
+    asking = checked_vectors(vectors if queries is None else queries, "queries", exact.n_features_in_)
+    q = len(asking)
+    if not q:
+        raise UserError("recall needs at least one query")
+    if not 1 <= k <= exact.n_items_ - (queries is None):
+        raise UserError(f"recall@{k} is out of range: a query has {exact.n_items_ - (queries is None)} neighbours")
+    drawn = np.sort(np.random.default_rng(seed).choice(q, min(n_queries, q), replace=False))
     found = 0
-    for block in blocks(len(queries), BLOCK):
-        limits = exact.kneighbors(queries[block], k)[0][:, -1:]
-        rows = retriever.kneighbors(queries[block], k)[1]
-        prepared = unit_rows(queries[block]) if retriever.metric == "cosine" else queries[block]
+    for block in blocks(len(drawn), BLOCK):
+        part = asking[drawn[block]]
+        self_rows = drawn[block] if queries is None else np.full(len(part), -1)
+        limits = rank_gallery(exact, part, self_rows, k)[0][:, -1:]
+        rows = rank_gallery(retriever, part, self_rows, k)[1]
+        prepared = unit_rows(part) if retriever.metric == "cosine" else part
         distances = pair_distances(prepared, exact.vectors_, np.maximum(rows, 0), retriever.metric)
         near = distances <= limits * (1 + EPSILON) + EPSILON * (retriever.metric == "cosine")
         found += int((near & (rows >= 0)).sum())
-    return found / (len(queries) * k)
+    return found / (len(drawn) * k)

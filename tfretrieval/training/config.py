@@ -101,15 +101,15 @@ class TrainConfig:
             "lr_decay_every": 0, "patience": 0, "seed": 0, "momentum": 0, "validation_fraction": 0,
         }  # fmt: skip
         for name, limit in least.items():
-            if getattr(self, name) < limit:
+            if not getattr(self, name) >= limit:
                 raise UserError(f"{name} must be {limit} or more, not {getattr(self, name)}")
         for name in ("steps_per_epoch", "embedding_dim"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{name} must be 1 or more, not {value}")
         for name in ("learning_rate", "margin", "lr_decay"):
-            if getattr(self, name) <= 0:
-                raise UserError(f"{name} must be above 0, not {getattr(self, name)}")
+            if not 0 < getattr(self, name) < float("inf"):
+                raise UserError(f"{name} must be a number above 0, not {getattr(self, name)}")
         if self.validation_fraction >= 1 or self.momentum >= 1:
             raise UserError("validation_fraction and momentum must be below 1")
 

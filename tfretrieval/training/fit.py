@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keras
 
+from tfretrieval.atomic import clear_leftovers, replaced_file
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
 from tfretrieval.errors import UserError
@@ -84,6 +85,7 @@ def _claim(run: Run, catalog: Catalog, config: TrainConfig, resume: bool, argv: 
             raise UserError(f"the data of {run.directory} have changed since it began; train anew with --overwrite")
     elif run.directory.exists() and (not run.directory.is_dir() or not _is_free(run.directory)):
         raise UserError(f"{run.directory} exists, is not empty and is not a run; give another --run")
+    clear_leftovers(run.directory)
     run.write_manifest(config.to_dict(), data, argv)
 
 
@@ -146,8 +148,8 @@ def _publish(run: Run, checkpoints: Checkpoints, state: TrainState) -> keras.Mod
     best = checkpoints.best_path(state.best_epoch)
     model = keras.models.load_model(best)
     if not run.model_path.is_file() or run.model_path.read_bytes() != best.read_bytes():
-        shutil.copyfile(best, run.directory / ".tmp-model.keras")
-        (run.directory / ".tmp-model.keras").replace(run.model_path)
+        with replaced_file(run.model_path) as temporary:
+            shutil.copyfile(best, temporary)
     return model
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 
-from tfretrieval.evaluation.ranking import rank_gallery
 from tfretrieval.retrieval import KNNRetriever
+from tfretrieval.retrieval.ranking import rank_gallery
 
 RETRIEVER = KNNRetriever().fit([[0.0], [1.0], [3.0]])
 

@@ -1,0 +1,60 @@
+"""Faults of a data set."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfretrieval.data.audit import audit_catalog
+from tfretrieval.data.catalog import Catalog
+
+
+def test_a_sound_data_set_has_no_faults(scenes):
+    found = audit_catalog(Catalog.from_source(scenes))
+    assert found["n"] == 27
+    assert found["classes"]["sea"] == {"test": 3, "train": 6}
+    assert (found["duplicates"], found["broken"], found["notes"]) == ([], {}, [])
+
+
+def test_every_fault_is_found(scenes, tmp_path):
+    data = shutil.copytree(scenes, tmp_path / "scenes")
+    shutil.copy(data / "train/sea/0.png", data / "test/town/again.png")
+    (data / "train/sea/5.png").write_bytes(b"no picture")
+    (data / "train/lone").mkdir()
+    Image.new("RGB", (9, 9)).save(data / "train/lone/1.png")
+    for i in range(20):
+        Image.fromarray(np.full((8, 8, 3), i, np.uint8)).save(data / f"train/town/more{i}.png")
+    found = audit_catalog(Catalog.from_source(data))
+    assert found["duplicates"] == [
+        {"ids": ["test/town/again.png", "train/sea/0.png"], "labels_differ": True, "splits_differ": True}
+    ]
+    assert list(found["broken"]) == ["train/sea/5.png"]
+    assert "class lone has 1 picture: too few" in found["notes"][0]
+    assert "classes are uneven: town has 30 pictures, lone 1" in found["notes"][1]
+
+
+def test_pictures_without_a_class_are_noted(scenes):
+    paths = [str(path) for path in sorted(scenes.rglob("*.png"))]
+    catalog = Catalog.from_lists(paths, [0] * 10 + [1] * 10 + [-1] * 7, ["a", "b"])
+    assert audit_catalog(catalog)["notes"][0].startswith("7 pictures have no class")
+
+
+@pytest.mark.real
+def test_the_known_faults_of_the_photographs_are_found(mit_split):
+    found = audit_catalog(Catalog.from_source(mit_split))
+    assert found["broken"] == {}
+    assert found["duplicates"] == [
+        {
+            "ids": ["train/inside_city/urb992.jpg", "train/tallbuilding/urb992.jpg"],
+            "labels_differ": True,
+            "splits_differ": False,
+        },
+        {
+            "ids": ["train/mountain/sclos4.jpg", "train/mountain/sharp59.jpg"],
+            "labels_differ": False,
+            "splits_differ": False,
+        },
+    ]

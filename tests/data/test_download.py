@@ -1,0 +1,101 @@
+"""Downloads from a server on this machine that may be slow, old or broken."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import numpy as np
+import pytest
+
+from tfretrieval.data.download import download
+from tfretrieval.errors import UserError
+
+CONTENT = np.random.default_rng(0).bytes(3_000_000)
+
+
+class Server(BaseHTTPRequestHandler):
+    ranges = True
+    breaks_after: int | None = None
+    asked: list[str | None]
+
+    def do_GET(self):
+        wanted = self.headers.get("Range")
+        type(self).asked.append(wanted)
+        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.ranges else 0
+        if self.path == "/gone":
+            self.send_error(404)
+        elif start >= len(CONTENT):
+            self.send_error(416)
+        else:
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(CONTENT) - start))
+            self.end_headers()
+            self.wfile.write(CONTENT[start : self.breaks_after])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    class Fresh(Server):
+        pass
+
+    Fresh.asked = []
+    running = HTTPServer(("127.0.0.1", 0), Fresh)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    Fresh.address = f"http://127.0.0.1:{running.server_port}"
+    yield Fresh
+    running.shutdown()
+    running.server_close()
+
+
+def test_a_file_arrives_whole(server, tmp_path):
+    assert download(f"{server.address}/a.zip", tmp_path / "new").read_bytes() == CONTENT
+
+
+def test_an_interrupted_download_asks_for_the_rest_alone(server, tmp_path):
+    server.breaks_after = 1_000_000
+    with pytest.raises(UserError, match="ended after 1000000 of 3000000 bytes; call again"):
+        download(f"{server.address}/a.zip", tmp_path)
+    server.breaks_after = None
+    assert download(f"{server.address}/a.zip", tmp_path).read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=1000000-"]
+
+
+def test_what_has_arrived_whole_is_not_fetched_again(server, tmp_path):
+    download(f"{server.address}/a.zip", tmp_path)
+    assert download(f"{server.address}/a.zip", tmp_path).read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=3000000-"]
+
+
+def test_a_server_that_knows_no_ranges_begins_anew(server, tmp_path):
+    server.breaks_after = 1_000_000
+    with pytest.raises(UserError):
+        download(f"{server.address}/a.zip", tmp_path)
+    server.ranges, server.breaks_after = False, None
+    assert download(f"{server.address}/a.zip", tmp_path).read_bytes() == CONTENT
+
+
+def test_two_addresses_do_not_share_a_part(server, tmp_path):
+    assert download(f"{server.address}/a.zip", tmp_path) != download(f"{server.address}/b.zip", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "address", ["ftp://127.0.0.1/a.zip", "file:///etc/passwd", "http://127.0.0.1:1/a.zip", "http://["]
+)
+def test_an_address_without_an_answer(tmp_path, address):
+    with pytest.raises(UserError, match="cannot download"):
+        download(address, tmp_path)
+
+
+def test_a_file_that_is_gone(server, tmp_path):
+    with pytest.raises(UserError, match=r"cannot download .*: Not Found"):
+        download(f"{server.address}/gone", tmp_path)
+
+
+def test_a_folder_that_cannot_be_written(server, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot download"):
+        download(f"{server.address}/a.zip", tmp_path / "file")

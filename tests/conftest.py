@@ -37,6 +37,17 @@ def scenes(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def pretrained_weights() -> Path:
+    """Real ImageNet weights of the small backbone mobilenet_v2_0.35; tests that use them carry the mark `real`."""
+    named = os.environ.get("TFRET_WEIGHTS")
+    default = ROOT.parent / "shared" / "weights" / "mobilenet_v2_0.35_224_imagenet_notop.h5"
+    path = Path(named) if named else default
+    if not path.is_file():
+        pytest.skip(f"the weights are not at {path}; TFRET_WEIGHTS names their file")
+    return path
+
+
+@pytest.fixture(scope="session")
 def mit_split() -> Path:
     """The real photographs; tests that use them carry the mark `real`."""
     path = Path(os.environ.get("TFRET_MIT_SPLIT") or ROOT.parent / "shared" / "data" / "MIT_split")

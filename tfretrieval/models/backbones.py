@@ -43,17 +43,22 @@ def build_backbone(name: str, image_size: int, weights: str = "none") -> keras.M
     return keras.Model(images, base(prepared), name="backbone")
 
 
-def set_trainable(model: keras.Model, trainable: bool) -> None:
-    """Free or freeze a backbone's weights; batch normalisation stays on the statistics that it came with.
+def set_trainable(model: keras.Model, trainable: bool, keep_statistics: bool = True) -> None:
+    """Free or freeze a backbone's weights.
 
-    A normalisation that is not trainable runs in inference mode in every Keras. `base(x, training=False)` is no
-    substitute: Keras 3 overrules it where the model is nested in another.
+    Args:
+        model: the backbone, changed in place.
+        trainable: whether its weights learn.
+        keep_statistics: leave batch normalisation as it came, in inference mode, as pre-trained weights want it. (A
+            normalisation that is not trainable runs in inference mode in every Keras. `base(x, training=False)` is no
+            substitute: Keras 3 overrules it where the model is nested in another.) A backbone that learns from
+            nothing needs its batch statistics: without them its signal dies out from layer to layer.
     """
     model.trainable = trainable
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            set_trainable(layer, trainable)
-        elif isinstance(layer, keras.layers.BatchNormalization):
+            set_trainable(layer, trainable, keep_statistics)
+        elif isinstance(layer, keras.layers.BatchNormalization) and keep_statistics:
             layer.trainable = False
 
 

@@ -35,7 +35,7 @@ def build_embedder(
     if image_size < 8:
         raise UserError(f"images of {image_size} pixels are too small; 8 is the least")
     body = build_backbone(backbone, image_size, weights)
-    set_trainable(body, not freeze)
+    set_trainable(body, not freeze, keep_statistics=weights != "none")
     images = keras.Input((image_size, image_size, 3), name="images")
     x = body(images)
     if embedding_dim is not None:

@@ -1,0 +1,54 @@
+"""From pictures to vectors."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.images import ImageTable
+from tfretrieval.embedding.keras_engine import KerasEngine
+from tfretrieval.errors import UserError
+from tfretrieval.models import build_embedder
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    return build_embedder("convnet", 24, 10)
+
+
+def test_row_i_is_the_vector_of_item_i(embedder, scenes):
+    catalog = Catalog.from_source(scenes)
+    store = KerasEngine(embedder, batch_size=4).embed(catalog, made_from={"model": "m"})
+    pixels = np.stack([np.asarray(Image.open(path), np.float32) for path in catalog.paths])
+    np.testing.assert_allclose(store.vectors, embedder(pixels), rtol=1e-4, atol=1e-4)
+    for name in ("ids", "labels", "paths", "splits"):
+        np.testing.assert_array_equal(getattr(store, name), getattr(catalog, name))
+    assert store.made_from == {"engine": "keras", "model": "m"}
+
+
+def test_decoded_pictures_give_the_same_vectors(embedder, scenes):
+    catalog = Catalog.from_source(scenes)
+    engine = KerasEngine(embedder, batch_size=5)
+    table = ImageTable(catalog, 24)
+    whole = engine.embed(catalog).vectors
+    np.testing.assert_allclose(engine.embed_table(table), whole, rtol=1e-4, atol=1e-5)
+    rows = np.array([8, 2])
+    np.testing.assert_allclose(engine.embed_table(table, rows), whole[rows], rtol=1e-4, atol=1e-5)
+
+
+def test_a_broken_picture_fails_by_name_or_is_left_out(embedder, scenes, tmp_path):
+    data = shutil.copytree(scenes, tmp_path / "scenes")
+    (data / "train" / "sea" / "0.png").write_bytes(b"no picture")
+    catalog = Catalog.from_source(data)
+    engine = KerasEngine(embedder)
+    with pytest.raises(UserError, match=r"train/sea/0\.png"):
+        engine.embed(catalog)
+    store = engine.embed(catalog, on_error="skip")
+    assert len(store) == len(catalog) - 1
+    assert "train/sea/0.png" not in store.ids
+    whole = catalog.subset(catalog.ids != "train/sea/0.png")
+    np.testing.assert_allclose(store.vectors, engine.embed(whole).vectors, rtol=1e-4, atol=1e-5)

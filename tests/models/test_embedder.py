@@ -1,0 +1,46 @@
+"""The embedder: from pictures in 0..255 to vectors in float32."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from tfretrieval.errors import UserError
+from tfretrieval.models import build_embedder
+from tfretrieval.models.embedder import EMBEDDING, image_size_of
+
+IMAGES = np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("dim", "expected"), [(10, 10), (None, 256)])
+def test_the_size_of_the_vectors(dim, expected):
+    embedder = build_embedder("convnet", 16, dim)
+    assert embedder(IMAGES).shape == (3, expected)
+    assert embedder.layers[-1].name == EMBEDDING
+    assert image_size_of(embedder) == 16
+
+
+def test_normalised_vectors_have_length_1():
+    vectors = build_embedder("convnet", 16, 10, normalize=True)(IMAGES)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+
+
+def test_frozen_means_that_only_the_projection_learns():
+    embedder = build_embedder("convnet", 16, 10, freeze=True)
+    assert {variable.shape[-1] for variable in embedder.trainable_variables} == {10}
+    assert len(embedder.trainable_variables) == 2
+
+
+@pytest.mark.parametrize("options", [{}, {"normalize": True}, {"backbone": "mobilenet_v2_0.35", "image_size": 32}])
+def test_a_saved_model_answers_as_before(tmp_path, options):
+    embedder = build_embedder(**{"image_size": 16, "embedding_dim": 10, **options})
+    images = np.random.default_rng(0).uniform(0, 255, (2, *embedder.input_shape[1:])).astype(np.float32)
+    embedder.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_allclose(loaded(images), embedder(images), rtol=1e-6)
+
+
+def test_pictures_that_are_too_small():
+    with pytest.raises(UserError, match="8 is the least"):
+        build_embedder("convnet", 4)

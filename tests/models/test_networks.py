@@ -1,0 +1,52 @@
+"""The networks around the embedder: siamese, triplet and classifier."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from tfretrieval.models import build_classifier, build_embedder, build_siamese, build_triplet
+
+IMAGES = np.random.default_rng(0).uniform(0, 255, (3, 2, 16, 16, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def embedder():
+    return build_embedder("convnet", 16, 10)
+
+
+def test_the_siamese_net_measures_the_distance_of_two_embeddings(embedder):
+    one, other = embedder(IMAGES[0]), embedder(IMAGES[1])
+    distances = build_siamese(embedder)([IMAGES[0], IMAGES[1]])
+    np.testing.assert_allclose(distances, np.linalg.norm(one - other, axis=1), rtol=1e-4)
+
+
+def test_the_triplet_net_measures_two(embedder):
+    anchor, positive, negative = (embedder(images) for images in IMAGES)
+    distances = build_triplet(embedder)(list(IMAGES)).numpy()
+    np.testing.assert_allclose(distances[:, 0], np.linalg.norm(anchor - positive, axis=1), rtol=1e-4)
+    np.testing.assert_allclose(distances[:, 1], np.linalg.norm(anchor - negative, axis=1), rtol=1e-4)
+
+
+@pytest.mark.parametrize("build", [build_siamese, build_triplet])
+def test_inputs_share_one_set_of_weights(embedder, build):
+    assert build(embedder).count_params() == embedder.count_params()
+
+
+def test_the_classifier_has_the_embedding_under_its_head(embedder):
+    classifier = build_classifier(embedder, 5)
+    kernel, bias = classifier.get_layer("head").get_weights()
+    np.testing.assert_array_equal(kernel, 0)
+    classifier.get_layer("head").set_weights([np.random.default_rng(0).normal(size=kernel.shape), bias])
+    expected = embedder(IMAGES[0]).numpy() @ classifier.get_layer("head").get_weights()[0]
+    np.testing.assert_allclose(classifier(IMAGES[0]), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("build", [build_siamese, build_triplet, lambda e: build_classifier(e, 3)])
+def test_a_saved_network_answers_as_before(embedder, build, tmp_path):
+    network = build(embedder)
+    network.save(tmp_path / "m.keras")
+    inputs = [IMAGES[i] for i in range(len(network.inputs))]
+    inputs = inputs[0] if len(inputs) == 1 else inputs
+    np.testing.assert_allclose(keras.models.load_model(tmp_path / "m.keras")(inputs), network(inputs), rtol=1e-6)

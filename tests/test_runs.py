@@ -1,0 +1,71 @@
+"""The folder of a run and its manifest."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tfretrieval.errors import UserError
+from tfretrieval.runs import Run, file_fingerprint, new_run_directory, versions
+
+
+def begun(directory, seed=0) -> Run:
+    run = Run(directory)
+    run.write_manifest({"seed": seed, "loss": "triplet"}, {"source": "digits"}, argv=["tfret", "train"])
+    return run
+
+
+def test_the_manifest_says_what_made_the_run(tmp_path):
+    run = Run.open(begun(tmp_path / "r", seed=7).directory)
+    manifest = run.manifest()
+    assert (manifest["seed"], manifest["argv"], manifest["data"]) == (7, ["tfret", "train"], {"source": "digits"})
+    assert {"python", "tfretrieval", "tensorflow", "keras", "numpy"} <= set(manifest["versions"])
+    assert run.config() == {"seed": 7, "loss": "triplet"}
+
+
+def test_the_newest_run_is_the_default(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="there is no run below runs/"):
+        Run.open()
+    for age, name in enumerate(("c", "a", "b")):
+        begun(tmp_path / "runs" / name)
+        os.utime(tmp_path / "runs" / name / "run.json", (1000 - age, 1000 - age))
+    assert Run.open().directory.name == "c"
+
+
+def test_a_name_that_is_taken_gets_a_number(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = []
+    for _ in range(3):
+        directory = new_run_directory("triplet")
+        directory.mkdir(parents=True)
+        names.append(directory.name)
+    assert names == ["triplet", "triplet-2", "triplet-3"]
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    with pytest.raises(UserError, match=r"is not a run: it has no run\.json"):
+        Run.open(tmp_path)
+    run = begun(tmp_path / "r")
+    with pytest.raises(UserError, match=r"has no model yet; finish training with .*--resume"):
+        run.model_fingerprint()
+    (run.directory / "config.yaml").write_text("- a list")
+    with pytest.raises(UserError, match="is damaged"):
+        run.config()
+    (run.directory / "config.yaml").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(UserError, match="cannot read"):
+        run.config()
+
+
+def test_a_fingerprint_follows_the_bytes(tmp_path):
+    (tmp_path / "a").write_bytes(b"1")
+    (tmp_path / "b").write_bytes(b"1")
+    assert file_fingerprint(tmp_path / "a") == file_fingerprint(tmp_path / "b")
+    (tmp_path / "b").write_bytes(b"2")
+    assert file_fingerprint(tmp_path / "a") != file_fingerprint(tmp_path / "b")
+
+
+def test_packages_that_are_not_installed_have_no_version(monkeypatch):
+    monkeypatch.setattr("tfretrieval.runs.PACKAGES", ("numpy", "no-such-package"))
+    assert set(versions()) == {"python", "tfretrieval", "numpy"}

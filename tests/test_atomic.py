@@ -40,7 +40,7 @@ def test_what_ends_badly_leaves_the_old_version(tmp_path, error):
             raise error
 
     def write_half_a_folder():
-        with atomic.replaced_directory(tmp_path / "d") as temporary:
+        with atomic.replaced_directory(tmp_path / "d", "b") as temporary:
             (temporary / "b").write_text("half")
             raise error
 
@@ -53,10 +53,24 @@ def test_what_ends_badly_leaves_the_old_version(tmp_path, error):
 
 def test_a_folder_is_replaced_and_not_mixed(tmp_path):
     for name in ("one", "two"):
-        with atomic.replaced_directory(tmp_path / "d") as temporary:
+        with atomic.replaced_directory(tmp_path / "d", "mark") as temporary:
             (temporary / name).write_text(name)
-    assert names(tmp_path / "d") == ["two"]
+            (temporary / "mark").touch()
+    assert names(tmp_path / "d") == ["mark", "two"]
     assert names(tmp_path) == ["d"]
+
+
+def test_a_folder_of_other_things_is_not_replaced_and_an_empty_one_is(tmp_path):
+    (tmp_path / "photos").mkdir()
+
+    def write():
+        with atomic.replaced_directory(tmp_path / "photos", "mark") as temporary:
+            (temporary / "new").touch()
+
+    write()
+    with pytest.raises(UserError, match="holds other things"):
+        write()
+    assert names(tmp_path / "photos") == ["new"]
 
 
 def test_a_full_disk_is_told_in_one_line(tmp_path):

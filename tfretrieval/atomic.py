@@ -40,13 +40,20 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def replaced_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replaced_directory(path: str | os.PathLike[str], known_by: str) -> Iterator[Path]:
     """Yield a new temporary folder beside `path`; when the block ends well it takes the place of `path`.
 
+    Args:
+        path: the folder.
+        known_by: a file that every folder of this kind holds. An older folder is replaced only where it holds that
+            file or nothing: a folder of other things is not ours to delete.
+
     Raises:
-        UserError: the folder cannot be written (no permission, no space).
+        UserError: the folder cannot be written (no permission, no space), or holds other things.
     """
     target = Path(path)
+    if target.is_dir() and not (target / known_by).exists() and any(target.iterdir()):
+        raise UserError(f"{target} exists and holds other things (it has no {known_by}); give another folder")
     token = uuid.uuid4().hex[:8]
     temporary = target.with_name(f".tmp-{token}-{target.name}")
     retired = target.with_name(f".old-{token}-{target.name}")

@@ -360,8 +360,51 @@ def test_an_output_that_cannot_be_written(tfret, run, scenes, tmp_path):
 def test_export_does_not_replace_a_folder_of_other_things(tfret, run, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.txt").write_text("precious")
-    assert "is not a SavedModel" in refused(tfret, "export", "--run", run, "--output", tmp_path / "photos")
+    assert "holds other things" in refused(tfret, "export", "--run", run, "--output", tmp_path / "photos")
     assert (tmp_path / "photos" / "a.txt").exists()
+
+
+@pytest.mark.parametrize("split", ["train", "all"])
+def test_embed_does_not_replace_a_folder_of_photos(tfret, run, data, split):
+    before = tree_of(data)
+    arguments = ("embed", "--run", run, "--data", data, "--split", split, "--output", data)
+    assert "holds other things" in refused(tfret, *arguments)
+    assert tree_of(data) == before
+
+
+def test_a_figure_is_a_png_and_never_replaces_a_photo(tfret, run, data):
+    photo = pictures(data)[0].rename(data / "photo.jpg")
+    before = tree_of(data)
+    assert tfret("query", photo, "--run", run, "-k", 1, "--figure", photo).code == 2
+    assert tree_of(data) == before
+
+
+def test_overwrite_keeps_the_old_run_until_the_new_one_can_begin(tfret, run, data):
+    before = tree_of(run)
+    anew = ("train", "triplet", "--data", data, "--run", run, *QUICK, "--overwrite")
+    pictures(data / "train")[0].write_bytes(b"no picture")
+    assert "cannot decode" in refused(tfret, *anew)
+    assert "no backbone" in refused(tfret, *anew, "--backbone", "resnet9")
+    assert tree_of(run) == before
+
+
+def test_a_study_with_other_figures_does_not_mix_into_the_old_one(tfret, scenes, tmp_path):
+    study = (
+        "study",
+        "--data",
+        scenes,
+        "--output",
+        tmp_path / "s",
+        "--models",
+        "triplet",
+        "--epochs",
+        0,
+        "--image-size",
+    )
+    assert tfret(*study, 16).code == 0
+    before = (tmp_path / "s" / "triplet" / "model.keras").read_bytes()
+    assert "was begun with image_size 16, not 32" in refused(tfret, *study, 32)
+    assert (tmp_path / "s" / "triplet" / "model.keras").read_bytes() == before
 
 
 def test_a_full_disk_keeps_what_was_there(tfret, run, monkeypatch):

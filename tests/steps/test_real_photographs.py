@@ -67,7 +67,8 @@ def test_metrics_are_those_of_scikit_learn(frozen):
 def test_metrics_are_those_of_trec_eval(frozen):
     evaluation, queries, gallery = frozen.evaluation, frozen.queries, frozen.gallery
     _, rows = frozen.index.search(queries.vectors, len(gallery))
-    wanted = {q: {g: 1 for g in gallery.ids[gallery.labels == label]} for q, label in zip(queries.ids, queries.labels)}
+    of_class = [dict.fromkeys(gallery.ids[gallery.labels == label], 1) for label in range(8)]
+    wanted = {q: of_class[label] for q, label in zip(queries.ids, queries.labels)}
     run = {q: {gallery.ids[row]: float(-rank) for rank, row in enumerate(found)} for q, found in zip(queries.ids, rows)}
     measures = {"P.3,5,10", "ndcg_cut.3,10", "recall.5", "success.10", "recip_rank", "Rprec", "map_cut.10"}
     by_query = pytrec_eval.RelevanceEvaluator(wanted, measures).evaluate(run)

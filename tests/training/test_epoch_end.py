@@ -25,7 +25,7 @@ def test_the_best_value_wins_and_a_tie_keeps_the_first(callback):
         callback.on_epoch_begin(epoch)
         callback.on_epoch_end(epoch, {"loss": 1.0, "val_map": value, "lr": 7.0})
     state = callback.state
-    assert (state.best_epoch, state.best_value, state.epochs_done, state.finished) == (1, 0.5, 3, True)
+    assert (state.best_epoch, state.best_value, state.epochs_done) == (1, 0.5, 3)
     assert callback.model.stop_training
 
 

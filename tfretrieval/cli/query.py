@@ -34,6 +34,8 @@ def query(
     seed: int,
 ) -> tuple[dict[str, Any], str]:
     """Find the pictures that are most like a picture."""
+    if figure and figure.suffix.lower() != ".png":
+        raise click.BadParameter("a figure is a PNG file; give a name that ends in .png", param_hint="--figure")
     load_tensorflow()
     from tfretrieval.runs import Run
     from tfretrieval.steps.model import run_catalog

@@ -10,7 +10,6 @@ import click
 
 from tfretrieval.cli.options import METRICS
 from tfretrieval.cli.output import load_tensorflow, prints_result
-from tfretrieval.errors import UserError
 
 POSITIVE = click.IntRange(min=1)
 FIGURES: dict[str, tuple[Any, str]] = {
@@ -98,30 +97,29 @@ def train(
     load_tensorflow()
     from tfretrieval.data.catalog import Catalog
     from tfretrieval.runs import Run, new_run_directory
+    from tfretrieval.steps.model import run_config
     from tfretrieval.training.config import TrainConfig, read_config_file
-    from tfretrieval.training.fit import forget, train
+    from tfretrieval.training.fit import train
 
-    given = {name: value for name, value in figures.items() if value is not None}
+    given = read_config_file(config) if config else {}
+    given |= {name: value for name, value in figures.items() if value is not None}
+    given |= {"recipe": recipe} if recipe else {}
     target = run or (_newest(recipe) if resume else None)
     if resume and target is not None and (target / "run.json").is_file():
-        settings, source = _resumed(Run(target), recipe, given, data)
-    else:
-        from_file = read_config_file(config) if config else {}
-        recipe = recipe or from_file.pop("recipe", None)
-        from_file.pop("recipe", None)
-        if recipe is None:
-            raise click.UsageError("Missing argument 'RECIPE': resnet, siamese or triplet.")
-        settings = TrainConfig.for_recipe(recipe, **{**from_file, **given})
+        settings = TrainConfig.from_dict({**run_config(Run(target)).to_dict(), **given})
+        source = data or Run(target).manifest()["data"]["source"]
+    elif "recipe" in given:
+        settings = TrainConfig.for_recipe(given.pop("recipe"), **given)
         source = data or default_source()
+    else:
+        raise click.UsageError("Missing argument 'RECIPE': resnet, siamese or triplet.")
     target = target or new_run_directory(settings.recipe)
     catalog = Catalog.from_source(source)
-    if overwrite:
-        forget(Run(target))
     click.echo(
         f"{settings.recipe} on {source} ({len(catalog)} pictures, {catalog.n_classes} classes) into {target}",
         err=True,
     )
-    train(catalog, settings, Run(target), resume, argv=["tfret", *sys.argv[1:]])
+    train(catalog, settings, Run(target), resume, overwrite, argv=["tfret", *sys.argv[1:]])
     return result_of(Run(target))
 
 
@@ -160,19 +158,3 @@ def _newest(recipe: str | None) -> Path | None:
     found = [path.parent for path in RUNS.glob("*/run.json")]
     fitting = [path for path in found if recipe in (None, Run(path).config().get("recipe"))]
     return max(fitting, key=lambda path: (path / "run.json").stat().st_mtime, default=None)
-
-
-def _resumed(run: Any, recipe: str | None, given: dict[str, Any], data: str | None) -> tuple[Any, str]:
-    """The run's own figures; only the number of epochs and the patience may change on the way."""
-    from tfretrieval.steps.model import run_config
-    from tfretrieval.training.config import TrainConfig
-
-    stored = run_config(run).to_dict()
-    wanted = {**given, **({"recipe": recipe} if recipe else {})}
-    for name, value in wanted.items():
-        if name not in ("epochs", "patience") and stored.get(name) != value:
-            raise UserError(
-                f"{run.directory} was begun with {name} {stored.get(name)}, not {value}; "
-                "leave it out to resume, or --overwrite"
-            )
-    return TrainConfig.from_dict({**stored, **wanted}), data or run.manifest()["data"]["source"]

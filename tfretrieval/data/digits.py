@@ -29,7 +29,7 @@ def folder() -> Path:
     """
     target = cache_folder() / "digits"
     if not (target / COMPLETE).is_file():
-        with replaced_directory(target) as temporary:
+        with replaced_directory(target, COMPLETE) as temporary:
             _write(temporary)
             (temporary / COMPLETE).touch()
     return target

@@ -134,7 +134,7 @@ class Embeddings:
                 "split": pa.array(self.splits, pa.string()),
             }
         )
-        with replaced_directory(directory) as temporary:
+        with replaced_directory(directory, "embeddings.json") as temporary:
             np.save(temporary / "vectors.npy", self.vectors, allow_pickle=False)
             pq.write_table(table, temporary / "items.parquet")
             write_json(

@@ -93,7 +93,7 @@ class Evaluation:
             UserError: the folder cannot be written.
         """
         written = self if made_from is None else replace(self, made_from=dict(made_from))
-        with replaced_directory(directory) as temporary:
+        with replaced_directory(directory, "metrics.json") as temporary:
             header = {"format": FORMAT, "made_from": dict(written.made_from)}
             write_json(temporary / "metrics.json", written.to_json() | header)
             for name, rows in written._tables().items():

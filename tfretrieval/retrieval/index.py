@@ -103,7 +103,7 @@ class Index:
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write `index.json`, `transform/` and `retriever/`, all or none."""
-        with replaced_directory(directory) as temporary:
+        with replaced_directory(directory, "index.json") as temporary:
             self.transform.save(temporary / "transform")
             self.retriever.save(temporary / "retriever")
             header = {

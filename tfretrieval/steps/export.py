@@ -41,9 +41,7 @@ def export_saved_model(
     """
     size = image_size_of(embedder)
     directory = Path(directory)
-    if directory.exists() and not (directory / "saved_model.pb").is_file():
-        raise UserError(f"{directory} exists and is not a SavedModel; give another --output")
-    with replaced_directory(directory) as temporary:
+    with replaced_directory(directory, "saved_model.pb") as temporary:
         _write(embedder, temporary, size, fit)
         difference = _largest_difference(embedder, temporary, size, fit, seed)
         if not difference <= TOLERANCE:

@@ -28,7 +28,6 @@ class TrainState:
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     best_value: float | None = None
-    finished: bool = False
 
 
 class Checkpoints:
@@ -65,7 +64,7 @@ class Checkpoints:
         """
         if state.best_epoch == state.epochs_done:
             save_model(embedder, self.best_path(state.best_epoch))
-        with replaced_directory(self._path(state.epochs_done)) as temporary:
+        with replaced_directory(self._path(state.epochs_done), "state.json") as temporary:
             network.save(temporary / "network.keras")
             write_json(temporary / "state.json", asdict(state))
         self._clear(state)

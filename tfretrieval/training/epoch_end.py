@@ -59,8 +59,6 @@ class EpochEnd(keras.callbacks.Callback):
         if self._config.patience and state.epochs_done - state.best_epoch >= self._config.patience:
             log.info("no better %s for %d epochs: stopped", self._config.monitor, self._config.patience)
             self.model.stop_training = True
-            state.finished = True
-        state.finished = state.finished or state.epochs_done >= self._config.epochs
         self._checkpoints.save(self.model, embedder_of(self.model), state)
         write_history(self._history_path, state.history)
         log.info(_line(row, self._config.epochs))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -23,11 +23,16 @@ from tfretrieval.training.retrieval_metrics import RetrievalMetrics
 from tfretrieval.training.step_progress import StepProgress
 from tfretrieval.training.streams import training_stream, validation_set
 
-log = logging.getLogger(__name__)
+MAY_CHANGE = ("epochs", "patience")  # of a run that is gone on with
 
 
 def train(
-    catalog: Catalog, config: TrainConfig, run: Run, resume: bool = False, argv: list[str] | None = None
+    catalog: Catalog,
+    config: TrainConfig,
+    run: Run,
+    resume: bool = False,
+    overwrite: bool = False,
+    argv: list[str] | None = None,
 ) -> keras.Model:
     """Train an embedder on the train split of a catalogue and leave it in `run`.
 
@@ -39,6 +44,7 @@ def train(
         config: the figures of the run.
         run: where the artefacts go.
         resume: go on after the last whole epoch, or from the start where there is none.
+        overwrite: forget the run that is there, as soon as the new one can begin.
         argv: the command to be named in the manifest.
 
     Returns:
@@ -46,45 +52,52 @@ def train(
 
     Raises:
         UserError: pictures that cannot be decoded, classes too few or small, a run that is already there or
-            was made from other data, a loss that is no longer a number.
+            was made with other figures or from other data, a loss that is no longer a number.
     """
     keras.utils.set_random_seed(config.seed)
-    _claim(run, catalog, config, resume, argv)
+    data = {"source": catalog.source, "fingerprint": catalog.fingerprint, "n": len(catalog)}
+    _check_claim(run, data, config, resume, overwrite)
+    rest, held = _training_part(catalog).hold_out(config.validation_fraction, config.seed)
     checkpoints = Checkpoints(run.checkpoints)
-    part = _training_part(catalog)
-    rest, held = part.hold_out(config.validation_fraction, config.seed)
     with _precision(config.mixed_precision):
+        begun = checkpoints.latest() if resume else None
+        network, state = begun or (build_network(config, catalog.n_classes), TrainState())
         if config.epochs == 0:
-            network = build_network(config, catalog.n_classes)
+            _claim(run, data, config, overwrite, argv)
             write_history(run.history_path, [])
             save_model(embedder_of(network), run.model_path)
             return embedder_of(network)
-        network, state = checkpoints.latest() or (build_network(config, catalog.n_classes), TrainState())
-        if state.finished and state.epochs_done < config.epochs and not _patience_is_up(state, config):
-            state.finished = False
-        if not state.finished:
-            gallery = ImageTable(rest, config.image_size, config.fit, config.on_error, config.cache)
+        if state.epochs_done < config.epochs and not _patience_is_up(state, config):
+            gallery = _table(rest, config)
             queries = _table(held, config) if len(held) else None
+            _claim(run, data, config, overwrite, argv)
             _fit(network, state, config, gallery, queries, checkpoints, run)
         return _publish(run, checkpoints, state)
 
 
-def forget(run: Run) -> None:
-    """Delete a run's artefacts, so that it can be trained anew. Only a folder that holds a run is touched."""
-    if (run.directory / "run.json").is_file():
-        shutil.rmtree(run.directory)
-
-
-def _claim(run: Run, catalog: Catalog, config: TrainConfig, resume: bool, argv: list[str] | None) -> None:
-    """Take the run's folder, or check that what is there can be gone on with."""
-    data = {"source": catalog.source, "fingerprint": catalog.fingerprint, "n": len(catalog)}
-    if (run.directory / "run.json").is_file():
-        if not resume:
-            raise UserError(f"{run.directory} holds a run already; give --resume, --overwrite or another --run")
+def _check_claim(run: Run, data: dict[str, Any], config: TrainConfig, resume: bool, overwrite: bool) -> None:
+    """Refuse a folder that is not free and holds no run that may be gone on with or forgotten."""
+    if not (run.directory / "run.json").is_file():
+        if run.directory.exists() and (not run.directory.is_dir() or not _is_free(run.directory)):
+            raise UserError(f"{run.directory} exists, is not empty and is not a run; give another --run")
+    elif resume:
+        for name, begun_with in run.config().items():
+            value = config.to_dict().get(name)
+            if name not in MAY_CHANGE and value != begun_with:
+                raise UserError(
+                    f"{run.directory} was begun with {name} {begun_with}, not {value}; "
+                    "give it as it was, or begin anew in another folder or with --overwrite"
+                )
         if run.manifest()["data"]["fingerprint"] != data["fingerprint"]:
             raise UserError(f"the data of {run.directory} have changed since it began; train anew with --overwrite")
-    elif run.directory.exists() and (not run.directory.is_dir() or not _is_free(run.directory)):
-        raise UserError(f"{run.directory} exists, is not empty and is not a run; give another --run")
+    elif not overwrite:
+        raise UserError(f"{run.directory} holds a run already; give --resume, --overwrite or another --run")
+
+
+def _claim(run: Run, data: dict[str, Any], config: TrainConfig, overwrite: bool, argv: list[str] | None) -> None:
+    """Make the run's folder this run's."""
+    if overwrite and (run.directory / "run.json").is_file():
+        shutil.rmtree(run.directory)
     clear_leftovers(run.directory)
     run.write_manifest(config.to_dict(), data, argv)
 
@@ -105,8 +118,8 @@ def _training_part(catalog: Catalog) -> Catalog:
     return part
 
 
-def _table(held: Catalog, config: TrainConfig) -> ImageTable:
-    return ImageTable(held, config.image_size, config.fit, config.on_error, config.cache)
+def _table(part: Catalog, config: TrainConfig) -> ImageTable:
+    return ImageTable(part, config.image_size, config.fit, config.on_error, config.cache)
 
 
 def _fit(

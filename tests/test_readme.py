@@ -1,0 +1,91 @@
+"""What the README tells to type works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tfretrieval.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+QUICK = {
+    "train": ["--epochs", "1", "--image-size", "32", "--weights", "none", "--backbone", "mobilenet_v2_0.35"],
+    "study": ["--epochs", "1", "--steps-per-epoch", "1", "--image-size", "16", "--resnet-image-size", "32"],
+}
+QUICK["study"] += ["--weights", "none", "--backbone", "mobilenet_v2_0.35"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands(block: str) -> list[list[str]]:
+    return [shlex.split(line, comments=True) for line in block.splitlines() if line.strip()]
+
+
+def run(words: list[str]) -> None:
+    assert words[0] == "tfret"
+    with pytest.raises(SystemExit) as stopped:
+        main([*words[1:], *QUICK.get(words[1], [])])
+    assert not stopped.value.code, " ".join(words)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, scenes):
+    """A folder with the user's photos in it."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(scenes, "photos")
+    Image.open(next(Path("photos").rglob("*.png"))).save("photo.jpg")
+    return tmp_path
+
+
+def test_the_commands_on_ones_own_photos(here):
+    photos, _ = blocks("bash")
+    for words in commands(photos):
+        run(words)
+    for name in ("answer.png", "runs/photos/report.html", "saved_model/saved_model.pb"):
+        assert (here / name).is_file()
+    run(["tfret", "train", "--run", "runs/photos", "--resume"])
+
+
+def test_the_commands_of_the_study(here, monkeypatch):
+    prepare, verify, study = commands(blocks("bash")[1])
+    for words in (prepare, verify):
+        with pytest.raises(SystemExit) as stopped:
+            main([*words[1:], "--help"])
+        assert not stopped.value.code
+    monkeypatch.setenv("TFRET_MIT_SPLIT", str(here / "photos"))
+    run(study)
+    assert (here / "study" / "report.html").is_file()
+
+
+def test_the_python_example(here):
+    (example,) = blocks("python")
+    lines = [line for line in example.splitlines() if line.strip()]
+    assert len(lines) <= 10
+    exec(compile(example, "README.md", "exec"), {})
+
+
+def test_what_a_run_holds(here):
+    (listing,) = [block for block in blocks("text") if "model.keras" in block]
+    for words in commands(blocks("bash")[0])[1:7]:
+        run(words)
+    found = {path.name for path in (here / "runs" / "photos").iterdir()} - {"figures"}
+    promised = set(re.findall(r"[\w./<>]+", " ".join(line[:32] for line in listing.splitlines())))
+    assert found <= {name.split("/")[0] for name in promised}
+
+
+def test_the_make_targets_it_names_are_there():
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert set(re.findall(r"make (\w[\w-]*)(?=    |`)", README)) <= set(targets)
+
+
+def test_the_files_it_links_to_are_there():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target

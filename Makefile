@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ADDONS_VENV ?= .venv-addons
+PARALLEL = --numprocesses auto --dist loadscope
 PIP = pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test test-addons lint bench clean
@@ -13,12 +14,12 @@ demo: $(VENV)/bin/python
 
 test: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) --editable '.[test]'
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest $(PARALLEL)
 
 # The same suite beside tensorflow-addons, on TensorFlow 2.15. Needs Python 3.10 or 3.11.
 test-addons: $(ADDONS_VENV)/bin/python
 	$(ADDONS_VENV)/bin/$(PIP) --editable '.[addons,test]'
-	$(ADDONS_VENV)/bin/python -m pytest
+	$(ADDONS_VENV)/bin/python -m pytest $(PARALLEL)
 
 lint: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) --editable '.[test,lint]'

@@ -8,7 +8,13 @@ import pytest
 import tensorflow as tf
 
 from tfretrieval.models.distances import safe_sqrt
-from tfretrieval.models.layers import BackbonePreprocessing, L2Normalization, PairDistance, TripletDistances
+from tfretrieval.models.layers import (
+    BackbonePreprocessing,
+    CosineLogits,
+    L2Normalization,
+    PairDistance,
+    TripletDistances,
+)
 
 RNG = np.random.default_rng(0)
 ONE, OTHER, THIRD = RNG.normal(size=(3, 5, 4)).astype(np.float32)
@@ -46,6 +52,7 @@ def test_a_zero_vector_stays_zero_with_a_finite_gradient():
         (PairDistance(), (ONE, OTHER)),
         (TripletDistances(), (ONE, OTHER, THIRD)),
         (L2Normalization(), ONE),
+        (CosineLogits(3, scale=5.0), ONE),
         (BackbonePreprocessing("resnet"), RNG.uniform(0, 255, (2, 4, 4, 3)).astype(np.float32)),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, keras.layers.Layer) else "",
@@ -53,6 +60,8 @@ def test_a_zero_vector_stays_zero_with_a_finite_gradient():
 def test_a_layer_comes_back_and_knows_its_shape(layer, inputs):
     copy = keras.layers.deserialize(keras.layers.serialize(layer))
     expected = layer(inputs)
+    copy(inputs)
+    copy.set_weights(layer.get_weights())
     np.testing.assert_array_equal(copy(inputs), expected)
     shape = [x.shape for x in inputs] if isinstance(inputs, tuple) else inputs.shape
     assert tuple(layer.compute_output_shape(shape)) == tuple(expected.shape)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from tfretrieval.errors import UserError
 from tfretrieval.models import build_classifier, build_embedder, build_siamese, build_triplet
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, (3, 2, 16, 16, 3)).astype(np.float32)
@@ -34,8 +35,8 @@ def test_inputs_share_one_set_of_weights(embedder, build):
     assert build(embedder).count_params() == embedder.count_params()
 
 
-def test_the_classifier_has_the_embedding_under_its_head(embedder):
-    classifier = build_classifier(embedder, 5)
+def test_a_linear_head_is_a_dense_layer_of_zeros(embedder):
+    classifier = build_classifier(embedder, 5, "linear")
     kernel, bias = classifier.get_layer("head").get_weights()
     np.testing.assert_array_equal(kernel, 0)
     classifier.get_layer("head").set_weights([np.random.default_rng(0).normal(size=kernel.shape), bias])
@@ -43,7 +44,26 @@ def test_the_classifier_has_the_embedding_under_its_head(embedder):
     np.testing.assert_allclose(classifier(IMAGES[0]), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("build", [build_siamese, build_triplet, lambda e: build_classifier(e, 3)])
+def test_a_cosine_head_compares_angles_with_a_prototype_of_each_class(embedder):
+    classifier = build_classifier(embedder, 5, "cosine")
+    head = classifier.get_layer("head")
+    (prototypes,) = head.get_weights()
+    vectors = embedder(IMAGES[0]).numpy()
+    lengths = np.linalg.norm(vectors, axis=1)[:, None] * np.linalg.norm(prototypes, axis=1)
+    np.testing.assert_allclose(classifier(IMAGES[0]), 20 * (vectors @ prototypes.T) / lengths, rtol=1e-3, atol=1e-3)
+    head.set_weights([7 * prototypes])
+    assert np.abs(classifier(IMAGES[0])).max() <= 20
+
+
+def test_an_unknown_head(embedder):
+    with pytest.raises(UserError, match="no head 'arc'; there are cosine, linear"):
+        build_classifier(embedder, 3, "arc")
+
+
+@pytest.mark.parametrize(
+    "build",
+    [build_siamese, build_triplet, lambda e: build_classifier(e, 3), lambda e: build_classifier(e, 3, "linear")],
+)
 def test_a_saved_network_answers_as_before(embedder, build, tmp_path):
     network = build(embedder)
     network.save(tmp_path / "m.keras")

@@ -43,7 +43,8 @@ def test_another_backbone_for_the_small_nets_takes_its_own_size():
 @pytest.mark.parametrize(
     ("name", "value"),
     [("epochs", -1), ("batch_size", 0), ("learning_rate", 0.0), ("margin", -1.0), ("validation_fraction", 1.0),
-     ("momentum", 1.0), ("augment", "flop"), ("images_per_class", 1), ("embedding_dim", 0), ("monitor", "loss")],
+     ("momentum", 1.0), ("ema", 1.0), ("head", "arc"),
+     ("augment", "flop"), ("images_per_class", 1), ("embedding_dim", 0), ("monitor", "loss")],
 )  # fmt: skip
 def test_a_figure_that_makes_no_sense_is_refused_by_name(name, value):
     with pytest.raises(UserError, match=name):

@@ -107,7 +107,8 @@ def test_the_loss_on_the_held_out_part_is_logged_where_it_can_form_batches(catal
 
 
 def test_a_loss_that_is_no_number_stops_the_run(catalog, tmp_path):
-    config = TrainConfig.for_recipe("resnet", backbone="convnet", weights="none", **QUICK, learning_rate=1e38)
+    scratch = {"backbone": "convnet", "weights": "none", "head": "linear", "ema": 0.0}
+    config = TrainConfig.for_recipe("resnet", **scratch, **QUICK, learning_rate=1e38)
     with pytest.raises(UserError, match=r"the loss is (nan|inf)"):
         train(catalog, config, Run(tmp_path / "run"))
 

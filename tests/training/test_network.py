@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import keras
 import numpy as np
 import pytest
 
 from tfretrieval.training.config import TrainConfig
-from tfretrieval.training.network import build_network, embedder_of
+from tfretrieval.training.network import average_every, build_network, embedder_of
 
 
 @pytest.mark.parametrize(
@@ -40,3 +43,31 @@ def test_sgd_and_adam():
     adam = build_network(TrainConfig.for_recipe("siamese", image_size=16), 3).optimizer
     assert (sgd.momentum, type(sgd).__name__, type(adam).__name__) == (0.5, "SGD", "Adam")
     assert float(np.asarray(adam.learning_rate)) == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_the_average_takes_the_place_of_the_weights_after_each_epoch(optimizer):
+    config = TrainConfig.for_recipe("siamese", loss="cross-entropy", optimizer=optimizer, ema=0.5, image_size=16)
+    images, labels = np.random.default_rng(0).uniform(0, 255, (6, 16, 16, 3)), np.array([0, 1, 2, 0, 1, 2])
+    weights = {}
+    for averaged in (True, False):
+        keras.utils.set_random_seed(0)
+        network = build_network(dataclasses.replace(config, ema=0.5 if averaged else 0.0), 3)
+        average_every(network, 2)
+        seen = Weights()
+        network.fit(images, labels, batch_size=3, epochs=1, shuffle=False, verbose=0, callbacks=[seen])
+        weights[averaged] = seen.history
+    (start, first, last), (_, _, average) = weights[False], weights[True]
+    begins = (first, 0.5 * start + 0.5 * first)  # Keras 3 begins the average after the first step, Keras 2 before
+    assert any(np.allclose(average, 0.5 * begin + 0.5 * last, rtol=1e-3, atol=2e-5) for begin in begins)
+    assert np.abs(last - first).max() > 5e-4
+
+
+class Weights(keras.callbacks.Callback):
+    """The head's weights at the start and after every step."""
+
+    def on_train_begin(self, logs=None):
+        self.history = [self.model.get_layer("head").get_weights()[0]]
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.history.append(self.model.get_layer("head").get_weights()[0])

@@ -27,14 +27,22 @@ FIGURES: dict[str, tuple[Any, str]] = {
     "backbone": (str, "convnet (the study's small net) or a name of keras.applications: mobilenet_v2_0.35."),
     "weights": (str, "imagenet (downloaded by Keras), none, or an .h5 FILE without top."),
     "embedding_dim": (POSITIVE, "Values of an embedding.  [resnet: those of the backbone; others: 10]"),
+    "head": (click.Choice(["cosine", "linear"]), "What cross-entropy is computed on."),
     "loss": (
         str,
         "cross-entropy, contrastive, triplet, triplet-all, triplet-hard, triplet-semihard, addons/...",
     ),
     "margin": (click.FloatRange(min=0, min_open=True), "Of the metric losses."),
     "optimizer": (click.Choice(["sgd", "adam"]), "How weights move."),
-    "learning_rate": (click.FloatRange(min=0, min_open=True), "At the start."),
+    "learning_rate": (
+        click.FloatRange(min=0, min_open=True),
+        "At the start.  [resnet: 0.002, without weights 0.01; others: 0.001]",
+    ),
     "momentum": (click.FloatRange(min=0, max=1, max_open=True), "Of SGD."),
+    "ema": (
+        click.FloatRange(min=0, max=1, max_open=True),
+        "Momentum of the moving average that takes the weights' place after each epoch; 0 none.",
+    ),
     "lr_decay": (click.FloatRange(min=0, min_open=True), "Factor on the learning rate ..."),
     "lr_decay_every": (click.IntRange(min=0), "... every so many epochs; 0 never."),
     "validation_fraction": (

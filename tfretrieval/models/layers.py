@@ -68,3 +68,38 @@ class L2Normalization(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class CosineLogits(keras.layers.Layer):
+    """Embeddings [b, d] -> logits [b, c]: the scaled cosine of each embedding with a prototype of each class.
+
+    Neither the length of an embedding nor that of a prototype matters, so that cross-entropy can only fall where
+    embeddings of a class turn towards one another. Source: A. Zhai, H.-Y. Wu, Classification is a strong baseline
+    for deep metric learning, BMVC 2019, equation 3.
+
+    Args:
+        n_classes: c.
+        scale: the reciprocal of the softmax temperature.
+    """
+
+    def __init__(self, n_classes: int, scale: float = 20.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.n_classes = n_classes
+        self.scale = scale
+
+    def build(self, input_shape: Any) -> None:
+        shape = (self.n_classes, input_shape[-1])
+        self.prototypes = self.add_weight(name="prototypes", shape=shape, initializer="glorot_uniform")
+        super().build(input_shape)
+
+    def call(self, embeddings: tf.Tensor) -> tf.Tensor:
+        embeddings = tf.math.l2_normalize(embeddings, axis=-1, epsilon=1e-6)
+        prototypes = tf.math.l2_normalize(tf.convert_to_tensor(self.prototypes), axis=-1, epsilon=1e-6)
+        return self.scale * tf.matmul(embeddings, prototypes, transpose_b=True)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*input_shape[:-1], self.n_classes)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "n_classes": self.n_classes, "scale": self.scale}

@@ -18,6 +18,7 @@ CHOICES = {
     "optimizer": ("sgd", "adam"),
     "metric": ("cosine", "euclidean"),
     "monitor": ("val_map", "val_precision_at_1"),
+    "head": ("cosine", "linear"),
 }
 
 
@@ -40,9 +41,11 @@ class TrainConfig:
         embedding_dim: values of an embedding; None: the backbone's features.
         normalize: put embeddings on the unit sphere.
         freeze: leave the backbone as it is.
+        head: what cross-entropy is computed on: cosine or linear, see `build_classifier`.
         loss: a name of `tfretrieval.losses`.
         margin, squared, soft: of the metric losses.
         optimizer, learning_rate, momentum: how weights move; momentum is SGD's.
+        ema: momentum of the moving average that takes the place of the weights after each epoch; 0: none.
         lr_decay, lr_decay_every: the learning rate is multiplied by the first every so many epochs; 0: never.
         validation_fraction: the part of train held out to choose the epoch, by class.
         monitor: the figure on that part that chooses the best epoch.
@@ -74,6 +77,7 @@ class TrainConfig:
     embedding_dim: int | None = 10
     normalize: bool = False
     freeze: bool = False
+    head: str = "cosine"
     loss: str = "triplet-all"
     margin: float = 1.0
     squared: bool = False
@@ -81,6 +85,7 @@ class TrainConfig:
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
+    ema: float = 0.0
     lr_decay: float = 0.1
     lr_decay_every: int = 8
     validation_fraction: float = 0.1
@@ -98,7 +103,7 @@ class TrainConfig:
                 raise UserError(f"{name} must be {' or '.join(allowed)}, not {getattr(self, name)!r}")
         least: dict[str, float] = {
             "epochs": 0, "batch_size": 1, "classes_per_batch": 2, "images_per_class": 2, "image_size": 8,
-            "lr_decay_every": 0, "patience": 0, "seed": 0, "momentum": 0, "validation_fraction": 0,
+            "lr_decay_every": 0, "patience": 0, "seed": 0, "momentum": 0, "ema": 0, "validation_fraction": 0,
         }  # fmt: skip
         for name, limit in least.items():
             if not getattr(self, name) >= limit:
@@ -110,8 +115,9 @@ class TrainConfig:
         for name in ("learning_rate", "margin", "lr_decay"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise UserError(f"{name} must be a number above 0, not {getattr(self, name)}")
-        if self.validation_fraction >= 1 or self.momentum >= 1:
-            raise UserError("validation_fraction and momentum must be below 1")
+        for name in ("validation_fraction", "momentum", "ema"):
+            if getattr(self, name) >= 1:
+                raise UserError(f"{name} must be below 1, not {getattr(self, name)}")
 
     @classmethod
     def for_recipe(cls, recipe: str, **changes: Any) -> TrainConfig:
@@ -125,6 +131,8 @@ class TrainConfig:
         given = {name: value for name, value in changes.items() if value is not None}
         if given.get("backbone", "convnet") != "convnet" and recipe != "resnet":
             given.setdefault("image_size", 224)
+        if recipe == "resnet" and given.get("weights") == "none":
+            given.setdefault("learning_rate", FROM_SCRATCH)
         return cls(**_checked({"recipe": recipe, **RECIPES[recipe], **given}))
 
     def learning_rate_at(self, epoch: int) -> float:
@@ -159,13 +167,16 @@ RECIPES: dict[str, dict[str, Any]] = {
         "embedding_dim": None,
         "loss": "cross-entropy",
         "optimizer": "sgd",
-        "learning_rate": 0.01,
+        "learning_rate": 0.002,
         "lr_decay_every": 0,
+        "ema": 0.97,
         "metric": "cosine",
     },
     "siamese": {"loss": "contrastive"},
     "triplet": {"loss": "triplet-all"},
 }
+
+FROM_SCRATCH = 0.01  # the learning rate of a backbone that has nothing to lose
 
 
 def read_config_file(path: Path) -> dict[str, Any]:

@@ -14,11 +14,13 @@ from tfretrieval.atomic import clear_leftovers, replaced_file
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
 from tfretrieval.errors import UserError
+from tfretrieval.losses import batches_for
 from tfretrieval.runs import Run
 from tfretrieval.training.checkpoints import Checkpoints, TrainState, save_model, write_history
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.epoch_end import EpochEnd
-from tfretrieval.training.network import build_network, embedder_of
+from tfretrieval.training.imprint import imprint_head
+from tfretrieval.training.network import average_every, build_network, embedder_of
 from tfretrieval.training.retrieval_metrics import RetrievalMetrics
 from tfretrieval.training.step_progress import StepProgress
 from tfretrieval.training.streams import training_stream, validation_set
@@ -70,6 +72,8 @@ def train(
         if state.epochs_done < config.epochs and not _patience_is_up(state, config):
             gallery = _table(rest, config)
             queries = _table(held, config) if len(held) else None
+            if batches_for(config.loss) == "images" and config.head == "cosine" and begun is None:
+                imprint_head(network, gallery, config.seed)
             _claim(run, data, config, overwrite, argv)
             _fit(network, state, config, gallery, queries, checkpoints, run)
         return _publish(run, checkpoints, state)
@@ -132,6 +136,7 @@ def _fit(
     run: Run,
 ) -> None:
     stream, steps = training_stream(gallery, config, first_epoch=state.epochs_done)
+    average_every(network, steps)
     callbacks: list[keras.callbacks.Callback] = [
         keras.callbacks.LearningRateScheduler(lambda epoch, _: config.learning_rate_at(epoch))
     ]

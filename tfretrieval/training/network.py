@@ -28,7 +28,7 @@ def build_network(config: TrainConfig, n_classes: int) -> keras.Model:
     )
     batches = batches_for(config.loss)
     if batches == "images":
-        network = build_classifier(embedder, n_classes)
+        network = build_classifier(embedder, n_classes, config.head)
     elif batches == "pairs":
         network = build_siamese(embedder)
     elif batches == "triplets":
@@ -44,7 +44,15 @@ def embedder_of(network: keras.Model) -> keras.Model:
     return network if network.name == "embedder" else network.get_layer("embedder")
 
 
+def average_every(network: keras.Model, steps: int) -> None:
+    """Let the moving average of the weights, where the optimiser keeps one, take their place every so many steps."""
+    optimizer = getattr(network.optimizer, "inner_optimizer", network.optimizer)
+    if optimizer.use_ema:
+        optimizer.ema_overwrite_frequency = steps
+
+
 def _optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
+    average = {"use_ema": True, "ema_momentum": config.ema} if config.ema else {}
     if config.optimizer == "adam":
-        return keras.optimizers.Adam(config.learning_rate)
-    return keras.optimizers.SGD(config.learning_rate, momentum=config.momentum, clipnorm=CLIP_NORM)
+        return keras.optimizers.Adam(config.learning_rate, **average)
+    return keras.optimizers.SGD(config.learning_rate, momentum=config.momentum, clipnorm=CLIP_NORM, **average)

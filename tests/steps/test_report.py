@@ -11,10 +11,10 @@ from tfretrieval.steps.visualize import draw_run
 def test_the_table_holds_the_metrics_with_their_intervals(run, catalog):
     results = {"m": {kind: evaluate_run(run, catalog, kind).evaluation for kind in ("knn", "faiss")}}
     table = summary_table(results)
-    assert list(table.columns) == ["Model", "Retriever", "P@1", "P@3", "P@5", "P@10", "mAP"]
-    assert [row[:2] for row in table.rows] == [["m", "KNN"], ["m", "FAISS"]]
+    assert list(table.columns) == ["Model", "Retriever", "Values", "P@1", "P@3", "P@5", "P@10", "mAP"]
+    assert [row[:3] for row in table.rows] == [["m", "KNN", 10], ["m", "FAISS", 10]]
     knn = results["m"]["knn"]
-    assert table.rows[0][2] == Estimate(knn.metrics["precision_at_1"], *knn.intervals["precision_at_1"])
+    assert table.rows[0][3] == Estimate(knn.metrics["precision_at_1"], *knn.intervals["precision_at_1"])
 
 
 def test_the_page_names_data_model_and_figures(run, catalog):

@@ -82,9 +82,17 @@ def study_result(source: str, configs: dict[str, Any], output: Path, pca: Any) -
     done = run_study(catalog, configs, output, pca, argv=["tfret", *sys.argv[1:]])
     rows = summary_rows(done.results)
     cells = [
-        [row["model"], row["retriever"], *(f"{row[name]:.3f}" if name in row else "-" for name in SHORT)]
+        [
+            row["model"],
+            row["retriever"],
+            str(row["dim"]),
+            *(f"{row[name]:.3f}" if name in row else "-" for name in SHORT),
+        ]
         for row in rows
     ]
-    text = table(["model", "retriever", *SHORT.values()], cells) + f"\n\nsummary: {done.summary}\nreport: {done.report}"
+    text = (
+        table(["model", "retriever", "values", *SHORT.values()], cells)
+        + f"\n\nsummary: {done.summary}\nreport: {done.report}"
+    )
     result = {"rows": rows, "summary": str(done.summary), "report": str(done.report), "seconds": done.seconds}
     return result, text

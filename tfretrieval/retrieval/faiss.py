@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 from collections.abc import Mapping
 from numbers import Real
 from pathlib import Path
@@ -13,6 +13,8 @@ import numpy as np
 
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval.base import Retriever
+
+log = logging.getLogger(__name__)
 
 POINTS_A_CENTROID = 39
 LEAST_NPROBE = 8
@@ -119,11 +121,10 @@ def _check_training_points(index: Any, n: int, factory: str) -> None:
             f"and there are {n}; choose fewer"
         )
     if n < POINTS_A_CENTROID * ivf.nlist:
-        warnings.warn(
-            f"the index {factory!r} has {n / ivf.nlist:.0f} gallery items a centroid; "
-            f"below {POINTS_A_CENTROID} its lists are poor, choose fewer centroids",
-            stacklevel=4,
-        )
+        log.warning(
+            "the index %r has %.0f gallery items a centroid; below %d its lists are poor, choose fewer centroids",
+            factory, n / ivf.nlist, POINTS_A_CENTROID,
+        )  # fmt: skip
         ivf.cp.min_points_per_centroid = 1
 
 

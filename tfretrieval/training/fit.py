@@ -20,6 +20,7 @@ from tfretrieval.training.checkpoints import Checkpoints, TrainState, save_model
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.epoch_end import EpochEnd
 from tfretrieval.training.imprint import imprint_head
+from tfretrieval.training.interruption import Interruption
 from tfretrieval.training.network import average_every, build_network, embedder_of
 from tfretrieval.training.retrieval_metrics import RetrievalMetrics
 from tfretrieval.training.step_progress import StepProgress
@@ -148,16 +149,17 @@ def _fit(
         StepProgress(steps, config.epochs),
         EpochEnd(state, config, checkpoints, run.history_path),
     ]
-    network.fit(
-        stream,
-        steps_per_epoch=steps,
-        epochs=config.epochs,
-        initial_epoch=state.epochs_done,
-        validation_data=validation_set(queries, config) if queries is not None else None,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose=0,
-    )
+    with Interruption() as interruption:
+        network.fit(
+            stream,
+            steps_per_epoch=steps,
+            epochs=config.epochs,
+            initial_epoch=state.epochs_done,
+            validation_data=validation_set(queries, config) if queries is not None else None,
+            callbacks=[*callbacks, interruption],
+            shuffle=False,
+            verbose=0,
+        )
 
 
 def _publish(run: Run, checkpoints: Checkpoints, state: TrainState) -> keras.Model:

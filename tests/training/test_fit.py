@@ -147,15 +147,32 @@ def test_the_step_is_traced_once(catalog, tmp_path):
         assert len(calls) <= 2, loss
 
 
-START = "import sys; from tfretrieval.cli import main; main(sys.argv[1:])"
+# Parallel test runners ignore Ctrl-C, and a child inherits that.
+START = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from tfretrieval.cli import main
+main(sys.argv[1:])
+"""
 
 
-def tfret_process(*arguments: object) -> subprocess.Popen:
-    command = [sys.executable, "-c", START, *(str(argument) for argument in arguments)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def tfret_process():
+    """Starts `tfret` in a process of its own, which does not outlive the test."""
+    started = []
+
+    def start(*arguments: object) -> subprocess.Popen:
+        command = [sys.executable, "-c", START, *(str(argument) for argument in arguments)]
+        started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
-def test_killed_ten_times_the_run_finishes_and_has_every_epoch_once(scenes, catalog, tmp_path):
+def test_killed_ten_times_the_run_finishes_and_has_every_epoch_once(tfret_process, scenes, catalog, tmp_path):
     run = Run(tmp_path / "run")
     quick = [f"--{name.replace('_', '-')}={value}" for name, value in {**QUICK, "epochs": 24}.items()]
     arguments = ["train", "triplet", "--data", scenes, "--run", run.directory, *quick, "--resume"]
@@ -182,7 +199,7 @@ def test_killed_ten_times_the_run_finishes_and_has_every_epoch_once(scenes, cata
     np.testing.assert_allclose([row["loss"] for row in history][:8], expected[:8], rtol=2e-2)
 
 
-def test_ctrl_c_ends_in_one_line_and_keeps_the_finished_epochs(scenes, tmp_path):
+def test_ctrl_c_ends_in_one_line_and_keeps_the_finished_epochs(tfret_process, scenes, tmp_path):
     run = Run(tmp_path / "run")
     quick = [f"--{name.replace('_', '-')}={value}" for name, value in {**QUICK, "epochs": 100000}.items()]
     process = tfret_process("train", "triplet", "--data", scenes, "--run", run.directory, *quick)

@@ -12,6 +12,14 @@ import pytest
 from tfretrieval.training.interruption import Interruption
 
 
+@pytest.fixture(autouse=True)
+def _default_handler():
+    """Ctrl-C as in a program that a person starts; parallel test runners ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Finalised:
     """Is interrupted while it goes away, so that Python drops the KeyboardInterrupt."""
 
@@ -39,11 +47,8 @@ def test_an_interrupt_that_a_finaliser_drops_ends_the_training_at_that_step():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_handler_that_is_there_already_stays(monkeypatch):
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with Interruption():
-            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+def test_a_handler_that_is_there_already_stays():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Interruption():
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -10,6 +10,7 @@ import click
 
 from tfretrieval.cli.options import METRICS
 from tfretrieval.cli.output import load_tensorflow, prints_result
+from tfretrieval.training.config import FROM_SCRATCH, RECIPES, TrainConfig, read_config_file
 
 POSITIVE = click.IntRange(min=1)
 FIGURES: dict[str, tuple[Any, str]] = {
@@ -19,14 +20,14 @@ FIGURES: dict[str, tuple[Any, str]] = {
     "images_per_class": (click.IntRange(min=2), "K of P x K batches."),
     "steps_per_epoch": (
         POSITIVE,
-        "Steps of pairs, triplets or P x K.  [default: each picture shown about 8 times]",
+        "Steps of pairs, triplets or P x K.",
     ),
     "image_size": (click.IntRange(min=8), "Side in pixels."),
     "fit": (click.Choice(["crop", "pad", "stretch"]), "How a picture becomes a square."),
     "augment": (click.Choice(["none", "flip", "standard"]), "standard: flip, crop, brightness, contrast."),
     "backbone": (str, "convnet (the study's small net) or a name of keras.applications: mobilenet_v2_0.35."),
     "weights": (str, "imagenet (downloaded by Keras), none, or an .h5 FILE without top."),
-    "embedding_dim": (POSITIVE, "Values of an embedding.  [resnet: those of the backbone; others: 10]"),
+    "embedding_dim": (POSITIVE, "Values of an embedding."),
     "head": (click.Choice(["cosine", "linear"]), "What cross-entropy is computed on."),
     "loss": (
         str,
@@ -36,7 +37,7 @@ FIGURES: dict[str, tuple[Any, str]] = {
     "optimizer": (click.Choice(["sgd", "adam"]), "How weights move."),
     "learning_rate": (
         click.FloatRange(min=0, min_open=True),
-        "At the start.  [resnet: 0.002, without weights 0.01; others: 0.001]",
+        f"At the start; {FROM_SCRATCH} for a resnet with --weights none.",
     ),
     "momentum": (click.FloatRange(min=0, max=1, max_open=True), "Of SGD."),
     "ema": (
@@ -59,6 +60,7 @@ FIGURES: dict[str, tuple[Any, str]] = {
     "cache": (click.Choice(["auto", "ram", "none"]), "Decoded pictures in memory."),
     "seed": (click.IntRange(min=0), "Of everything random."),
 }
+UNSET = {"steps_per_epoch": "each picture shown about 8 times", "embedding_dim": "those of the backbone"}
 FLAGS = {
     "normalize": "Put embeddings on the unit sphere.",
     "freeze": "Leave the backbone's weights as they are.",
@@ -71,10 +73,27 @@ FLAGS = {
 def _figures(command: Any) -> Any:
     for name, help_line in reversed(FLAGS.items()):
         option = name.replace("_", "-")
-        command = click.option(f"--{option}/--no-{option}", name, default=None, help=help_line)(command)
+        text = f"{help_line}  {_defaults(name)}"
+        command = click.option(f"--{option}/--no-{option}", name, default=None, help=text)(command)
     for name, (kind, help_line) in reversed(FIGURES.items()):
-        command = click.option(f"--{name.replace('_', '-')}", name, type=kind, help=help_line)(command)
+        text = f"{help_line}  {_defaults(name)}"
+        command = click.option(f"--{name.replace('_', '-')}", name, type=kind, help=text)(command)
     return command
+
+
+def _defaults(name: str) -> str:
+    """What the recipes say of a figure, in words for its help."""
+    by_recipe = {recipe: getattr(TrainConfig.for_recipe(recipe), name) for recipe in RECIPES}
+    words = {recipe: UNSET[name] if value is None else _word(value) for recipe, value in by_recipe.items()}
+    if len(set(words.values())) == 1:
+        return f"[default: {words['siamese']}]"
+    if words["siamese"] == words["triplet"]:
+        return f"[resnet: {words['resnet']}; others: {words['siamese']}]"
+    return f"[{'; '.join(f'{recipe}: {word}' for recipe, word in words.items())}]"
+
+
+def _word(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 @click.command()
@@ -106,7 +125,6 @@ def train(
     from tfretrieval.data.catalog import Catalog
     from tfretrieval.runs import Run, new_run_directory
     from tfretrieval.steps.model import run_config
-    from tfretrieval.training.config import TrainConfig, read_config_file
     from tfretrieval.training.fit import train
 
     given = read_config_file(config) if config else {}

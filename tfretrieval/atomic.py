@@ -105,7 +105,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except (ValueError, OSError) as error:
-        raise UserError(f"{path} cannot be read as JSON ({error}); delete it and make it anew") from None
+        raise UserError(f"{path} is damaged: it cannot be read as JSON ({error})") from None
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -133,14 +133,18 @@ class Transform(TransformerMixin, BaseEstimator):
         directory = Path(directory)
         header = read_json(directory / "transform.json")
         if not isinstance(header, dict) or header.get("format") != FORMAT:
-            raise UserError(f"{directory / 'transform.json'} is not of format {FORMAT}; index again")
+            raise UserError(
+                f"{directory / 'transform.json'} is not of format {FORMAT}; make it anew with `tfret index`"
+            )
         try:
             if file_fingerprint(directory / "transform.npz") != header["data"]:
                 raise ValueError("transform.npz is not the one that transform.json describes")
             with np.load(directory / "transform.npz", allow_pickle=False) as arrays:
                 return cls(**header["params"])._restored(dict(arrays), header["dim_in"])
         except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-            raise UserError(f"the transform in {directory} is damaged ({error}); index again") from None
+            raise UserError(
+                f"the transform in {directory} is damaged ({error}); make it anew with `tfret index`"
+            ) from None
 
     def _unfitted(self) -> Pipeline:
         steps: list[tuple[str, Any]] = []

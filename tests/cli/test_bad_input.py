@@ -335,6 +335,16 @@ def test_embed_mends_a_damaged_store(tfret, run):
     assert len(Embeddings.load(run / "embeddings/train")) == 18
 
 
+def test_index_mends_a_damaged_index(tfret, run):
+    assert tfret("index", "--run", run).code == 0
+    spoil(run / "index/knn/retriever/vectors.npy")
+    assert "make it anew with `tfret index`" in refused(tfret, "evaluate", "--run", run)
+    mended = tfret("index", "--run", run)
+    assert mended.code == 0
+    assert "is damaged" in mended.err
+    assert tfret("evaluate", "--run", run).code == 0
+
+
 def test_a_model_of_another_kind(tfret, run):
     import keras
 

@@ -49,7 +49,7 @@ def index(
     opened = Run.open(run)
     catalog = run_catalog(opened, data)
     gallery = embed_split(opened, catalog, gallery_split or catalog.roles()[1], on_error)
-    built = ensure_index(opened, retriever, gallery, **settings)
+    built = ensure_index(opened, retriever, gallery, rebuild_damaged=True, **settings)
     exact = built.retriever.is_exact
     recall = 1.0 if exact else index_recall(built, gallery, seed)
     result = {

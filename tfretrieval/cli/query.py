@@ -52,9 +52,11 @@ def query(
     for answer in answers:
         rows = [[n["id"], n["label"], f"{n['distance']:.4f}", str(n["rank"])] for n in answer["neighbours"]]
         blocks.append(
-            f"{answer['image']}: {answer['vote']}\n" + table(["neighbour", "class", "distance", "rank"], rows)
+            f"{answer['image']}: {answer['vote']}, by vote of the {len(rows)} nearest\n"
+            + table(["neighbour", "class", "distance", "rank"], rows)
         )
     result: dict[str, Any] = {"retriever": retriever, "k": k, "answers": answers}
     if figure:
         result["figure"] = str(figure)
+        blocks.append(f"figure: {figure}")
     return result, "\n\n".join(blocks)

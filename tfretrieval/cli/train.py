@@ -99,7 +99,11 @@ def _word(value: Any) -> str:
 @click.command()
 @click.argument("recipe", type=click.Choice(["resnet", "siamese", "triplet"]), required=False)
 @click.option("--data", metavar="SOURCE", help="A folder, a CSV, digits or mit-split.")
-@click.option("--run", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/RECIPE]")
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    help="Folder of the run.  [default: runs/RECIPE; with --resume the newest]",
+)
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file of figures; options come on top.")
 @click.option("--resume", is_flag=True, help="Go on after an interruption.")
 @click.option("--overwrite", is_flag=True, help="Forget the run that is in the folder.")

@@ -173,7 +173,7 @@ class Embeddings:
             if list(vectors.shape) != [header["n"], header["dim"]] or len(items) != header["n"]:
                 raise ValueError("the files disagree on the number of items")
         except (OSError, ValueError, KeyError, TypeError, EOFError, pa.ArrowException) as error:
-            raise UserError(f"{directory} is damaged ({error}); embed again") from None
+            raise UserError(f"{directory} is damaged ({error}); make it anew with `tfret embed`") from None
         return cls(
             vectors=vectors,
             ids=_strings(columns["id"]),

@@ -67,7 +67,9 @@ def evaluate(
             query has anything to find.
     """
     if getattr(retriever, "n_items_", None) != len(gallery):
-        raise UserError(f"the retriever was not fitted on this gallery of {len(gallery)} items; index again")
+        raise UserError(
+            f"the retriever was not fitted on this gallery of {len(gallery)} items; make it anew with `tfret index`"
+        )
     matched = match(queries, gallery)
     if not len(matched.query_rows):
         raise UserError(f"none of the {len(queries)} queries has an item of its class in the gallery")

@@ -111,7 +111,9 @@ class Evaluation:
         directory = Path(directory)
         values = read_json(directory / "metrics.json")
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
-            raise UserError(f"{directory / 'metrics.json'} is not of format {FORMAT}; evaluate again")
+            raise UserError(
+                f"{directory / 'metrics.json'} is not of format {FORMAT}; make it anew with `tfret evaluate`"
+            )
         try:
             values["confusion"] = np.array(values["confusion"], np.int64)
             values["class_names"] = tuple(values["class_names"])
@@ -122,7 +124,9 @@ class Evaluation:
                 raise ValueError("per_query.csv does not belong to metrics.json")
             return cls(**values)
         except (OSError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
-            raise UserError(f"the evaluation in {directory} is damaged ({error}); evaluate again") from None
+            raise UserError(
+                f"the evaluation in {directory} is damaged ({error}); make it anew with `tfret evaluate`"
+            ) from None
 
     def _tables(self) -> dict[str, Iterable[Iterable[Any]]]:
         columns = list(next(iter(self.per_class.values())))

@@ -128,7 +128,9 @@ class Retriever(BaseEstimator, ABC):
         directory = Path(directory)
         header = read_json(directory / "retriever.json")
         if not isinstance(header, dict) or header.get("format") != FORMAT:
-            raise UserError(f"{directory / 'retriever.json'} is not of format {FORMAT}; index again")
+            raise UserError(
+                f"{directory / 'retriever.json'} is not of format {FORMAT}; make it anew with `tfret index`"
+            )
         if header.get("kind") != cls.kind:
             raise UserError(f"{directory} holds a retriever of kind {header.get('kind')}, not {cls.kind}")
         try:
@@ -139,7 +141,9 @@ class Retriever(BaseEstimator, ABC):
             retriever._read(directory / cls.data_file)
         except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
-            raise UserError(f"the index in {directory} is damaged ({reason}); index again") from None
+            raise UserError(
+                f"the index in {directory} is damaged ({reason}); make it anew with `tfret index`"
+            ) from None
         return retriever
 
     def _exact(self, queries: np.ndarray, k: int, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

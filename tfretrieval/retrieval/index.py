@@ -125,10 +125,12 @@ class Index:
         header = read_json(directory / "index.json")
         try:
             if header["format"] != FORMAT:
-                raise UserError(f"{directory} is an index of format {header['format']}, not {FORMAT}; index again")
+                raise UserError(f"{directory} is not of format {FORMAT}; make it anew with `tfret index`")
             settings = IndexSettings(**header["settings"])
             gallery, made_from = header["gallery"], header["made_from"]
         except (KeyError, TypeError) as error:
-            raise UserError(f"{directory / 'index.json'} is damaged ({error}); index again") from None
+            raise UserError(
+                f"{directory / 'index.json'} is damaged ({error}); make it anew with `tfret index`"
+            ) from None
         transform = Transform.load(directory / "transform")
         return cls(settings, transform, load_retriever(directory / "retriever"), gallery, made_from)

@@ -56,5 +56,5 @@ def _stored(run: Run, split: str, rebuild_damaged: bool) -> Embeddings | None:
     except UserError as error:
         if not rebuild_damaged:
             raise
-        log.warning("%s", error)
+        log.warning("%s; embedded anew", str(error).partition("; ")[0])
         return None

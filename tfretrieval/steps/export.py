@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -76,7 +78,8 @@ def _write(embedder: keras.Model, directory: Path, size: int, fit: str) -> None:
         "serving_default", from_images, [tf.TensorSpec([None, size, size, 3], tf.float32, name="images")]
     )
     archive.add_endpoint("encoded", from_encoded, [tf.TensorSpec([None], tf.string, name="encoded_images")])
-    archive.write_out(str(directory))
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras lists every variable
+        archive.write_out(str(directory))
 
 
 def _largest_difference(embedder: keras.Model, directory: Path, size: int, fit: str, seed: int) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tfretrieval.embedding.store import Embeddings
@@ -18,20 +20,21 @@ log = logging.getLogger(__name__)
 RECALL_K = 10
 
 
-def ensure_index(run: Run, retriever: str, gallery: Embeddings, **changes: Any) -> Index:
+def ensure_index(run: Run, retriever: str, gallery: Embeddings, rebuild_damaged: bool = False, **changes: Any) -> Index:
     """The index of a kind over `gallery`: the one that is there if it fits, else a new one.
 
     Args:
         run: where it is kept.
         retriever: "knn" or "faiss".
         gallery: what is searched.
+        rebuild_damaged: build a damaged index anew, from `changes` and defaults alone, and warn of it.
         changes: fields of `IndexSettings`; None keeps the figure of the index that is there, or the default.
 
     Raises:
-        UserError: settings that do not fit, or a damaged index.
+        UserError: settings that do not fit, or a damaged index (unless `rebuild_damaged`).
     """
     directory = run.index(retriever)
-    stored = Index.load(directory) if directory.exists() else None
+    stored = _stored(directory, rebuild_damaged)
     default = IndexSettings(retriever=retriever, metric=run_config(run).metric)
     settings = with_changes(stored.settings if stored else default, changes)
     if stored and stored.settings == settings and stored.gallery == gallery.fingerprint:
@@ -39,6 +42,19 @@ def ensure_index(run: Run, retriever: str, gallery: Embeddings, **changes: Any) 
     if stored and stored.gallery != gallery.fingerprint:
         log.info("the %s index is stale: built anew", retriever)
     return build_index(run, gallery, settings)
+
+
+def _stored(directory: Path, rebuild_damaged: bool) -> Index | None:
+    if not directory.exists():
+        return None
+    try:
+        return Index.load(directory)
+    except UserError as error:
+        if not rebuild_damaged:
+            raise
+        log.warning("%s; built anew", str(error).partition("; ")[0])
+        shutil.rmtree(directory)
+        return None
 
 
 def build_index(run: Run, gallery: Embeddings, settings: IndexSettings) -> Index:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,8 @@ def _load(path: str, fingerprint: str) -> keras.Model:
     import tfretrieval.models.layers  # registers the layers
 
     assert tfretrieval.models.layers.PACKAGE
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path} is damaged: it is not a whole .keras file; train again with --overwrite")
     try:
         model = keras.models.load_model(path, compile=False)
         shape = model.input_shape

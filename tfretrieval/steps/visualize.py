@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,8 @@ from tfretrieval.visualize.pr_curves import plot_pr_curves
 from tfretrieval.visualize.projection import project, subsample
 from tfretrieval.visualize.scatter import plot_scatter
 from tfretrieval.visualize.theme import save_figure
+
+log = logging.getLogger(__name__)
 
 KINDS = ("pr", "confusion", "neighbours", "umap", "tsne", "history")
 MAX_POINTS = 5000
@@ -61,6 +64,7 @@ def draw_run(
         for name, figure in _figures(kind, run, result, retriever, k, n_queries, seed).items():
             files[name] = run.figures / f"{name}.png"
             save_figure(figure, files[name])
+            log.info("drew %s", files[name])
     return files
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ from tfretrieval.training.network import average_every, build_network, embedder_
 from tfretrieval.training.retrieval_metrics import RetrievalMetrics
 from tfretrieval.training.step_progress import StepProgress
 from tfretrieval.training.streams import training_stream, validation_set
+
+log = logging.getLogger(__name__)
 
 MAY_CHANGE = ("epochs", "patience")  # of a run that is gone on with
 
@@ -77,6 +80,8 @@ def train(
                 imprint_head(network, gallery, config.seed)
             _claim(run, data, config, overwrite, argv)
             _fit(network, state, config, gallery, queries, checkpoints, run)
+        else:
+            log.info("nothing to do: %s is trained to its end", run.directory)
         return _publish(run, checkpoints, state)
 
 

@@ -169,7 +169,8 @@ def tfret_process():
     yield start
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stderr.close()
 
 
 def test_killed_ten_times_the_run_finishes_and_has_every_epoch_once(tfret_process, scenes, catalog, tmp_path):

@@ -125,7 +125,9 @@ class Index:
         header = read_json(directory / "index.json")
         try:
             if header["format"] != FORMAT:
-                raise UserError(f"{directory} is not of format {FORMAT}; make it anew with `tfret index`")
+                raise UserError(
+                    f"{directory} is of format {header['format']}, not {FORMAT}; make it anew with `tfret index`"
+                )
             settings = IndexSettings(**header["settings"])
             gallery, made_from = header["gallery"], header["made_from"]
         except (KeyError, TypeError) as error:

@@ -24,9 +24,8 @@ def main() -> None:
         lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
         lines += [f"| {' | '.join(str(row[column]) for column in columns)} |" for row in result["rows"]]
         table = "\n".join(lines)
-        sections.append(
-            f"## {result['title']}\n\n`benchmarks/{path.stem}.py`, on {result['machine']}. {result['notes']}\n\n{table}\n"
-        )
+        how = f"`benchmarks/{path.stem}.py`, on {result['machine']}. {result['notes']}"
+        sections.append(f"## {result['title']}\n\n{how}\n\n{table}\n")
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text("\n".join(sections), encoding="utf-8")
 

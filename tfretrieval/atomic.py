@@ -29,7 +29,7 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     temporary = target.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{target.name}")
-    with _readable_os_errors(target):
+    with readable_os_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
@@ -57,7 +57,7 @@ def replaced_directory(path: str | os.PathLike[str], known_by: str) -> Iterator[
     token = uuid.uuid4().hex[:8]
     temporary = target.with_name(f".tmp-{token}-{target.name}")
     retired = target.with_name(f".old-{token}-{target.name}")
-    with _readable_os_errors(target):
+    with readable_os_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             temporary.mkdir()
@@ -114,7 +114,8 @@ def _flush_to_disk(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _readable_os_errors(target: Path) -> Iterator[None]:
+def readable_os_errors(target: Path) -> Iterator[None]:
+    """Turn the system's errors into the user's: `target` cannot be written, and why."""
     try:
         yield
     except OSError as error:

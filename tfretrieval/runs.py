@@ -15,14 +15,14 @@ from tfretrieval.atomic import read_json, write_json, write_text
 from tfretrieval.errors import UserError
 
 RUNS = Path("runs")
-PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "faiss-cpu", "umap-learn", "tensorflow-addons")
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "faiss-cpu", "umap-learn", "tensorflow-addons", "openvino")
 
 
 class Run:
     """The artefacts of one training, in one folder.
 
     Layout: `config.yaml`, `run.json`, `model.keras`, `history.csv`, `checkpoints/`, `logs/`,
-    `embeddings/<split>/`, `index/<retriever>/`, `evaluation/<retriever>/`, `figures/`, `report.html`.
+    `engine/<name>/`, `embeddings/<split>/`, `index/<retriever>/`, `evaluation/<retriever>/`, `figures/`, `report.html`.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -68,6 +68,9 @@ class Run:
     @property
     def report_path(self) -> Path:
         return self.directory / "report.html"
+
+    def engine(self, name: str) -> Path:
+        return self.directory / "engine" / name
 
     def embeddings(self, split: str) -> Path:
         return self.directory / "embeddings" / split

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from tfretrieval.cli.output import prints_result, silent_stderr, table
+from tfretrieval.cli.output import prints_result, table
 
 
 @click.command()
@@ -39,13 +37,6 @@ def test_numbers_that_json_has_not_are_refused():
 
     with pytest.raises(ValueError, match="Out of range"):
         broken.main(["--json"], standalone_mode=False)
-
-
-def test_silence_ends_with_the_block(capfd):
-    with silent_stderr():
-        os.write(2, b"noise")
-    print("heard", file=sys.stderr)
-    assert capfd.readouterr().err == "heard\n"
 
 
 def test_a_table_aligns_names_left_and_numbers_right():

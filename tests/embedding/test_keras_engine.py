@@ -27,7 +27,7 @@ def test_row_i_is_the_vector_of_item_i(embedder, scenes):
     np.testing.assert_allclose(store.vectors, embedder(pixels), rtol=1e-4, atol=1e-4)
     for name in ("ids", "labels", "paths", "splits"):
         np.testing.assert_array_equal(getattr(store, name), getattr(catalog, name))
-    assert store.made_from == {"engine": "keras", "model": "m"}
+    assert store.made_from == {"engine": "keras", "precision": "float32", "model": "m"}
 
 
 def test_decoded_pictures_give_the_same_vectors(embedder, scenes):

@@ -8,7 +8,7 @@ import pytest
 
 from tfretrieval.errors import UserError
 from tfretrieval.models import build_embedder
-from tfretrieval.models.embedder import EMBEDDING, image_size_of
+from tfretrieval.models.embedder import EMBEDDING, image_size_of, in_float32
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3)).astype(np.float32)
 
@@ -44,3 +44,16 @@ def test_a_saved_model_answers_as_before(tmp_path, options):
 def test_pictures_that_are_too_small():
     with pytest.raises(UserError, match="8 is the least"):
         build_embedder("convnet", 4)
+
+
+def test_a_network_in_half_precision_becomes_one_in_float32():
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        half = build_embedder("mobilenet_v2_0.35", 32, 4, normalize=True)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    wide = in_float32(half)
+    assert in_float32(wide) is wide
+    images = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype(np.float32)
+    np.testing.assert_allclose(wide(images), half(images), atol=0.1)
+    assert not np.array_equal(wide(images), half(images))

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from tfretrieval.data.catalog import Catalog
+from tfretrieval.errors import UserError
+from tfretrieval.runs import Run
+from tfretrieval.steps import query as module
 from tfretrieval.steps.query import query_run
+from tfretrieval.training.config import TrainConfig
+from tfretrieval.training.fit import train
 
 
 def test_a_gallery_picture_finds_itself_first(run, catalog):
     pictures = sorted(p for p in catalog.split("train").paths)[:3]
-    from pathlib import Path
-
-    answers = query_run(run, catalog, [Path(p) for p in pictures], k=4)
+    answers = query_run(run, [Path(p) for p in pictures], k=4)
     assert [answer["image"] for answer in answers] == pictures
     for answer in answers:
         assert answer["neighbours"][0]["path"] == answer["image"]
@@ -24,9 +33,40 @@ def test_a_gallery_picture_finds_itself_first(run, catalog):
 
 
 def test_the_same_picture_twice_is_answered_twice(run, catalog):
-    from pathlib import Path
-
     picture = Path(catalog.split("test").paths[0])
-    one, other = query_run(run, catalog, [picture, picture], k=2, retriever="faiss")
+    one, other = query_run(run, [picture, picture], k=2, retriever="faiss")
     assert one == other
     assert one["neighbours"][0]["distance"] == pytest.approx(np.float32(one["neighbours"][0]["distance"]))
+
+
+def test_an_index_that_stands_answers_without_reading_the_pictures_folder(run, catalog, monkeypatch):
+    picture = Path(catalog.split("test").paths[0])
+    first = query_run(run, [picture])
+    monkeypatch.setattr(module, "run_catalog", lambda *_: pytest.fail("the folder was read"))
+    assert query_run(run, [picture]) == first
+    assert query_run(run, [picture], gallery_split="train") == first
+
+
+def test_another_split_is_searched_when_it_is_named(run, catalog):
+    picture = Path(catalog.split("test").paths[0])
+    query_run(run, [picture])
+    found = query_run(run, [picture], gallery_split="test")[0]["neighbours"][0]
+    assert found["path"] == str(picture)
+
+
+def test_pictures_that_were_added_since_are_found(scenes, tmp_path):
+    data = shutil.copytree(scenes, tmp_path / "scenes")
+    run = Run(tmp_path / "run")
+    train(Catalog.from_source(data), TrainConfig.for_recipe("triplet", image_size=16, epochs=0), run)
+    asking = data / "test" / "sea" / "0.png"
+    query_run(run, [asking])
+    new = data / "train" / "sea" / "new.png"
+    shutil.copy(asking, new)
+    later = time.time() + 5
+    os.utime(new.parent, (later, later))
+    assert query_run(run, [asking], k=1)[0]["neighbours"][0]["path"] == str(new)
+
+
+def test_a_missing_picture(run, tmp_path):
+    with pytest.raises(UserError, match=r"no picture .*none\.png"):
+        query_run(run, [tmp_path / "none.png"])

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from tfretrieval.cli.options import seed_option
-from tfretrieval.cli.output import load_tensorflow, prints_result
+from tfretrieval.cli.output import prints_result
+from tfretrieval.quiet import load_tensorflow
 
 
 @click.group()

@@ -15,7 +15,7 @@ from tfretrieval.cli.options import (
     run_option,
     seed_option,
 )
-from tfretrieval.cli.output import load_tensorflow, prints_result, table
+from tfretrieval.cli.output import prints_result, table
 from tfretrieval.errors import UserError
 
 
@@ -72,7 +72,6 @@ def evaluate(
         settings.pop("gallery_split")
         evaluation = _of_stores(gallery, queries, retriever, depths, seed, settings)
     else:
-        load_tensorflow()
         from tfretrieval.runs import Run
         from tfretrieval.steps.evaluate import evaluate_run
         from tfretrieval.steps.model import run_catalog

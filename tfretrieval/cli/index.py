@@ -15,7 +15,7 @@ from tfretrieval.cli.options import (
     run_option,
     seed_option,
 )
-from tfretrieval.cli.output import load_tensorflow, prints_result
+from tfretrieval.cli.output import prints_result
 
 
 @click.command()
@@ -40,7 +40,6 @@ def index(
     Vectors are embedded first where they are missing. For an index that is approximate, its recall against exact
     search is measured and printed.
     """
-    load_tensorflow()
     from tfretrieval.runs import Run
     from tfretrieval.steps.embed import embed_split
     from tfretrieval.steps.index import RECALL_K, ensure_index, index_recall

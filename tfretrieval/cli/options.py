@@ -9,6 +9,8 @@ import click
 
 RETRIEVERS = ("knn", "faiss")
 METRICS = ("cosine", "euclidean")
+ENGINES = ("auto", "keras", "openvino")
+PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 
 
 class PCASize(click.ParamType):
@@ -53,6 +55,22 @@ on_error_option = click.option(
 retriever_option = click.option(
     "--retriever", type=click.Choice(RETRIEVERS), default="knn", show_default=True, help="Kind of index."
 )
+
+
+def engine_options(command: Any) -> Any:
+    """Add the options that say what computes the vectors."""
+    for option in (
+        click.option(
+            "--precision",
+            type=click.Choice(PRECISIONS),
+            default="auto",
+            show_default=True,
+            help="What openvino computes in.",
+        ),
+        click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="What computes."),
+    ):
+        command = option(command)
+    return command
 
 
 def index_options(command: Any) -> Any:

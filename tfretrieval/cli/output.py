@@ -6,7 +6,6 @@ import contextlib
 import functools
 import json
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -43,29 +42,6 @@ def _notes_to_stderr() -> Iterator[None]:
         yield
     finally:
         log.removeHandler(handler)
-
-
-@contextlib.contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Hide what C code writes to stderr inside the block."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-def load_tensorflow() -> None:
-    """Import TensorFlow without its notes on the machine."""
-    with silent_stderr():
-        import tensorflow as tf
-
-        tf.constant(0)
 
 
 def table(columns: list[str], rows: list[list[str]]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tfretrieval.cli.options import data_option, on_error_option, retriever_option, run_option, seed_option
-from tfretrieval.cli.output import load_tensorflow, prints_result, table
+from tfretrieval.cli.output import prints_result, table
 
 
 @click.command()
@@ -33,16 +33,17 @@ def query(
     on_error: str,
     seed: int,
 ) -> tuple[dict[str, Any], str]:
-    """Find the pictures that are most like a picture."""
+    """Find the pictures that are most like a picture.
+
+    The index answers as it stands. Where the model has changed, or pictures have been added or taken away, the gallery
+    is embedded and indexed anew first.
+    """
     if figure and figure.suffix.lower() != ".png":
         raise click.BadParameter("a figure is a PNG file; give a name that ends in .png", param_hint="--figure")
-    load_tensorflow()
     from tfretrieval.runs import Run
-    from tfretrieval.steps.model import run_catalog
     from tfretrieval.steps.query import query_run
 
-    opened = Run.open(run)
-    answers = query_run(opened, run_catalog(opened, data), images, k, retriever, gallery_split, on_error)
+    answers = query_run(Run.open(run), images, k, retriever, data, gallery_split, on_error)
     if figure:
         from tfretrieval.steps.visualize import draw_answers
         from tfretrieval.visualize.theme import save_figure

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from tfretrieval.cli.options import PCASize, on_error_option, seed_option
-from tfretrieval.cli.output import load_tensorflow, prints_result, table
+from tfretrieval.cli.output import prints_result, table
+from tfretrieval.quiet import load_tensorflow
 
 RECIPES = ("resnet", "siamese", "triplet")
 

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from tfretrieval.cli.options import METRICS
-from tfretrieval.cli.output import load_tensorflow, prints_result
+from tfretrieval.cli.output import prints_result
+from tfretrieval.quiet import load_tensorflow
 from tfretrieval.training.config import FROM_SCRATCH, RECIPES, TrainConfig, read_config_file
 
 POSITIVE = click.IntRange(min=1)

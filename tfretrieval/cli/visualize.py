@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tfretrieval.cli.options import data_option, retriever_option, run_option, seed_option
-from tfretrieval.cli.output import load_tensorflow, prints_result
+from tfretrieval.cli.output import prints_result
 
 KINDS = ("pr", "confusion", "neighbours", "umap", "tsne", "history")
 
@@ -29,7 +29,6 @@ def visualize(
 
     Figures go to figures/ in the run as PNG. `all`, the default, draws every kind and writes the run's report.html.
     """
-    load_tensorflow()
     from tfretrieval.runs import Run
     from tfretrieval.steps.evaluate import evaluate_run
     from tfretrieval.steps.model import run_catalog

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
+
+from tfretrieval.data.scaling import DIVISORS, ROOM
 
 FITS = ("crop", "pad", "stretch")
 _EXIF_REACH = 1 << 16
@@ -21,18 +25,20 @@ def decode_and_resize(content: tf.Tensor, size: int, fit: str = "crop") -> tf.Te
     Raises:
         tf.errors.InvalidArgumentError: the bytes are not a whole image.
     """
-    return resize(decode(content), size, fit)
+    return resize(decode(content, least=ROOM * size), size, fit)
 
 
-def decode(content: tf.Tensor) -> tf.Tensor:
+def decode(content: tf.Tensor, least: int | None = None) -> tf.Tensor:
     """Decode one image file: a bytes scalar -> uint8 [h, w, 3], RGB, upright by its EXIF orientation.
 
-    Grey becomes RGB, transparency is laid on white, 16 bits become 8, an animation gives its first frame. JPEG is
-    decoded by the accurate transform, so that pixels are those of Pillow; TensorFlow's default is off by 1 or 2.
+    With `least`, a JPEG is scaled down to a half, a quarter or an eighth as it is decoded, as far as its shorter side
+    keeps `least` pixels. Grey becomes RGB, transparency is laid on white, 16 bits become 8, an animation gives its
+    first frame. JPEG is decoded by the accurate transform, so that pixels are those of Pillow; TensorFlow's default is
+    off by 1 or 2.
     """
     image = tf.cond(
         tf.io.is_jpeg(content),
-        lambda: tf.io.decode_jpeg(content, dct_method="INTEGER_ACCURATE"),
+        lambda: _decode_jpeg(content, least),
         lambda: tf.io.decode_image(content, expand_animations=False),
     )
     return _upright(_as_rgb(image), exif_orientation(content))
@@ -67,6 +73,17 @@ def exif_orientation(content: tf.Tensor) -> tf.Tensor:
         lambda: _read_orientation(_integers(head), found[0] + 10),
         lambda: tf.constant(1),
     )
+
+
+def _decode_jpeg(content: tf.Tensor, least: int | None) -> tf.Tensor:
+    def divided_by(divisor: int) -> tf.Tensor:
+        return tf.io.decode_jpeg(content, ratio=divisor, dct_method="INTEGER_ACCURATE")
+
+    if least is None:
+        return divided_by(1)
+    room = tf.reduce_min(tf.image.extract_jpeg_shape(content)[:2]) // least
+    allowed = tf.reduce_sum(tf.cast(room >= tf.constant(DIVISORS), tf.int32))
+    return tf.switch_case(allowed, [functools.partial(divided_by, divisor) for divisor in (1, *reversed(DIVISORS))])
 
 
 def _as_rgb(image: tf.Tensor) -> tf.Tensor:

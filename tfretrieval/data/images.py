@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from tfretrieval.data.broken import report_broken
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.decode import decode_and_resize
-from tfretrieval.errors import UserError
 from tfretrieval.progress import progress
-
-log = logging.getLogger(__name__)
 
 MEMORY_SHARE = 0.25
 
@@ -106,23 +103,7 @@ def whole_files(paths: Sequence[str], size: int, fit: str, batch_size: int) -> t
 
 def broken_files(paths: Sequence[str], whole: np.ndarray, size: int, fit: str) -> dict[int, str]:
     """{row: reason} for the rows where `whole`, bool [n], is false."""
-    return {int(row): _reason(paths[int(row)], size, fit) for row in np.flatnonzero(~whole)}
-
-
-def report_broken(broken: dict[str, str], on_error: str, everything: bool) -> None:
-    """Warn of each broken file where `on_error` is "skip".
-
-    Raises:
-        UserError: `on_error` is "fail", or `everything` is broken.
-    """
-    listed = [f"{path} ({reason})" for path, reason in broken.items()]
-    if on_error == "skip" and not everything:
-        for line in listed:
-            log.warning("skipped %s", line)
-        return
-    more = f", and {len(listed) - 3} more" if len(listed) > 3 else ""
-    hint = "" if everything else "; --on-error skip goes on without them"
-    raise UserError(f"cannot decode {'; '.join(listed[:3])}{more}{hint}")
+    return {int(row): why_broken(paths[int(row)], size, fit) for row in np.flatnonzero(~whole)}
 
 
 def fits_in_memory(n: int, size: int) -> bool:
@@ -136,7 +117,8 @@ def fits_in_memory(n: int, size: int) -> bool:
     return n * size * size * 3 <= MEMORY_SHARE * free
 
 
-def _reason(path: str, size: int, fit: str) -> str:
+def why_broken(path: str, size: int, fit: str) -> str:
+    """Why a file cannot be decoded."""
     try:
         decode_and_resize(tf.io.read_file(path), size, fit)
     except tf.errors.NotFoundError:

@@ -39,6 +39,25 @@ def read_source(source: str | os.PathLike[str]) -> Catalog:
     raise UserError(f"no folder or file {path}, and no built-in data set of that name ({', '.join(BUILT_IN)})")
 
 
+def changed_at(source: str | os.PathLike[str]) -> float:
+    """When files were last added to a source or taken from it, in seconds since 1970; infinity where it is gone.
+
+    Only folders are asked, or the CSV file itself: a picture that is written over goes unseen.
+    """
+    name = os.fspath(source)
+    path = BUILT_IN[name]() if name in BUILT_IN else Path(name).expanduser()
+    try:
+        newest, folders = path.stat().st_mtime, [path] if path.is_dir() else []
+        while folders:
+            with os.scandir(folders.pop()) as entries:
+                inside = [entry for entry in entries if entry.is_dir()]
+            newest = max([newest, *(entry.stat().st_mtime for entry in inside)])
+            folders += [Path(entry) for entry in inside]
+        return newest
+    except OSError:
+        return float("inf")
+
+
 def read_folder(folder: Path, source: str | None = None) -> Catalog:
     """Read `<split>/<class>/<file>` or `<class>/<file>`; files deeper down belong to their class folder.
 

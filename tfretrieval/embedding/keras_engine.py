@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.images import ImageTable, broken_files, report_broken, whole_files
+from tfretrieval.data.images import ImageTable, whole_files, why_broken
 from tfretrieval.data.pipelines import image_batches
-from tfretrieval.embedding.store import Embeddings
+from tfretrieval.embedding.engine import Batch, Engine
 from tfretrieval.models.embedder import image_size_of
-from tfretrieval.progress import progress
 
 
-class KerasEngine:
+class KerasEngine(Engine):
     """Turns pictures into vectors with an embedder.
 
     Args:
@@ -31,41 +29,20 @@ class KerasEngine:
         self.embedder = embedder
         self.fit = fit
         self.batch_size = batch_size
+        self.precision = "float32"
         self.image_size = image_size_of(embedder)
+        self.dim = int(embedder.output_shape[-1])
         self._forward = tf.function(
             lambda images: embedder(tf.cast(images, tf.float32), training=False),
             input_signature=[tf.TensorSpec([None, self.image_size, self.image_size, 3], tf.uint8)],
         )
 
-    def embed(self, catalog: Catalog, on_error: str = "fail", made_from: dict[str, Any] | None = None) -> Embeddings:
-        """The embeddings of a catalogue's pictures, row-aligned with it; each file is decoded once.
+    def batches(self, paths: Sequence[str]) -> Iterator[Batch]:
+        for rows, images in whole_files(paths, self.image_size, self.fit, self.batch_size):
+            yield rows.numpy(), self._forward(images).numpy()
 
-        Raises:
-            UserError: a file cannot be decoded and `on_error` is "fail", or none can.
-        """
-        n = len(catalog)
-        vectors = np.zeros((n, self.embedder.output_shape[-1]), np.float32)
-        whole = np.zeros(n, bool)
-        batches = whole_files(list(catalog.paths), self.image_size, self.fit, self.batch_size)
-        with progress(None, "embed", total=n) as bar:
-            for rows, images in batches:
-                vectors[rows.numpy()] = self._forward(images).numpy()
-                whole[rows.numpy()] = True
-                bar.update(len(rows))
-        if not whole.all():
-            broken = broken_files(list(catalog.paths), whole, self.image_size, self.fit)
-            named = {str(catalog.paths[row]): reason for row, reason in broken.items()}
-            report_broken(named, on_error, everything=not whole.any())
-            catalog, vectors = catalog.subset(whole), vectors[whole]
-        return Embeddings.from_arrays(
-            vectors,
-            catalog.labels,
-            catalog.class_names,
-            catalog.ids,
-            catalog.paths,
-            catalog.splits,
-            {"engine": self.name, **(made_from or {})},
-        )
+    def why_broken(self, path: str) -> str:
+        return why_broken(path, self.image_size, self.fit)
 
     def embed_table(self, table: ImageTable, rows: np.ndarray | None = None) -> np.ndarray:
         """The embeddings of pictures that are already decoded, all or those at `rows`: float32 [n, d]."""

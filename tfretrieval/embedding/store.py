@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfretrieval.atomic import read_json, replaced_directory, write_json
+from tfretrieval.data.catalog import Catalog
 from tfretrieval.errors import UserError
 
 FORMAT = 1
+ROWS_A_BLOCK = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +88,21 @@ class Embeddings:
             made_from=dict(made_from or {}),
         )
 
+    @classmethod
+    def of_catalog(
+        cls, vectors: np.ndarray, catalog: Catalog, made_from: Mapping[str, Any] | None = None
+    ) -> Embeddings:
+        """The vectors float32 [n, d] of a catalogue's n items, row by row; a memory map stays one."""
+        return cls(
+            vectors,
+            catalog.ids,
+            catalog.labels,
+            catalog.class_names,
+            catalog.paths,
+            catalog.splits,
+            dict(made_from or {}),
+        )
+
     def __len__(self) -> int:
         return len(self.vectors)
 
@@ -92,10 +110,15 @@ class Embeddings:
     def dim(self) -> int:
         return self.vectors.shape[1]
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """A short hash of vectors, ids and labels: the same content has the same fingerprint anywhere."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.vectors).data)
+        """A short hash of vectors, ids and labels: the same content has the same fingerprint anywhere.
+
+        Of a store that was loaded it is the one that was written down.
+        """
+        digest = hashlib.sha256()
+        for block in self._blocks():
+            digest.update(np.ascontiguousarray(block).data)
         digest.update("\n".join(self.ids).encode())
         digest.update(np.ascontiguousarray(self.labels, np.int32).data)
         digest.update("\n".join(self.class_names).encode())
@@ -113,8 +136,12 @@ class Embeddings:
             made_from=self.made_from,
         )
 
-    def save(self, directory: str | os.PathLike[str]) -> None:
+    def save(self, directory: str | os.PathLike[str], vectors_file: Path | None = None) -> None:
         """Write `vectors.npy`, `items.parquet` and `embeddings.json`, all or none.
+
+        Args:
+            directory: the folder of the store.
+            vectors_file: a file on the same disk that holds `vectors` already; it is moved instead of copied.
 
         Raises:
             UserError: a vector holds NaN or infinity, or the folder cannot be written.
@@ -122,8 +149,9 @@ class Embeddings:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        if not np.isfinite(self.vectors).all():
-            bad = self.ids[~np.isfinite(self.vectors).all(axis=1)]
+        finite = np.concatenate([np.isfinite(block).all(axis=1) for block in self._blocks()] or [np.ones(0, bool)])
+        if not finite.all():
+            bad = self.ids[~finite]
             raise UserError(f"{len(bad)} vectors hold NaN or infinity, the first that of {bad[0]}")
         names = np.array([*self.class_names, None], dtype=object)
         table = pa.table(
@@ -135,7 +163,6 @@ class Embeddings:
             }
         )
         with replaced_directory(directory, "embeddings.json") as temporary:
-            np.save(temporary / "vectors.npy", self.vectors, allow_pickle=False)
             pq.write_table(table, temporary / "items.parquet")
             write_json(
                 temporary / "embeddings.json",
@@ -148,6 +175,10 @@ class Embeddings:
                     "made_from": dict(self.made_from),
                 },
             )
+            if vectors_file is None:
+                np.save(temporary / "vectors.npy", self.vectors, allow_pickle=False)
+            else:
+                os.replace(vectors_file, temporary / "vectors.npy")
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str], mmap: bool = True) -> Embeddings:
@@ -174,7 +205,7 @@ class Embeddings:
                 raise ValueError("the files disagree on the number of items")
         except (OSError, ValueError, KeyError, TypeError, EOFError, pa.ArrowException) as error:
             raise UserError(f"{directory} is damaged ({error}); make it anew with `tfret embed`") from None
-        return cls(
+        store = cls(
             vectors=vectors,
             ids=_strings(columns["id"]),
             labels=np.asarray(labels, np.int32),
@@ -183,6 +214,11 @@ class Embeddings:
             splits=_strings(columns["split"]),
             made_from=header["made_from"],
         )
+        store.__dict__["fingerprint"] = header["fingerprint"]
+        return store
+
+    def _blocks(self) -> Iterator[np.ndarray]:
+        return (self.vectors[start : start + ROWS_A_BLOCK] for start in range(0, len(self), ROWS_A_BLOCK))
 
 
 def _strings(values: Sequence[str] | np.ndarray) -> np.ndarray:

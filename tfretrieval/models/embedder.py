@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from tfretrieval.errors import UserError
@@ -50,3 +52,22 @@ def build_embedder(
 def image_size_of(embedder: keras.Model) -> int:
     """The side in pixels of the images that a model takes."""
     return int(embedder.input_shape[1])
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """The same network computing in float32 throughout; the model itself where it does so already."""
+    config = model.get_config()
+    wide = _without_half(config)
+    if wide == config:
+        return model
+    copy = model.__class__.from_config(wide)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _without_half(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {name: _without_half(value) for name, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return type(config)(_without_half(value) for value in config)
+    return "float32" if config in ("mixed_bfloat16", "mixed_float16") else config

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
+from tfretrieval.steps.engine import AUTO, EngineChoice, engine_for
 
 log = logging.getLogger(__name__)
 
 
 def embed_split(
-    run: Run, catalog: Catalog, split: str, on_error: str = "fail", rebuild_damaged: bool = False
+    run: Run,
+    catalog: Catalog,
+    split: str,
+    on_error: str = "fail",
+    rebuild_damaged: bool = False,
+    choice: EngineChoice = AUTO,
 ) -> Embeddings:
     """The embeddings of a split, from `run` where they are there and up to date, else made and kept.
+
+    Args:
+        run: with a trained model.
+        catalog: its pictures.
+        split: of the catalogue.
+        on_error: what a broken picture does, "fail" or "skip".
+        rebuild_damaged: make a damaged store anew, and warn of it.
+        choice: of the engine; a store that another one made is made anew.
 
     Raises:
         UserError: no such split, no model, pictures that cannot be decoded, or a damaged store (unless
@@ -24,27 +39,31 @@ def embed_split(
     part = catalog.split(split)
     made_from = {"model": run.model_fingerprint(), "data": part.fingerprint}
     stored = _stored(run, split, rebuild_damaged)
-    if stored is not None and made_from.items() <= dict(stored.made_from).items():
+    if (
+        stored is not None
+        and made_from.items() <= dict(stored.made_from).items()
+        and choice.is_met_by(stored.made_from)
+    ):
         return stored
     if stored is not None:
-        log.info("the embeddings of %s are stale: made anew", split)
-    embeddings = embed_catalog(run, part, on_error, made_from)
-    embeddings.save(run.embeddings(split))
-    return embeddings
+        log.info("the embeddings of %s are stale or by another engine: made anew", split)
+    return engine_for(run, part, choice).embed(part, on_error, made_from, run.embeddings(split))
 
 
 def embed_catalog(
-    run: Run, catalog: Catalog, on_error: str = "fail", made_from: dict[str, str] | None = None
+    run: Run,
+    catalog: Catalog,
+    on_error: str = "fail",
+    choice: EngineChoice = AUTO,
+    directory: Path | None = None,
 ) -> Embeddings:
-    """The embeddings of any catalogue by the model of a run; nothing is kept.
+    """The embeddings of any catalogue by the model of a run, kept only where a folder is given.
 
     Raises:
-        UserError: no model, or pictures that cannot be decoded.
+        UserError: no model, pictures that cannot be decoded, or a folder that cannot be written.
     """
-    from tfretrieval.embedding.keras_engine import KerasEngine
-    from tfretrieval.steps.model import load_model, run_config
-
-    return KerasEngine(load_model(run), fit=run_config(run).fit).embed(catalog, on_error, made_from)
+    made_from = {"model": run.model_fingerprint(), "data": catalog.fingerprint}
+    return engine_for(run, catalog, choice).embed(catalog, on_error, made_from, directory)
 
 
 def _stored(run: Run, split: str, rebuild_damaged: bool) -> Embeddings | None:

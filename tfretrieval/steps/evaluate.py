@@ -13,6 +13,7 @@ from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
 from tfretrieval.steps.embed import embed_split
+from tfretrieval.steps.engine import engine_of
 from tfretrieval.steps.index import ensure_index
 
 
@@ -57,7 +58,7 @@ def evaluate_run(
     """
     asking, searched = catalog.roles()
     gallery = embed_split(run, catalog, gallery_split or searched, on_error)
-    queries = embed_split(run, catalog, query_split or asking, on_error)
+    queries = embed_split(run, catalog, query_split or asking, on_error, choice=engine_of(gallery))
     index = ensure_index(run, retriever, gallery, **changes)
     made_from = {
         "model": run.model_fingerprint(),

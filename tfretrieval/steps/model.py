@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.errors import UserError
+from tfretrieval.quiet import load_tensorflow
 from tfretrieval.runs import Run
 from tfretrieval.training.config import TrainConfig
 
@@ -47,6 +48,7 @@ def run_catalog(run: Run, source: str | None = None) -> Catalog:
 
 @lru_cache(maxsize=1)
 def _load(path: str, fingerprint: str) -> keras.Model:
+    load_tensorflow()
     import keras
 
     import tfretrieval.models.layers  # registers the layers

@@ -8,24 +8,42 @@ from typing import Any
 
 import numpy as np
 
+from tfretrieval.atomic import read_json
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.sources import changed_at
+from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.evaluation.vote import majority_vote
+from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
 from tfretrieval.steps.embed import embed_catalog, embed_split
+from tfretrieval.steps.engine import engine_of
 from tfretrieval.steps.index import ensure_index
+from tfretrieval.steps.model import run_catalog
 
 
 def query_run(
     run: Run,
-    catalog: Catalog,
     images: Sequence[Path],
     k: int = 5,
     retriever: str = "knn",
+    source: str | None = None,
     gallery_split: str | None = None,
     on_error: str = "fail",
 ) -> list[dict[str, Any]]:
     """The k nearest gallery items of each picture.
+
+    The index that is there answers as it stands, unless the model has changed or files have been added to the pictures'
+    folder or taken from it: then the gallery is embedded and indexed anew first.
+
+    Args:
+        run: with a trained model.
+        images: the pictures that ask.
+        k: neighbours of each.
+        retriever: "knn" or "faiss".
+        source: the data whose gallery is searched; None: the run's own.
+        gallery_split: who is searched; by default as `Catalog.roles` says.
+        on_error: what a broken picture does, "fail" or "skip".
 
     Returns:
         for each picture a dict: "image"; "vote", the class most of the k have; "neighbours", a list of dicts with
@@ -36,10 +54,16 @@ def query_run(
     """
     if missing := [path for path in images if not path.is_file()]:
         raise UserError(f"no picture {missing[0]}")
-    gallery = embed_split(run, catalog, gallery_split or catalog.roles()[1])
-    index = ensure_index(run, retriever, gallery)
+    standing = None if source else standing_gallery(run, retriever, gallery_split)
+    if standing is None:
+        catalog = run_catalog(run, source)
+        gallery = embed_split(run, catalog, gallery_split or catalog.roles()[1])
+        index = ensure_index(run, retriever, gallery)
+    else:
+        index, gallery = standing
     names = [str(path) for path in images]
-    asked = embed_catalog(run, Catalog.from_lists(names, ids=[f"{i}:{n}" for i, n in enumerate(names)]), on_error)
+    pictures = Catalog.from_lists(names, ids=[f"{i}:{n}" for i, n in enumerate(names)])
+    asked = embed_catalog(run, pictures, on_error, engine_of(gallery))
     distances, rows = index.search(asked.vectors, k)
     votes = majority_vote(np.where(rows >= 0, gallery.labels[np.maximum(rows, 0)], -1))
     return [
@@ -60,6 +84,24 @@ def query_run(
         }
         for i in range(len(asked))
     ]
+
+
+def standing_gallery(run: Run, retriever: str, split: str | None) -> tuple[Index, Embeddings] | None:
+    """The index of a kind and the embeddings that it was built from, if both are there and not stale; else None."""
+    if not run.index(retriever).exists():
+        return None
+    index = Index.load(run.index(retriever))
+    for store in [run.embeddings(split)] if split else sorted(run.embeddings("").glob("*/")):
+        header = store / "embeddings.json"
+        if not header.is_file() or header.stat().st_mtime < changed_at(run.manifest()["data"]["source"]):
+            continue
+        described = read_json(header)
+        if (
+            described.get("fingerprint") == index.gallery
+            and described.get("made_from", {}).get("model") == run.model_fingerprint()
+        ):
+            return index, Embeddings.load(store)
+    return None
 
 
 def label_of(items: Any, row: int) -> str:

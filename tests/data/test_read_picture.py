@@ -1,0 +1,116 @@
+"""Pillow and the TensorFlow graph read the same pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tfretrieval.data.decode import decode_and_resize
+from tfretrieval.data.read_picture import BrokenPicture, read_picture
+
+RNG = np.random.default_rng(0)
+
+
+def picture(mode: str = "RGB", height: int = 200, width: int = 300) -> Image.Image:
+    coarse = Image.fromarray(RNG.integers(0, 256, (8, 12, 3), np.uint8))
+    image = coarse.resize((width, height), Image.Resampling.BICUBIC).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray(RNG.integers(0, 256, (height, width), np.uint8)))
+    return image
+
+
+def difference(path, size: int, fit: str = "crop") -> int:
+    """The largest difference of the two readers, in levels of 255."""
+    graph = decode_and_resize(tf.io.read_file(str(path)), size, fit).numpy().astype(int)
+    assert graph.shape == (size, size, 3)
+    return int(np.abs(read_picture(path, size, fit) - graph).max())
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "RGBA", "LA"])
+def test_png_of_any_mode(mode, tmp_path):
+    picture(mode).save(tmp_path / "a.png")
+    assert difference(tmp_path / "a.png", 64) <= 1
+
+
+def test_png_of_16_bits(tmp_path):
+    Image.fromarray((np.arange(600, dtype=np.uint16) * 100).reshape(20, 30)).save(tmp_path / "a.png")
+    assert difference(tmp_path / "a.png", 20) <= 1
+
+
+def test_a_palette_with_transparency(tmp_path):
+    picture("P").save(tmp_path / "a.png", transparency=3)
+    assert difference(tmp_path / "a.png", 64) <= 1
+
+
+@pytest.mark.parametrize("form", ["BMP", "GIF"])
+def test_other_formats(form, tmp_path):
+    picture().save(tmp_path / "a", form)
+    assert difference(tmp_path / "a", 64) <= 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("size", [8, 16, 30, 64, 240])
+def test_jpeg_at_every_scale_of_decoding(mode, size, tmp_path):
+    picture(mode).save(tmp_path / "a.jpg", quality=92)
+    assert difference(tmp_path / "a.jpg", size) <= 1
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+@pytest.mark.parametrize("shape", [(201, 90), (90, 201), (100, 100)])
+def test_every_fit(fit, shape, tmp_path):
+    picture("RGB", *shape).save(tmp_path / "a.jpg", quality=92)
+    assert difference(tmp_path / "a.jpg", 50, fit) <= 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(orientation, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture().save(tmp_path / "a.jpg", exif=exif)
+    assert difference(tmp_path / "a.jpg", 48) <= 1
+
+
+def test_a_scaled_decode_looks_as_the_whole(tmp_path):
+    picture("RGB", 1200, 1600).save(tmp_path / "a.jpg", quality=95)
+    whole = Image.open(tmp_path / "a.jpg").crop((200, 0, 1400, 1200)).resize((48, 48), Image.Resampling.BILINEAR)
+    assert np.abs(read_picture(tmp_path / "a.jpg", 48).astype(int) - np.asarray(whole)).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "the file is empty"), (b"no picture", "not an image of a known format")],
+)
+def test_a_file_that_is_no_picture(content, reason, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(BrokenPicture, match=reason):
+        read_picture(tmp_path / "a.jpg", 8)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP", "GIF"])
+def test_half_a_picture(form, tmp_path):
+    picture().save(tmp_path / "a", form)
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-300])
+    with pytest.raises(BrokenPicture):
+        read_picture(tmp_path / "a", 8)
+
+
+def test_no_file_and_a_folder(tmp_path):
+    with pytest.raises(BrokenPicture, match="does not exist"):
+        read_picture(tmp_path / "a.jpg", 8)
+    with pytest.raises(BrokenPicture):
+        read_picture(tmp_path, 8)
+
+
+def test_other_formats_of_pillow_are_not_taken(tmp_path):
+    picture().save(tmp_path / "a.tiff")
+    with pytest.raises(BrokenPicture, match="known format"):
+        read_picture(tmp_path / "a.tiff", 8)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("size", [64, 224])
+def test_real_photographs(mit_split, size):
+    for path in sorted((mit_split / "test").rglob("*.jpg"))[::80]:
+        assert difference(path, size) <= 1

@@ -1,0 +1,173 @@
+"""Which engine embeds the pictures of a run, and the converted models that a run keeps for it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfretrieval.data.catalog import Catalog
+from tfretrieval.embedding.agreement import cosines
+from tfretrieval.embedding.engine import Engine
+from tfretrieval.embedding.openvino_engine import OpenVINOEngine, has_bfloat16, is_installed
+from tfretrieval.embedding.openvino_folder import read_header, update_header
+from tfretrieval.embedding.store import Embeddings
+from tfretrieval.errors import UserError
+from tfretrieval.runs import Run
+from tfretrieval.steps.model import load_model, run_config
+
+log = logging.getLogger(__name__)
+
+WORTH_CONVERTING = 512  # pictures; Keras has embedded fewer before a model is converted
+SAMPLE = 32
+CALIBRATION = 300
+AGREES = 0.999
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """What is asked for.
+
+    Attributes:
+        engine: "keras", "openvino", or "auto": OpenVINO where it is installed, on a machine without a GPU, for 512
+            pictures or more or a model that is converted already.
+        precision: "float32", "bfloat16", "int8", or "auto": bfloat16 where the CPU has it and the vectors agree.
+    """
+
+    engine: str = "auto"
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.engine == "keras" and self.precision not in ("auto", "float32"):
+            raise UserError(f"--precision {self.precision} belongs to --engine openvino; Keras computes in float32")
+
+    def is_met_by(self, made_from: Any) -> bool:
+        """Whether vectors that were made from this are what is asked for."""
+        asked = {"engine": self.engine, "precision": self.precision}
+        return all(made_from.get(name) == value for name, value in asked.items() if value != "auto")
+
+
+AUTO = EngineChoice()
+
+
+def engine_for(run: Run, catalog: Catalog, choice: EngineChoice = AUTO) -> Engine:
+    """The engine for the pictures of a catalogue; where it needs a converted model, that is made and kept.
+
+    Raises:
+        UserError: the engine is not installed, or the model cannot be converted.
+    """
+    if choice.engine == "openvino" or (choice.engine == "auto" and _openvino_pays(run, len(catalog), choice)):
+        return _openvino(run, catalog, choice.precision)
+    embedder = load_model(run)
+    from tfretrieval.embedding.keras_engine import KerasEngine
+
+    return KerasEngine(embedder, fit=run_config(run).fit)
+
+
+def engine_of(embeddings: Embeddings) -> EngineChoice:
+    """The engine and precision that made embeddings, as a choice for what is to be compared with them.
+
+    Where that engine is not installed here any more, the choice is free, and a warning says so.
+    """
+    made = EngineChoice(embeddings.made_from.get("engine", "auto"), embeddings.made_from.get("precision", "auto"))
+    if made.engine == "openvino" and not is_installed():
+        log.warning("the gallery was embedded by openvino, which is not installed here: Keras embeds the queries")
+        return AUTO
+    return made
+
+
+def _openvino_pays(run: Run, n: int, choice: EngineChoice) -> bool:
+    if choice.precision not in ("auto", "float32"):
+        return True
+    return is_installed() and not _has_gpu() and (n >= WORTH_CONVERTING or _is_current(run, run.engine("openvino")))
+
+
+def _has_gpu() -> bool:
+    """Whether there may be a GPU that TensorFlow uses, found out without TensorFlow."""
+    return Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None
+
+
+def _openvino(run: Run, catalog: Catalog, precision: str) -> OpenVINOEngine:
+    if not is_installed():
+        raise UserError("the engine openvino is not installed; use pip install 'tfretrieval[openvino]'")
+    directory = run.engine("openvino")
+    if not _is_current(run, directory):
+        log.info("converting the model for OpenVINO")
+        embedder = load_model(run)
+        from tfretrieval.embedding.openvino_model import save_openvino_model
+
+        save_openvino_model(embedder, directory, run_config(run).fit, {"model": run.model_fingerprint()})
+    if precision == "int8":
+        return _int8(run, catalog, directory)
+    if precision == "auto":
+        precision = _agreeing_precision(catalog, directory)
+    return OpenVINOEngine(directory, precision)
+
+
+def _is_current(run: Run, directory: Path) -> bool:
+    try:
+        return read_header(directory)["model"] == run.model_fingerprint()
+    except UserError:
+        return False
+
+
+def _agreeing_precision(catalog: Catalog, directory: Path) -> str:
+    """bfloat16 where the CPU has it and its vectors of a sample agree with those of float32; else float32."""
+    if not has_bfloat16():
+        return "float32"
+    if "bfloat16" not in read_header(directory):
+        paths = list(catalog.paths[_spread(len(catalog), SAMPLE)])
+        reference, vectors = (OpenVINOEngine(directory, name).vectors(paths) for name in ("float32", "bfloat16"))
+        if not len(reference):
+            return "float32"
+        lowest = float(cosines(vectors, reference).min())
+        update_header(directory, bfloat16={"lowest_cosine": lowest, "n": len(reference)})
+        if lowest < AGREES:
+            log.warning("bfloat16 gives vectors with a cosine of only %.4f to float32's: float32 is used", lowest)
+    return "bfloat16" if read_header(directory)["bfloat16"]["lowest_cosine"] >= AGREES else "float32"
+
+
+def _int8(run: Run, catalog: Catalog, source: Path) -> OpenVINOEngine:
+    """The quantised model; its loss on a labelled sample is measured when it is made."""
+    directory = run.engine("openvino-int8")
+    if not _is_current(run, directory):
+        from tfretrieval.embedding.quantize import quantize
+
+        sample = catalog.subset(_spread(len(catalog), CALIBRATION))
+        log.info("quantising the model to int8 on %d pictures", len(sample))
+        quantize(source, directory, list(sample.paths), {})
+        update_header(directory, int8=_loss(sample, OpenVINOEngine(source), OpenVINOEngine(directory, "int8")))
+    measured = read_header(directory).get("int8", {})
+    if "map" in measured:
+        log.info(
+            "int8 on %d pictures: mAP %.4f, with float32 %.4f; lowest cosine %.4f",
+            measured["n"], measured["map"], measured["map_float32"], measured["lowest_cosine"],
+        )  # fmt: skip
+    return OpenVINOEngine(directory, "int8")
+
+
+def _loss(sample: Catalog, exact: Engine, quantized: Engine) -> dict[str, float]:
+    """The mAP within a sample, every picture asking for the others of its class, by either engine."""
+    from tfretrieval.evaluation.evaluator import evaluate
+    from tfretrieval.retrieval import make_retriever
+
+    found = [engine.embed(sample, on_error="skip") for engine in (exact, quantized)]
+    measured: dict[str, float] = {
+        "n": len(found[0]),
+        "lowest_cosine": float(cosines(found[1].vectors, found[0].vectors).min()),
+    }
+    counts = np.bincount(found[0].labels[found[0].labels >= 0], minlength=1)
+    if (counts >= 2).any():
+        for name, embeddings in zip(("map_float32", "map"), found):
+            retriever = make_retriever("faiss", metric="cosine").fit(embeddings.vectors)
+            measured[name] = evaluate(retriever, embeddings, embeddings, ks=[1], n_bootstrap=0).metrics["map"]
+    return measured
+
+
+def _spread(n: int, most: int) -> np.ndarray:
+    """At most `most` of n rows, evenly spread, which takes from every class of a sorted catalogue."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))

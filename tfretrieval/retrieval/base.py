@@ -12,7 +12,9 @@ from sklearn.base import BaseEstimator
 
 from tfretrieval.atomic import read_json, replaced_file, write_json
 from tfretrieval.errors import UserError
-from tfretrieval.retrieval.distances import blocks, full_rankings, in_order, pair_distances
+from tfretrieval.retrieval.blocks import blocks
+from tfretrieval.retrieval.distances import all_distances, pair_distances
+from tfretrieval.retrieval.order import full_rankings, in_order
 from tfretrieval.runs import file_fingerprint
 from tfretrieval.vectors import checked_vectors, unit_rows
 
@@ -30,8 +32,8 @@ class Retriever(BaseEstimator, ABC):
     """Finds the nearest rows of a gallery.
 
     Distances agree between kinds: Euclidean (not squared) or cosine (1 - cosine similarity, 1 for a vector of
-    zeros). An exact kind computes those it returns in double precision, takes the lower row first where two
-    are equal, and answers k = n, or any k above n/2, by sorting all distances, without its index.
+    zeros). An exact kind computes those it returns by difference, takes the lower row first where two are
+    equal, and answers k = n, or any k above n/2, by sorting all distances, without its index.
 
     Args:
         metric: "euclidean" or "cosine".
@@ -87,6 +89,26 @@ class Retriever(BaseEstimator, ABC):
                 found = self._exact(queries[block], n_neighbors, vectors)
             distances[block], rows[block] = found
         return distances, rows
+
+    def distances(self, X: Any, rows: np.ndarray | None = None) -> np.ndarray:
+        """From each query to gallery rows, by an exact kind only.
+
+        Args:
+            X: [q, d] finite numbers.
+            rows: int [m], which rows; None for all.
+
+        Returns:
+            float32 [q, m], or [q, n].
+
+        Raises:
+            UserError: it is not fitted or not exact, or the queries are not finite or of another d.
+        """
+        self._check_fitted()
+        vectors = self._stored_vectors()
+        if vectors is None:
+            raise UserError("an approximate index does not know the distances to all items; take an exact one")
+        queries = self._prepared(checked_vectors(X, "queries", self.n_features_in_))
+        return all_distances(queries, vectors if rows is None else vectors[rows], self.metric)
 
     @property
     def is_exact(self) -> bool:

@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from tfretrieval.retrieval.base import Retriever
-from tfretrieval.retrieval.distances import MATRIX_CELLS, blocks
+from tfretrieval.retrieval.blocks import blocks
+from tfretrieval.retrieval.order import MATRIX_CELLS
 
 
 class KNNRetriever(Retriever):

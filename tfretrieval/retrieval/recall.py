@@ -8,7 +8,8 @@ import numpy as np
 
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval.base import Retriever
-from tfretrieval.retrieval.distances import blocks, pair_distances
+from tfretrieval.retrieval.blocks import blocks
+from tfretrieval.retrieval.distances import pair_distances
 from tfretrieval.retrieval.knn import KNNRetriever
 from tfretrieval.retrieval.ranking import rank_gallery
 from tfretrieval.vectors import checked_vectors, unit_rows

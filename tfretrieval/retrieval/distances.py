@@ -16,6 +16,7 @@ import numpy as np
 from tfretrieval.retrieval.blocks import blocks
 
 TILE_VALUES = 1 << 17
+UNIT_ROUNDING = 1e-4
 
 
 def pair_distances(queries: np.ndarray, gallery: np.ndarray, rows: np.ndarray, metric: str) -> np.ndarray:
@@ -30,9 +31,8 @@ def pair_distances(queries: np.ndarray, gallery: np.ndarray, rows: np.ndarray, m
     >>> pair_distances(np.zeros((1, 2), np.float32), np.float32([[3, 4], [0, 0]]), np.array([[1, 0]]), "euclidean")
     array([[0., 5.]], dtype=float32)
     """
-    squared = _squared(queries, gallery, np.ascontiguousarray(rows, np.int64))
-    zeros = _zero_rows(queries)[:, None] | _zero_rows(gallery)[rows] if metric == "cosine" else None
-    return _finished(squared, zeros, squared)
+    rows = np.ascontiguousarray(rows, np.int64)
+    return _finished(_squared(queries, gallery, rows), gallery, rows, _zero_queries(queries, metric))
 
 
 def all_distances(queries: np.ndarray, gallery: np.ndarray, metric: str) -> np.ndarray:
@@ -44,13 +44,12 @@ def all_distances(queries: np.ndarray, gallery: np.ndarray, metric: str) -> np.n
     distances = np.empty((len(queries), len(gallery)), np.float32)
     size = max(16, TILE_VALUES // queries.shape[1])
     every = np.tile(np.arange(min(size, len(gallery))), (len(queries), 1))
-    zero_queries = _zero_rows(queries)[:, None] if metric == "cosine" else None
+    zero_queries = _zero_queries(queries, metric)
 
     def fill(tile: slice) -> None:
         part = gallery[tile]
-        squared = _squared(queries, part, np.ascontiguousarray(every[:, : len(part)]))
-        zeros = None if zero_queries is None else zero_queries | _zero_rows(part)
-        _finished(squared, zeros, distances[:, tile])
+        rows = np.ascontiguousarray(every[:, : len(part)])
+        distances[:, tile] = _finished(_squared(queries, part, rows), part, rows, zero_queries)
 
     if len(gallery) <= size:
         fill(slice(0, len(gallery)))
@@ -68,13 +67,19 @@ def _squared(queries: np.ndarray, gallery: np.ndarray, rows: np.ndarray) -> np.n
     return squared
 
 
-def _finished(squared: np.ndarray, zeros: np.ndarray | None, out: np.ndarray) -> np.ndarray:
-    if zeros is None:
-        return np.sqrt(squared, out=out)
-    np.divide(squared, 2, out=out)
-    out[zeros] = 1
-    return out
+def _finished(
+    squared: np.ndarray, gallery: np.ndarray, rows: np.ndarray, zero_queries: np.ndarray | None
+) -> np.ndarray:
+    """Distances in the place of their squares. A unit vector is at squared distance 1 from a vector of zeros."""
+    if zero_queries is None:
+        return np.sqrt(squared, out=squared)
+    suspects = np.nonzero(np.abs(squared - 1) < UNIT_ROUNDING)
+    is_zero = np.logical_not(np.any(gallery[rows[suspects]], axis=1))
+    squared /= 2
+    squared[tuple(axis[is_zero] for axis in suspects)] = 1
+    squared[zero_queries] = 1
+    return squared
 
 
-def _zero_rows(vectors: np.ndarray) -> np.ndarray:
-    return np.logical_not(np.any(vectors, axis=1))
+def _zero_queries(queries: np.ndarray, metric: str) -> np.ndarray | None:
+    return np.logical_not(np.any(queries, axis=1)) if metric == "cosine" else None

@@ -103,12 +103,24 @@ class Retriever(BaseEstimator, ABC):
         Raises:
             UserError: it is not fitted or not exact, or the queries are not finite or of another d.
         """
-        self._check_fitted()
-        vectors = self._stored_vectors()
-        if vectors is None:
-            raise UserError("an approximate index does not know the distances to all items; take an exact one")
-        queries = self._prepared(checked_vectors(X, "queries", self.n_features_in_))
+        queries, vectors = self._pair_of_exact(X)
         return all_distances(queries, vectors if rows is None else vectors[rows], self.metric)
+
+    def distances_to(self, X: Any, rows: np.ndarray) -> np.ndarray:
+        """From each query to rows of its own, by an exact kind only.
+
+        Args:
+            X: [q, d] finite numbers.
+            rows: int [q, k].
+
+        Returns:
+            float32 [q, k].
+
+        Raises:
+            UserError: as `distances`.
+        """
+        queries, vectors = self._pair_of_exact(X)
+        return pair_distances(queries, vectors, rows, self.metric)
 
     @property
     def is_exact(self) -> bool:
@@ -167,6 +179,13 @@ class Retriever(BaseEstimator, ABC):
                 f"the index in {directory} is damaged ({reason}); make it anew with `tfret index`"
             ) from None
         return retriever
+
+    def _pair_of_exact(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        self._check_fitted()
+        vectors = self._stored_vectors()
+        if vectors is None:
+            raise UserError("an approximate index does not know the distances to all items; take an exact one")
+        return self._prepared(checked_vectors(X, "queries", self.n_features_in_)), vectors
 
     def _exact(self, queries: np.ndarray, k: int, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Fetch a few more than k; where the last of them is as near as the k-th, sort all distances."""

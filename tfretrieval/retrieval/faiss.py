@@ -17,6 +17,9 @@ from tfretrieval.retrieval.base import Retriever
 log = logging.getLogger(__name__)
 
 POINTS_A_CENTROID = 39
+MOST_POINTS_A_CENTROID = 256
+TRAINING_POINTS = 1 << 18
+TRAINING_SEED = 1234
 LEAST_NPROBE = 8
 
 
@@ -48,11 +51,21 @@ class FaissRetriever(Retriever):
         self.metric = metric
         self.search = search
 
+    def set_search(self, search: Mapping[str, float] | None) -> None:
+        """Change the search parameters of the fitted index.
+
+        Raises:
+            UserError: it is not fitted, or has no such parameter.
+        """
+        self._check_fitted()
+        self.search = search
+        self._set_search_parameters()
+
     def _build(self, vectors: np.ndarray) -> None:
         index = self._new_index(vectors.shape[1])
         try:
             if not index.is_trained:
-                _check_training_points(index, len(vectors), self.factory)
+                _prepare_training(index, len(vectors), self.factory)
                 index.train(vectors)
             if isinstance(index, faiss.IndexIDMap):
                 index.add_with_ids(vectors, np.arange(len(vectors), dtype=np.int64))
@@ -111,10 +124,14 @@ class FaissRetriever(Retriever):
                 raise UserError(f"the index {self.factory!r} has no search parameter {name!r}") from None
 
 
-def _check_training_points(index: Any, n: int, factory: str) -> None:
+def _prepare_training(index: Any, n: int, factory: str) -> None:
+    """Centroids are learnt from a sample, drawn by a fixed seed: 256 points each, fewer where there are very many."""
     ivf = faiss.try_extract_index_ivf(index)
     if ivf is None:
         return
+    ivf.cp.seed = TRAINING_SEED
+    sampled = min(MOST_POINTS_A_CENTROID, max(POINTS_A_CENTROID, TRAINING_POINTS // ivf.nlist))
+    ivf.cp.max_points_per_centroid = sampled
     if n < ivf.nlist:
         raise UserError(
             f"the index {factory!r} needs at least {ivf.nlist} gallery items for its {ivf.nlist} centroids, "

@@ -32,6 +32,10 @@ class IndexSettings:
         whiten: give all components the same variance.
         factory: FAISS factory string; None is Flat.
         nprobe: lists of an IVF index to look into; None leaves the choice to the retriever.
+        target_recall: the recall@10 by which factory and search parameters are chosen (`tune`); None for no choice.
+
+    Raises:
+        UserError: settings that do not go together.
     """
 
     retriever: str = "knn"
@@ -41,10 +45,13 @@ class IndexSettings:
     whiten: bool = False
     factory: str | None = None
     nprobe: int | None = None
+    target_recall: float | None = None
 
     def __post_init__(self) -> None:
-        if self.retriever != "faiss" and (self.factory or self.nprobe):
-            raise UserError("--factory and --nprobe belong to --retriever faiss")
+        if self.retriever != "faiss" and (self.factory or self.nprobe or self.target_recall):
+            raise UserError("--factory, --nprobe and --target-recall belong to --retriever faiss")
+        if self.target_recall and (self.factory or self.nprobe):
+            raise UserError("--target-recall chooses what --factory and --nprobe set: give the one or the others")
 
     def unfitted(self) -> tuple[Transform, Retriever]:
         """A new transform and retriever. Before PCA, vectors compared by cosine are put on the unit sphere."""
@@ -86,12 +93,22 @@ class Index:
     def build(cls, gallery: Embeddings, settings: IndexSettings, made_from: Mapping[str, Any] | None = None) -> Index:
         """Fit transform and retriever on the gallery's vectors.
 
+        With a target recall the retriever is chosen first, and `made_from["tuning"]` keeps what was tried.
+
         Raises:
             UserError: settings that do not fit the vectors.
         """
         transform, retriever = settings.unfitted()
-        retriever.fit(transform.fit_transform(gallery.vectors))
-        return cls(settings, transform, retriever, gallery.fingerprint, made_from or {})
+        vectors = transform.fit_transform(gallery.vectors)
+        kept = dict(made_from or {})
+        if settings.target_recall:
+            from tfretrieval.retrieval.tuning import tune
+
+            tuned = tune(vectors, settings.target_recall, settings.metric)
+            kept["tuning"] = tuned.to_json()
+            retriever.set_params(factory=tuned.chosen.factory, search=tuned.chosen.search or None)
+        retriever.fit(vectors)
+        return cls(settings, transform, retriever, gallery.fingerprint, kept)
 
     def search(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest gallery rows of query vectors [q, d]: distances float32 [q, k], rows int64 [q, k].

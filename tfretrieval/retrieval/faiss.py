@@ -13,6 +13,7 @@ import numpy as np
 
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval.base import Retriever
+from tfretrieval.retrieval.removal import keep_rows
 
 log = logging.getLogger(__name__)
 
@@ -96,11 +97,25 @@ class FaissRetriever(Retriever):
     def _write(self, path: Path) -> None:
         faiss.write_index(self.index_, str(path))
 
-    def _read(self, path: Path) -> None:
-        self.index_ = faiss.read_index(str(path))
+    def _read(self, path: Path, mmap: bool) -> None:
+        self.index_ = faiss.read_index(str(path), _mapping(self.factory) if mmap else 0)
         if (self.index_.ntotal, self.index_.d) != (self.n_items_, self.n_features_in_):
             raise ValueError(f"{path.name} holds {self.index_.ntotal} vectors of {self.index_.d} dimensions")
         self._set_search_parameters()
+
+    def _append(self, vectors: np.ndarray) -> None:
+        if isinstance(self.index_, faiss.IndexIDMap):
+            self.index_.add_with_ids(vectors, self.n_items_ + np.arange(len(vectors), dtype=np.int64))
+        else:
+            self.index_.add(vectors)
+
+    def _keep(self, kept: np.ndarray) -> None:
+        try:
+            keep_rows(self.index_, kept)
+        except NotImplementedError:
+            raise UserError(
+                f"the index {self.factory!r} cannot remove items; build it anew without them, or choose Flat or IVF"
+            ) from None
 
     def _new_index(self, dim: int) -> Any:
         kind = faiss.METRIC_INNER_PRODUCT if self.metric == "cosine" else faiss.METRIC_L2
@@ -143,6 +158,11 @@ def _prepare_training(index: Any, n: int, factory: str) -> None:
             factory, n / ivf.nlist, POINTS_A_CENTROID,
         )  # fmt: skip
         ivf.cp.min_points_per_centroid = 1
+
+
+def _mapping(factory: str) -> int:
+    """How FAISS maps the file: inverted lists from their own part of it, everything else where it is new enough."""
+    return faiss.IO_FLAG_MMAP if "IVF" in factory else getattr(faiss, "IO_FLAG_MMAP_IFC", 0)
 
 
 def _reason(error: Exception) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval import load_retriever, make_retriever
 from tfretrieval.retrieval.base import Retriever
+from tfretrieval.retrieval.joined import joined
 from tfretrieval.transform import Transform
 
 FORMAT = 1
@@ -118,6 +119,47 @@ class Index:
         """
         return self.retriever.kneighbors(self.transform.transform(vectors), k)
 
+    def add(self, gallery: Embeddings, new: Embeddings) -> tuple[Index, Embeddings]:
+        """Put new items into the index without building it anew; the transform stays as it was fitted.
+
+        The retriever is changed in place: go on with the index and the gallery that are returned.
+
+        Args:
+            gallery: what the index was built from.
+            new: items with other ids, vectors of the same model.
+
+        Raises:
+            UserError: the gallery is another one, an id is in both, the vectors are of another size, or the
+                retriever is memory-mapped.
+        """
+        self._check_gallery(gallery)
+        if new.dim != gallery.dim:
+            raise UserError(f"the new items have {new.dim} dimensions where {gallery.dim} are needed")
+        both = joined(gallery, new)
+        self.retriever.add(self.transform.transform(new.vectors))
+        return self._changed(both, "added", len(new)), both
+
+    def remove(self, gallery: Embeddings, ids: Sequence[str]) -> tuple[Index, Embeddings]:
+        """Take items out of the index by their ids; rows of the others follow the gallery that is returned.
+
+        The retriever is changed in place: go on with the index and the gallery that are returned.
+
+        Args:
+            gallery: what the index was built from.
+            ids: different ones of it, not all.
+
+        Raises:
+            UserError: the gallery is another one, an id is not in it, or the kind of index cannot remove.
+        """
+        self._check_gallery(gallery)
+        row_of = {name: row for row, name in enumerate(gallery.ids)}
+        if unknown := [name for name in ids if name not in row_of]:
+            raise UserError(f"the gallery has no item {unknown[0]!r}")
+        rows = np.array([row_of[name] for name in ids], np.int64)
+        self.retriever.remove(rows)
+        left = gallery.subset(np.delete(np.arange(len(gallery)), rows))
+        return self._changed(left, "removed", len(rows)), left
+
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write `index.json`, `transform/` and `retriever/`, all or none."""
         with replaced_directory(directory, "index.json") as temporary:
@@ -132,8 +174,8 @@ class Index:
             write_json(temporary / "index.json", header)
 
     @classmethod
-    def load(cls, directory: str | os.PathLike[str]) -> Index:
-        """Read an index.
+    def load(cls, directory: str | os.PathLike[str], mmap: bool = False) -> Index:
+        """Read an index; `mmap` leaves its vectors on disk, as `Retriever.load` says.
 
         Raises:
             UserError: there is none, or it is damaged.
@@ -152,4 +194,16 @@ class Index:
                 f"{directory / 'index.json'} is damaged ({error}); make it anew with `tfret index`"
             ) from None
         transform = Transform.load(directory / "transform")
-        return cls(settings, transform, load_retriever(directory / "retriever"), gallery, made_from)
+        return cls(settings, transform, load_retriever(directory / "retriever", mmap), gallery, made_from)
+
+    def _check_gallery(self, gallery: Embeddings) -> None:
+        if gallery.fingerprint != self.gallery:
+            raise UserError(
+                "the index was not built from this gallery; give the one it was, or build it anew with `tfret index`"
+            )
+
+    def _changed(self, gallery: Embeddings, how: str, count: int) -> Index:
+        """What was measured of the index before no longer holds; how many items it gained and lost is kept."""
+        made_from = {name: value for name, value in self.made_from.items() if not name.startswith("recall_at_")}
+        made_from[how] = made_from.get(how, 0) + count
+        return replace(self, gallery=gallery.fingerprint, made_from=made_from)

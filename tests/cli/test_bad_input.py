@@ -468,3 +468,18 @@ def test_an_archive_that_is_none(tfret, tmp_path):
     assert "not a whole zip" in refused(
         tfret, "data", "prepare", "mit-split", "--archive", tmp_path / "text.zip", "--output", tmp_path / "out"
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--target-recall", 0.9, "--factory", "Flat"), "give the one or the others"),
+        (("--nprobe", 3, "--target-recall", 0.9), "give the one or the others"),
+        (("--target-recall", 1.5), "--target-recall"),
+        (("--target-recall", 0), "--target-recall"),
+    ],
+)
+def test_a_target_recall_that_cannot_be(tfret, options, message):
+    outcome = tfret("index", "--retriever", "faiss", *options)
+    assert outcome.code == 2
+    assert message in outcome.err

@@ -139,6 +139,17 @@ def test_index_says_how_exact_it_is(tfret, run):
     assert "approximate, recall@10" in text.out, "settings stay until they are changed"
 
 
+def test_index_with_a_target_prints_what_was_tried(tfret, run):
+    ask = ("index", "--run", run, "--retriever", "faiss", "--target-recall", 0.9)
+    result = result_of(tfret(*ask, "--json"))
+    assert result["exact"]
+    assert result["tuning"]["target_recall"] == 0.9
+    assert [trial["factory"] for trial in result["tuning"]["table"]] == ["Flat"]
+    text = tfret(*ask).out.splitlines()
+    assert text[1].split()[:2] == ["index", "parameters"]
+    assert text[2].split()[:3] == ["*", "Flat", "1.0000"]
+
+
 @pytest.mark.parametrize("retriever", ["knn", "faiss"])
 def test_evaluate_prints_what_the_design_promises(tfret, run, retriever):
     result = result_of(

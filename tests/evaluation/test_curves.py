@@ -55,7 +55,7 @@ def test_memory_is_bounded():
     curve = PooledCurve(max_points=100)
     for seed in range(50):
         curve.add(*ranking(1000, seed))
-        held = len(curve._scores) + sum(len(scores) for scores, _ in curve._waiting)
+        held = len(curve._tally.keys) + sum(len(scores) for scores, _ in curve._waiting)
         assert held <= 200
 
 

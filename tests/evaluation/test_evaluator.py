@@ -173,7 +173,7 @@ def test_blocks_of_one_query_measure_the_same_as_one_block(kind):
 
 
 def test_memory_follows_the_block_and_not_the_number_of_queries(monkeypatch):
-    monkeypatch.setattr("tfretrieval.evaluation.class_curves.TOTAL_POINTS", 3000)
+    monkeypatch.setattr("tfretrieval.evaluation.class_curves.MAX_POINTS", 1000)
     gallery = scene(2000)
     retriever = KNNRetriever().fit(gallery.vectors)
 

@@ -129,8 +129,8 @@ def test_the_cosine_distance_to_zeros_is_one(kind):
 def test_blocks_do_not_change_the_answer(kind, monkeypatch):
     retriever = make_retriever(kind).fit(vectors(60))
     whole = [retriever.kneighbors(vectors(30, seed=1), k) for k in (3, 60)]
-    for name in ("PAIR_CELLS", "MATRIX_CELLS", "PRODUCT_CELLS"):
-        monkeypatch.setattr(f"tfretrieval.retrieval.distances.{name}", 50)
+    for name in ("distances.TILE_VALUES", "order.MATRIX_CELLS"):
+        monkeypatch.setattr(f"tfretrieval.retrieval.{name}", 50)
     monkeypatch.setattr("tfretrieval.retrieval.base.RESULT_CELLS", 7)
     for (distances, rows), k in zip(whole, (3, 60)):
         again = retriever.kneighbors(vectors(30, seed=1), k)

@@ -8,6 +8,7 @@ import pytest
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval.index import Index, IndexSettings
+from tfretrieval.retrieval.tuning import Trial, Tuned
 from tfretrieval.steps.index import ensure_index, index_recall, with_changes
 
 
@@ -45,6 +46,20 @@ def test_the_recall_of_an_approximate_index_is_kept_with_it(run):
     assert recall == index_recall(index, many)
     assert 0.2 < recall < 1
     assert index_recall(ensure_index(run, "faiss", many, nprobe=10), many) == 1
+
+
+def test_a_target_and_a_factory_take_each_others_place():
+    tuned = with_changes(IndexSettings("faiss", factory="IVF4,Flat", nprobe=2), {"target_recall": 0.9})
+    assert (tuned.target_recall, tuned.factory, tuned.nprobe) == (0.9, None, None)
+    assert with_changes(tuned, {"factory": "Flat"}) == IndexSettings("faiss", factory="Flat")
+
+
+def test_a_target_that_only_exact_search_reaches_is_told_with_what_others_reach(run, monkeypatch, caplog):
+    flat, other = Trial("Flat", {}, 1.0, 1.0, 50.0, 32.0), Trial("HNSW32", {"efSearch": 16}, 0.7, 0.69, 40.0, 288.0)
+    monkeypatch.setattr("tfretrieval.retrieval.tuning.tune", lambda *_: Tuned(flat, 0.9, 10, (flat, other)))
+    index = ensure_index(run, "faiss", gallery(0), target_recall=0.9)
+    assert index.retriever.is_exact
+    assert "HNSW32 reaches 0.7000" in caplog.text
 
 
 def test_settings_that_do_not_go_together():

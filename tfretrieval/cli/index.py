@@ -15,7 +15,7 @@ from tfretrieval.cli.options import (
     run_option,
     seed_option,
 )
-from tfretrieval.cli.output import prints_result
+from tfretrieval.cli.output import prints_result, table
 
 
 @click.command()
@@ -38,7 +38,8 @@ def index(
     """Build an index over the gallery's vectors.
 
     Vectors are embedded first where they are missing. For an index that is approximate, its recall against exact
-    search is measured and printed.
+    search is measured and printed. With --target-recall several kinds of FAISS index are tried on the gallery; what
+    they reached is printed as a table.
     """
     from tfretrieval.runs import Run
     from tfretrieval.steps.embed import embed_split
@@ -55,14 +56,32 @@ def index(
         "path": str(opened.index(retriever)),
         "retriever": retriever,
         "metric": built.settings.metric,
-        "factory": built.settings.factory or ("Flat" if retriever == "faiss" else None),
+        "factory": built.retriever.get_params().get("factory"),
+        "search": built.retriever.get_params().get("search"),
         "n": len(gallery),
         "dim": built.retriever.n_features_in_,
         "exact": exact,
         f"recall_at_{RECALL_K}": recall,
+        "tuning": built.made_from.get("tuning"),
     }
     quality = "exact" if exact else f"approximate, recall@{RECALL_K} {recall:.4f}"
-    return (
-        result,
-        f"{result['path']}: {result['n']} vectors of {result['dim']} values, {built.settings.metric}, {quality}",
-    )
+    text = f"{result['path']}: {result['n']} vectors of {result['dim']} values, {built.settings.metric}, {quality}"
+    return result, text if result["tuning"] is None else f"{text}\n{_table(result['tuning'])}"
+
+
+def _table(tuning: dict[str, Any]) -> str:
+    """What was tried, the choice marked by a star."""
+    rows = []
+    for trial in tuning["table"]:
+        search = " ".join(f"{name}={value:g}" for name, value in trial["search"].items())
+        speed = trial["queries_per_second"]
+        rows.append(
+            [
+                ("* " if trial == tuning["chosen"] else "  ") + trial["factory"],
+                search,
+                f"{trial['recall']:.4f}",
+                "" if speed is None else f"{speed:.0f}",
+                f"{trial['bytes_per_vector']:.0f}",
+            ]
+        )
+    return table(["  index", "parameters", f"recall@{tuning['k']}", "queries/s", "bytes a vector"], rows)

@@ -73,12 +73,30 @@ def engine_options(command: Any) -> Any:
     return command
 
 
+def _instead_of_factory(context: click.Context, option: click.Parameter, target: float | None) -> float | None:
+    if target is not None and (context.params.get("factory") or context.params.get("nprobe")):
+        raise click.UsageError("--target-recall chooses what --factory and --nprobe set: give the one or the others")
+    return target
+
+
 def index_options(command: Any) -> Any:
     """Add the options that say how an index is built; each left out keeps the figure of the index that is there."""
     for option in (
         click.option("--gallery-split", metavar="NAME", help="Split to be searched.  [default: train]"),
-        click.option("--nprobe", type=click.IntRange(min=1), help="Lists of an IVF index to look into."),
-        click.option("--factory", metavar="STRING", help="FAISS factory string, such as IVF64,Flat.  [default: Flat]"),
+        click.option(
+            "--target-recall",
+            type=click.FloatRange(0, 1, min_open=True),
+            callback=_instead_of_factory,
+            metavar="SHARE",
+            help="Choose the fastest FAISS index with this recall@10, and its parameters.",
+        ),
+        click.option("--nprobe", type=click.IntRange(min=1), is_eager=True, help="Lists of an IVF index to look into."),
+        click.option(
+            "--factory",
+            metavar="STRING",
+            is_eager=True,
+            help="FAISS factory string, such as IVF64,Flat.  [default: Flat]",
+        ),
         click.option("--whiten/--no-whiten", default=None, help="Give all principal components the same variance."),
         click.option("--standardize/--no-standardize", default=None, help="Scale each value to variance 1."),
         click.option("--pca", type=PCASize(), help="Components to keep, or the fraction of variance.  [default: none]"),

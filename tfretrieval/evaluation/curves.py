@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from tfretrieval.errors import UserError
+from tfretrieval.evaluation.tally import Tally, merged, tallied
 
 
 class PooledCurve:
     """One ranking of all (query, item) pairs by score, as counts at each threshold.
 
-    Exact as long as there are at most `max_points` different scores; beyond that neighbouring thresholds are
-    merged in pairs into the lower one, as if their scores were equal.
+    Exact as long as there are at most `max_points` different scores. Beyond that the last bits of the float32
+    scores are dropped, as few as will do, and scores that then agree count as equal. The order in which pairs
+    come does not change the result.
 
     Args:
-        max_points: 2 or more; memory is about 100 bytes for each.
+        max_points: 2 or more; memory is about 200 bytes for each.
 
     Raises:
         UserError: `max_points` is below 2.
@@ -30,8 +32,7 @@ class PooledCurve:
         if max_points < 2:
             raise UserError(f"a pooled curve needs max_points of at least 2, not {max_points}")
         self.max_points = max_points
-        self._scores = np.empty(0, np.float32)
-        self._counts = np.empty((2, 0), np.int64)
+        self._tally = Tally.empty()
         self._missed = 0
         self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
 
@@ -44,8 +45,8 @@ class PooledCurve:
             missed: number of relevant pairs that have no score, because they were never returned.
         """
         self._missed += missed
-        for start in range(0, len(scores), self.max_points):
-            part = slice(start, start + self.max_points)
+        for start in range(0, len(scores), 4 * self.max_points):
+            part = slice(start, start + 4 * self.max_points)
             self._waiting.append((np.array(scores[part], np.float32), np.array(relevant[part], bool)))
             if sum(len(kept) for kept, _ in self._waiting) >= self.max_points:
                 self._merge()
@@ -57,8 +58,8 @@ class PooledCurve:
         as scikit-learn's `average_precision_score`; NaN without relevant pairs.
         """
         self._merge()
-        relevant, others = np.cumsum(self._counts[:, ::-1], axis=1)
-        total = int(self._counts[0].sum()) + self._missed
+        relevant, others = np.cumsum(self._tally.counts[:, ::-1], axis=1)
+        total = int(self._tally.counts[0].sum()) + self._missed
         if not total:
             return np.zeros(len(relevant)), np.zeros(len(relevant)), float("nan")
         precision = relevant / np.maximum(relevant + others, 1)
@@ -66,21 +67,11 @@ class PooledCurve:
         return precision, recall, float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
     def _merge(self) -> None:
-        if not self._waiting:
-            return
-        scores, relevances = zip(*self._waiting)
-        self._waiting = []
-        relevant = np.concatenate(relevances)
-        unique, place = np.unique(np.concatenate([self._scores, *scores]), return_inverse=True)
-        counts = np.zeros((2, len(unique)), np.int64)
-        counts[:, place[: len(self._scores)]] = self._counts
-        new = place[len(self._scores) :]
-        counts[0] += np.bincount(new[relevant], minlength=len(unique))
-        counts[1] += np.bincount(new[~relevant], minlength=len(unique))
-        while len(unique) > self.max_points:
-            pairs = np.arange(0, len(unique), 2)
-            unique, counts = unique[pairs], np.add.reduceat(counts, pairs, axis=1)
-        self._scores, self._counts = unique, counts
+        if self._waiting:
+            scores, relevances = (np.concatenate(parts) for parts in zip(*self._waiting))
+            self._waiting = []
+            new = tallied(scores, relevances, self._tally.dropped, self.max_points)
+            self._tally = merged(self._tally, new, self.max_points)
 
 
 def thinned(precision: np.ndarray, recall: np.ndarray, most: int = 500) -> tuple[np.ndarray, np.ndarray]:

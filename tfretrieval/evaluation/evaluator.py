@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,10 @@ from tfretrieval.evaluation.bootstrap import bootstrap_intervals
 from tfretrieval.evaluation.class_curves import ClassCurves
 from tfretrieval.evaluation.confusion import confusion_counts
 from tfretrieval.evaluation.matching import Matched, match
+from tfretrieval.evaluation.rankings import Ranked, rankings
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.evaluation.vote import knn_accuracy
 from tfretrieval.retrieval.base import Retriever
-from tfretrieval.retrieval.ranking import rank_gallery
 
 if TYPE_CHECKING:
     from tfretrieval.transform import Transform
@@ -91,19 +92,25 @@ def evaluate(
     values: dict[str, np.ndarray] = {}
     nearest = np.empty(q, np.int64)
     nearest_distance = np.empty(q, np.float32)
-    curves = ClassCurves(matched)
+    order = np.argsort(matched.query_labels, kind="stable")
+    by_class = matched.taken(order)
+    curves = ClassCurves(by_class)
     block = max(1, block_bytes // (BYTES_A_CELL * depth))
-    for start in range(0, q, block):
-        part = slice(start, min(start + block, q))
-        asked = perf_counter()
-        distances, rows = rank_gallery(retriever, vectors[part], matched.self_rows[part], depth)
-        searching += perf_counter() - asked
-        labels = np.where(rows >= 0, matched.gallery_labels[rows], -1)
-        measured = _measure(matched, part, distances, labels, ks, vote_k)
-        for name, column in measured.items():
-            values.setdefault(name, np.empty(q))[part] = column
-        nearest[part], nearest_distance[part] = rows[:, 0], distances[:, 0]
-        curves.add(part, distances, rows, labels)
+    asked = perf_counter()
+    with ThreadPoolExecutor(1) as beside:
+        drawing: Future[None] | None = None
+        for ranked in rankings(retriever, vectors[order], by_class, depth, max(vote_k, *ks), block):
+            searching += perf_counter() - asked
+            if drawing:
+                drawing.result()
+            drawing = beside.submit(curves.add, ranked)
+            for name, column in _measure(by_class, ranked, ks, vote_k).items():
+                values.setdefault(name, np.empty(q))[order[ranked.part]] = column
+            nearest[order[ranked.part]] = ranked.rows[:, 0]
+            nearest_distance[order[ranked.part]] = ranked.near[:, 0]
+            asked = perf_counter()
+        if drawing:
+            drawing.result()
 
     nearest_labels = np.where(nearest >= 0, matched.gallery_labels[nearest], -1)
     names = matched.class_names + ((UNKNOWN,) if (nearest_labels < 0).any() else ())
@@ -163,14 +170,13 @@ def _compared(matched: Matched) -> int:
     return len(matched.gallery_labels) - int((matched.self_rows >= 0).any())
 
 
-def _measure(
-    matched: Matched, part: slice, distances: np.ndarray, labels: np.ndarray, ks: Sequence[int], vote_k: int
-) -> dict[str, np.ndarray]:
-    query_labels, n_relevant = matched.query_labels[part], matched.n_relevant[part]
+def _measure(matched: Matched, ranked: Ranked, ks: Sequence[int], vote_k: int) -> dict[str, np.ndarray]:
+    query_labels, n_relevant = matched.query_labels[ranked.part], matched.n_relevant[ranked.part]
+    labels = matched.labels_of(ranked.rows)
     relevant = labels == query_labels[:, None]
     return {
         **{f"precision_at_{k}": m.precision_at_k(relevant, k) for k in ks},
-        "map": m.average_precision(relevant, n_relevant, distances),
+        "map": m.average_precision(relevant, n_relevant, ranked.near),
         "map_at_r": m.map_at_r(relevant, n_relevant),
         "r_precision": m.r_precision(relevant, n_relevant),
         **{f"hit_rate_at_{k}": m.hit_rate_at_k(relevant, k) for k in ks},

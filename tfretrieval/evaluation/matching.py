@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +34,22 @@ class Matched:
     def chance(self) -> np.ndarray:
         """The precision of a random ranking, float64 [q]: R / number of items it is compared with."""
         return self.n_relevant / (len(self.gallery_labels) - (self.self_rows >= 0))
+
+    def labels_of(self, rows: np.ndarray) -> np.ndarray:
+        """Classes of gallery rows, int32 in the shape of the rows; -1 for a row of -1."""
+        return np.append(self.gallery_labels, -1).astype(np.int32)[rows]
+
+    def taken(self, order: np.ndarray) -> Matched:
+        """The queries in another order."""
+        columns = ("query_rows", "query_labels", "self_rows", "n_relevant")
+        return replace(self, **{name: getattr(self, name)[order] for name in columns})
+
+    def of_each_class(self, part: slice) -> Iterator[tuple[int, slice]]:
+        """The classes of a part of the queries, which are in the order of their classes, and where each lies."""
+        labels = self.query_labels[part]
+        starts = part.start + np.flatnonzero(np.diff(labels, prepend=-1))
+        for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), part.stop]):
+            yield int(self.query_labels[start]), slice(start, stop)
 
 
 def match(queries: Embeddings, gallery: Embeddings) -> Matched:

@@ -38,15 +38,15 @@ def make_retriever(kind: str, **options: Any) -> Retriever:
     return retriever(**options)
 
 
-def load_retriever(directory: str | os.PathLike[str]) -> Retriever:
-    """The retriever that was saved in the folder, of whichever kind.
+def load_retriever(directory: str | os.PathLike[str], mmap: bool = False) -> Retriever:
+    """The retriever that was saved in the folder, of whichever kind; `mmap` as in `Retriever.load`.
 
     Raises:
         UserError: there is none, it is damaged, or it was written by another version.
     """
     header = read_json(Path(directory) / "retriever.json")
     kind = header.get("kind") if isinstance(header, dict) else None
-    return _class_of(str(kind)).load(directory)
+    return _class_of(str(kind)).load(directory, mmap)
 
 
 def _class_of(kind: str) -> type[Retriever]:

@@ -12,7 +12,11 @@ from sklearn.base import BaseEstimator
 
 from tfretrieval.atomic import read_json, replaced_file, write_json
 from tfretrieval.errors import UserError
-from tfretrieval.retrieval.distances import blocks, full_rankings, in_order, pair_distances
+from tfretrieval.retrieval.blocks import blocks
+from tfretrieval.retrieval.distances import all_distances, pair_distances
+from tfretrieval.retrieval.exact import exact_neighbours
+from tfretrieval.retrieval.order import in_order
+from tfretrieval.retrieval.sampled import sampled_fingerprint
 from tfretrieval.runs import file_fingerprint
 from tfretrieval.vectors import checked_vectors, unit_rows
 
@@ -21,17 +25,15 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 METRICS = ("euclidean", "cosine")
-SPARE = 8
 RESULT_CELLS = 1 << 22
-ROUNDING = 1e-6
 
 
 class Retriever(BaseEstimator, ABC):
     """Finds the nearest rows of a gallery.
 
     Distances agree between kinds: Euclidean (not squared) or cosine (1 - cosine similarity, 1 for a vector of
-    zeros). An exact kind computes those it returns in double precision, takes the lower row first where two
-    are equal, and answers k = n, or any k above n/2, by sorting all distances, without its index.
+    zeros). An exact kind computes those it returns by difference, takes the lower row first where two are
+    equal, and answers k = n, or any k above n/2, by sorting all distances, without its index.
 
     Args:
         metric: "euclidean" or "cosine".
@@ -40,6 +42,7 @@ class Retriever(BaseEstimator, ABC):
     kind: ClassVar[str]
     data_file: ClassVar[str]
     metric: str
+    mapped_ = False
 
     def fit(self, X: Any, y: None = None) -> Self:
         """Index the gallery, [n, d] finite numbers; its rows are what `kneighbors` names.
@@ -53,6 +56,7 @@ class Retriever(BaseEstimator, ABC):
         if not len(vectors):
             raise UserError("the gallery is empty: there is nothing to index")
         self._build(self._prepared(vectors))
+        self.mapped_ = False
         self.n_items_, self.n_features_in_ = vectors.shape
         return self
 
@@ -84,9 +88,81 @@ class Retriever(BaseEstimator, ABC):
             if vectors is None:
                 found = in_order(*self._search(queries[block], n_neighbors))
             else:
-                found = self._exact(queries[block], n_neighbors, vectors)
+                found = exact_neighbours(self._search, queries[block], vectors, n_neighbors, self.metric)
             distances[block], rows[block] = found
         return distances, rows
+
+    def distances(self, X: Any, rows: np.ndarray | None = None) -> np.ndarray:
+        """From each query to gallery rows, by an exact kind only.
+
+        Args:
+            X: [q, d] finite numbers.
+            rows: int [m], which rows; None for all.
+
+        Returns:
+            float32 [q, m], or [q, n].
+
+        Raises:
+            UserError: it is not fitted or not exact, or the queries are not finite or of another d.
+        """
+        queries, vectors = self._pair_of_exact(X)
+        return all_distances(queries, vectors if rows is None else vectors[rows], self.metric)
+
+    def distances_to(self, X: Any, rows: np.ndarray) -> np.ndarray:
+        """From each query to rows of its own, by an exact kind only.
+
+        Args:
+            X: [q, d] finite numbers.
+            rows: int [q, k].
+
+        Returns:
+            float32 [q, k].
+
+        Raises:
+            UserError: as `distances`.
+        """
+        queries, vectors = self._pair_of_exact(X)
+        return pair_distances(queries, vectors, rows, self.metric)
+
+    def add(self, X: Any) -> Self:
+        """Put more vectors, [m, d] finite numbers, into the index; their rows are n..n+m-1.
+
+        What was learnt from the gallery, such as centroids, stays as it is.
+
+        Raises:
+            UserError: it is not fitted or memory-mapped, or the vectors are not finite or of another d.
+        """
+        self._check_changeable()
+        vectors = self._prepared(checked_vectors(X, "vectors", self.n_features_in_))
+        if len(vectors):
+            self._append(vectors)
+            self.n_items_ += len(vectors)
+        return self
+
+    def remove(self, rows: Any) -> Self:
+        """Take rows out of the index. Those that stay keep their order and are numbered anew from 0.
+
+        Args:
+            rows: int [m], different, 0..n-1, not all of them.
+
+        Raises:
+            UserError: it is not fitted or memory-mapped, the kind cannot remove, or the rows are not valid.
+        """
+        self._check_changeable()
+        gone = np.asarray(rows)
+        if gone.ndim != 1 or (gone.size and gone.dtype.kind not in "iu"):
+            raise UserError("the rows to remove must be whole numbers in one list")
+        kept = np.ones(self.n_items_, bool)
+        if gone.size:
+            if gone.min() < 0 or gone.max() >= self.n_items_ or len(np.unique(gone)) < len(gone):
+                raise UserError(f"the rows to remove must be different ones of 0 to {self.n_items_ - 1}")
+            kept[gone] = False
+        if not kept.any():
+            raise UserError("an index cannot lose all its items; build another one")
+        if not kept.all():
+            self._keep(kept)
+            self.n_items_ = int(kept.sum())
+        return self
 
     @property
     def is_exact(self) -> bool:
@@ -115,12 +191,19 @@ class Retriever(BaseEstimator, ABC):
             "n": self.n_items_,
             "dim": self.n_features_in_,
             "data": file_fingerprint(data),
+            "sampled": sampled_fingerprint(data),
         }
         write_json(Path(directory) / "retriever.json", header)
 
     @classmethod
-    def load(cls, directory: str | os.PathLike[str]) -> Self:
+    def load(cls, directory: str | os.PathLike[str], mmap: bool = False) -> Self:
         """The retriever that was saved in the folder.
+
+        Args:
+            directory: the folder.
+            mmap: leave the vectors on disk until they are touched, as far as the kind can. Such a retriever cannot
+                be changed or saved over itself, and of its file only the size and samples are verified; without
+                `mmap` every byte is.
 
         Raises:
             UserError: there is none, it is of another kind, damaged, or written by another version.
@@ -134,11 +217,17 @@ class Retriever(BaseEstimator, ABC):
         if header.get("kind") != cls.kind:
             raise UserError(f"{directory} holds a retriever of kind {header.get('kind')}, not {cls.kind}")
         try:
-            if file_fingerprint(directory / cls.data_file) != header["data"]:
+            data = directory / cls.data_file
+            if mmap and "sampled" in header:
+                is_right = sampled_fingerprint(data) == header["sampled"]
+            else:
+                is_right = file_fingerprint(data) == header["data"]
+            if not is_right:
                 raise ValueError(f"{cls.data_file} is not the one that retriever.json describes")
             retriever = cls(**header["params"])
             retriever.n_items_, retriever.n_features_in_ = header["n"], header["dim"]
-            retriever._read(directory / cls.data_file)
+            retriever._read(data, mmap)
+            retriever.mapped_ = mmap
         except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise UserError(
@@ -146,33 +235,12 @@ class Retriever(BaseEstimator, ABC):
             ) from None
         return retriever
 
-    def _exact(self, queries: np.ndarray, k: int, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Fetch a few more than k; where the last of them is as near as the k-th, sort all distances."""
-        fetched = k + SPARE
-        if fetched > len(vectors) // 2:
-            return full_rankings(queries, vectors, k, self.metric)
-        _, rows = self._search(queries, fetched)
-        distances, rows = in_order(pair_distances(queries, vectors, rows, self.metric), rows)
-        unsettled = self._unsettled(queries, vectors, distances[:, k - 1], distances[:, -1], rows[:, -1])
-        distances, rows = distances[:, :k], rows[:, :k]
-        if unsettled.any():
-            distances[unsettled], rows[unsettled] = full_rankings(queries[unsettled], vectors, k, self.metric)
-        return distances, rows
-
-    def _unsettled(
-        self,
-        queries: np.ndarray,
-        vectors: np.ndarray,
-        kth: np.ndarray,
-        last: np.ndarray,
-        last_rows: np.ndarray,
-    ) -> np.ndarray:
-        """Whether rounding in the index may have left out a neighbour as near as the k-th, bool [q]."""
-        if self.metric == "cosine":
-            return last - kth <= 2 * ROUNDING
-        wide_queries, wide_last = queries.astype(np.float64), vectors[last_rows].astype(np.float64)
-        scale = (wide_queries**2).sum(axis=1) + (wide_last**2).sum(axis=1)
-        return last.astype(np.float64) ** 2 - kth.astype(np.float64) ** 2 <= ROUNDING * scale
+    def _pair_of_exact(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        self._check_fitted()
+        vectors = self._stored_vectors()
+        if vectors is None:
+            raise UserError("an approximate index does not know the distances to all items; take an exact one")
+        return self._prepared(checked_vectors(X, "queries", self.n_features_in_)), vectors
 
     def _prepared(self, vectors: np.ndarray) -> np.ndarray:
         return unit_rows(vectors) if self.metric == "cosine" else vectors
@@ -180,6 +248,11 @@ class Retriever(BaseEstimator, ABC):
     def _check_fitted(self) -> None:
         if not hasattr(self, "n_items_"):
             raise UserError(f"the {self.kind} retriever is not fitted; call fit on the gallery first")
+
+    def _check_changeable(self) -> None:
+        self._check_fitted()
+        if self.mapped_:
+            raise UserError("a memory-mapped index cannot be changed; load it without mmap")
 
     @abstractmethod
     def _build(self, vectors: np.ndarray) -> None: ...
@@ -195,4 +268,11 @@ class Retriever(BaseEstimator, ABC):
     def _write(self, path: Path) -> None: ...
 
     @abstractmethod
-    def _read(self, path: Path) -> None: ...
+    def _read(self, path: Path, mmap: bool) -> None: ...
+
+    @abstractmethod
+    def _append(self, vectors: np.ndarray) -> None: ...
+
+    @abstractmethod
+    def _keep(self, kept: np.ndarray) -> None:
+        """Only the rows at which `kept`, bool [n], is true, in their order."""

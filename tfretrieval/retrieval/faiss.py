@@ -13,10 +13,14 @@ import numpy as np
 
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval.base import Retriever
+from tfretrieval.retrieval.removal import keep_rows
 
 log = logging.getLogger(__name__)
 
 POINTS_A_CENTROID = 39
+MOST_POINTS_A_CENTROID = 256
+TRAINING_POINTS = 1 << 18
+TRAINING_SEED = 1234
 LEAST_NPROBE = 8
 
 
@@ -48,11 +52,21 @@ class FaissRetriever(Retriever):
         self.metric = metric
         self.search = search
 
+    def set_search(self, search: Mapping[str, float] | None) -> None:
+        """Change the search parameters of the fitted index.
+
+        Raises:
+            UserError: it is not fitted, or has no such parameter.
+        """
+        self._check_fitted()
+        self.search = search
+        self._set_search_parameters()
+
     def _build(self, vectors: np.ndarray) -> None:
         index = self._new_index(vectors.shape[1])
         try:
             if not index.is_trained:
-                _check_training_points(index, len(vectors), self.factory)
+                _prepare_training(index, len(vectors), self.factory)
                 index.train(vectors)
             if isinstance(index, faiss.IndexIDMap):
                 index.add_with_ids(vectors, np.arange(len(vectors), dtype=np.int64))
@@ -83,11 +97,25 @@ class FaissRetriever(Retriever):
     def _write(self, path: Path) -> None:
         faiss.write_index(self.index_, str(path))
 
-    def _read(self, path: Path) -> None:
-        self.index_ = faiss.read_index(str(path))
+    def _read(self, path: Path, mmap: bool) -> None:
+        self.index_ = faiss.read_index(str(path), _mapping(self.factory) if mmap else 0)
         if (self.index_.ntotal, self.index_.d) != (self.n_items_, self.n_features_in_):
             raise ValueError(f"{path.name} holds {self.index_.ntotal} vectors of {self.index_.d} dimensions")
         self._set_search_parameters()
+
+    def _append(self, vectors: np.ndarray) -> None:
+        if isinstance(self.index_, faiss.IndexIDMap):
+            self.index_.add_with_ids(vectors, self.n_items_ + np.arange(len(vectors), dtype=np.int64))
+        else:
+            self.index_.add(vectors)
+
+    def _keep(self, kept: np.ndarray) -> None:
+        try:
+            keep_rows(self.index_, kept)
+        except NotImplementedError:
+            raise UserError(
+                f"the index {self.factory!r} cannot remove items; build it anew without them, or choose Flat or IVF"
+            ) from None
 
     def _new_index(self, dim: int) -> Any:
         kind = faiss.METRIC_INNER_PRODUCT if self.metric == "cosine" else faiss.METRIC_L2
@@ -111,10 +139,14 @@ class FaissRetriever(Retriever):
                 raise UserError(f"the index {self.factory!r} has no search parameter {name!r}") from None
 
 
-def _check_training_points(index: Any, n: int, factory: str) -> None:
+def _prepare_training(index: Any, n: int, factory: str) -> None:
+    """Centroids are learnt from a sample, drawn by a fixed seed: 256 points each, fewer where there are very many."""
     ivf = faiss.try_extract_index_ivf(index)
     if ivf is None:
         return
+    ivf.cp.seed = TRAINING_SEED
+    sampled = min(MOST_POINTS_A_CENTROID, max(POINTS_A_CENTROID, TRAINING_POINTS // ivf.nlist))
+    ivf.cp.max_points_per_centroid = sampled
     if n < ivf.nlist:
         raise UserError(
             f"the index {factory!r} needs at least {ivf.nlist} gallery items for its {ivf.nlist} centroids, "
@@ -126,6 +158,11 @@ def _check_training_points(index: Any, n: int, factory: str) -> None:
             factory, n / ivf.nlist, POINTS_A_CENTROID,
         )  # fmt: skip
         ivf.cp.min_points_per_centroid = 1
+
+
+def _mapping(factory: str) -> int:
+    """How FAISS maps the file: inverted lists from their own part of it, everything else where it is new enough."""
+    return faiss.IO_FLAG_MMAP if "IVF" in factory else getattr(faiss, "IO_FLAG_MMAP_IFC", 0)
 
 
 def _reason(error: Exception) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval import load_retriever, make_retriever
 from tfretrieval.retrieval.base import Retriever
+from tfretrieval.retrieval.joined import joined
 from tfretrieval.transform import Transform
 
 FORMAT = 1
@@ -32,6 +33,10 @@ class IndexSettings:
         whiten: give all components the same variance.
         factory: FAISS factory string; None is Flat.
         nprobe: lists of an IVF index to look into; None leaves the choice to the retriever.
+        target_recall: the recall@10 by which factory and search parameters are chosen (`tune`); None for no choice.
+
+    Raises:
+        UserError: settings that do not go together.
     """
 
     retriever: str = "knn"
@@ -41,10 +46,13 @@ class IndexSettings:
     whiten: bool = False
     factory: str | None = None
     nprobe: int | None = None
+    target_recall: float | None = None
 
     def __post_init__(self) -> None:
-        if self.retriever != "faiss" and (self.factory or self.nprobe):
-            raise UserError("--factory and --nprobe belong to --retriever faiss")
+        if self.retriever != "faiss" and (self.factory or self.nprobe or self.target_recall):
+            raise UserError("--factory, --nprobe and --target-recall belong to --retriever faiss")
+        if self.target_recall and (self.factory or self.nprobe):
+            raise UserError("--target-recall chooses what --factory and --nprobe set: give the one or the others")
 
     def unfitted(self) -> tuple[Transform, Retriever]:
         """A new transform and retriever. Before PCA, vectors compared by cosine are put on the unit sphere."""
@@ -86,12 +94,22 @@ class Index:
     def build(cls, gallery: Embeddings, settings: IndexSettings, made_from: Mapping[str, Any] | None = None) -> Index:
         """Fit transform and retriever on the gallery's vectors.
 
+        With a target recall the retriever is chosen first, and `made_from["tuning"]` keeps what was tried.
+
         Raises:
             UserError: settings that do not fit the vectors.
         """
         transform, retriever = settings.unfitted()
-        retriever.fit(transform.fit_transform(gallery.vectors))
-        return cls(settings, transform, retriever, gallery.fingerprint, made_from or {})
+        vectors = transform.fit_transform(gallery.vectors)
+        kept = dict(made_from or {})
+        if settings.target_recall:
+            from tfretrieval.retrieval.tuning import tune
+
+            tuned = tune(vectors, settings.target_recall, settings.metric)
+            kept["tuning"] = tuned.to_json()
+            retriever.set_params(factory=tuned.chosen.factory, search=tuned.chosen.search or None)
+        retriever.fit(vectors)
+        return cls(settings, transform, retriever, gallery.fingerprint, kept)
 
     def search(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest gallery rows of query vectors [q, d]: distances float32 [q, k], rows int64 [q, k].
@@ -100,6 +118,47 @@ class Index:
             UserError: k is larger than the gallery, or the vectors are of another size.
         """
         return self.retriever.kneighbors(self.transform.transform(vectors), k)
+
+    def add(self, gallery: Embeddings, new: Embeddings) -> tuple[Index, Embeddings]:
+        """Put new items into the index without building it anew; the transform stays as it was fitted.
+
+        The retriever is changed in place: go on with the index and the gallery that are returned.
+
+        Args:
+            gallery: what the index was built from.
+            new: items with other ids, vectors of the same model.
+
+        Raises:
+            UserError: the gallery is another one, an id is in both, the vectors are of another size, or the
+                retriever is memory-mapped.
+        """
+        self._check_gallery(gallery)
+        if new.dim != gallery.dim:
+            raise UserError(f"the new items have {new.dim} dimensions where {gallery.dim} are needed")
+        both = joined(gallery, new)
+        self.retriever.add(self.transform.transform(new.vectors))
+        return self._changed(both, "added", len(new)), both
+
+    def remove(self, gallery: Embeddings, ids: Sequence[str]) -> tuple[Index, Embeddings]:
+        """Take items out of the index by their ids; rows of the others follow the gallery that is returned.
+
+        The retriever is changed in place: go on with the index and the gallery that are returned.
+
+        Args:
+            gallery: what the index was built from.
+            ids: different ones of it, not all.
+
+        Raises:
+            UserError: the gallery is another one, an id is not in it, or the kind of index cannot remove.
+        """
+        self._check_gallery(gallery)
+        row_of = {name: row for row, name in enumerate(gallery.ids)}
+        if unknown := [name for name in ids if name not in row_of]:
+            raise UserError(f"the gallery has no item {unknown[0]!r}")
+        rows = np.array([row_of[name] for name in ids], np.int64)
+        self.retriever.remove(rows)
+        left = gallery.subset(np.delete(np.arange(len(gallery)), rows))
+        return self._changed(left, "removed", len(rows)), left
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write `index.json`, `transform/` and `retriever/`, all or none."""
@@ -115,8 +174,8 @@ class Index:
             write_json(temporary / "index.json", header)
 
     @classmethod
-    def load(cls, directory: str | os.PathLike[str]) -> Index:
-        """Read an index.
+    def load(cls, directory: str | os.PathLike[str], mmap: bool = False) -> Index:
+        """Read an index; `mmap` leaves its vectors on disk, as `Retriever.load` says.
 
         Raises:
             UserError: there is none, or it is damaged.
@@ -135,4 +194,16 @@ class Index:
                 f"{directory / 'index.json'} is damaged ({error}); make it anew with `tfret index`"
             ) from None
         transform = Transform.load(directory / "transform")
-        return cls(settings, transform, load_retriever(directory / "retriever"), gallery, made_from)
+        return cls(settings, transform, load_retriever(directory / "retriever", mmap), gallery, made_from)
+
+    def _check_gallery(self, gallery: Embeddings) -> None:
+        if gallery.fingerprint != self.gallery:
+            raise UserError(
+                "the index was not built from this gallery; give the one it was, or build it anew with `tfret index`"
+            )
+
+    def _changed(self, gallery: Embeddings, how: str, count: int) -> Index:
+        """What was measured of the index before no longer holds; how many items it gained and lost is kept."""
+        made_from = {name: value for name, value in self.made_from.items() if not name.startswith("recall_at_")}
+        made_from[how] = made_from.get(how, 0) + count
+        return replace(self, gallery=gallery.fingerprint, made_from=made_from)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from sklearn import config_context
 from sklearn.neighbors import NearestNeighbors
 
 from tfretrieval.retrieval.base import Retriever
-from tfretrieval.retrieval.distances import MATRIX_CELLS, blocks
+from tfretrieval.retrieval.blocks import blocks
+from tfretrieval.retrieval.order import MATRIX_CELLS
 
 
 class KNNRetriever(Retriever):
@@ -28,7 +30,8 @@ class KNNRetriever(Retriever):
 
     def _build(self, vectors: np.ndarray) -> None:
         self.vectors_ = vectors
-        self.nearest_ = NearestNeighbors(algorithm="brute", metric=self.metric).fit(vectors)
+        with config_context(assume_finite=True):
+            self.nearest_ = NearestNeighbors(algorithm="brute", metric=self.metric).fit(vectors)
 
     def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         found = [
@@ -43,8 +46,14 @@ class KNNRetriever(Retriever):
     def _write(self, path: Path) -> None:
         np.save(path, self.vectors_, allow_pickle=False)
 
-    def _read(self, path: Path) -> None:
-        vectors = np.load(path, allow_pickle=False)
+    def _read(self, path: Path, mmap: bool) -> None:
+        vectors = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
         if vectors.shape != (self.n_items_, self.n_features_in_):
             raise ValueError(f"{path.name} has the shape {vectors.shape}")
         self._build(vectors)
+
+    def _append(self, vectors: np.ndarray) -> None:
+        self._build(np.concatenate([self.vectors_, vectors]))
+
+    def _keep(self, kept: np.ndarray) -> None:
+        self._build(self.vectors_[kept])

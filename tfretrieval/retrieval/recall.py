@@ -8,10 +8,10 @@ import numpy as np
 
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval.base import Retriever
-from tfretrieval.retrieval.distances import blocks, pair_distances
+from tfretrieval.retrieval.blocks import blocks
 from tfretrieval.retrieval.knn import KNNRetriever
 from tfretrieval.retrieval.ranking import rank_gallery
-from tfretrieval.vectors import checked_vectors, unit_rows
+from tfretrieval.vectors import checked_vectors
 
 EPSILON = 1e-6
 BLOCK = 1024
@@ -53,8 +53,19 @@ def recall_against_exact(
         self_rows = drawn[block] if queries is None else np.full(len(part), -1)
         limits = rank_gallery(exact, part, self_rows, k)[0][:, -1:]
         rows = rank_gallery(retriever, part, self_rows, k)[1]
-        prepared = unit_rows(part) if retriever.metric == "cosine" else part
-        distances = pair_distances(prepared, exact.vectors_, np.maximum(rows, 0), retriever.metric)
-        near = distances <= limits * (1 + EPSILON) + EPSILON * (retriever.metric == "cosine")
-        found += int((near & (rows >= 0)).sum())
+        found += int(near_enough(exact, part, rows, limits).sum())
     return found / (len(drawn) * k)
+
+
+def near_enough(exact: Retriever, queries: np.ndarray, rows: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """Which of the returned rows are among the true neighbours, bool [q, k].
+
+    Args:
+        exact: an exact retriever of the gallery.
+        queries: float32 [q, d].
+        rows: int [q, k], -1 for none.
+        limits: float32 [q, 1], the true distance of the last that counts.
+    """
+    distances = exact.distances_to(queries, np.maximum(rows, 0))
+    near = distances <= limits * (1 + EPSILON) + EPSILON * (exact.metric == "cosine")
+    return near & (rows >= 0)

@@ -63,12 +63,22 @@ def build_index(run: Run, gallery: Embeddings, settings: IndexSettings) -> Index
     Raises:
         UserError: settings that do not fit the gallery.
     """
-    made_from: dict[str, Any] = {"model": gallery.made_from.get("model")}
-    index = Index.build(gallery, settings)
+    index = Index.build(gallery, settings, {"model": gallery.made_from.get("model")})
     if not index.retriever.is_exact:
-        made_from[f"recall_at_{RECALL_K}"] = recall = index_recall(index, gallery)
-        log.info("%s is approximate: recall@%d against exact search is %.4f", settings.factory, RECALL_K, recall)
-    index = replace(index, made_from=made_from)
+        recall = index_recall(index, gallery)
+        factory = index.retriever.get_params()["factory"]
+        log.info("%s is approximate: recall@%d against exact search is %.4f", factory, RECALL_K, recall)
+        if settings.target_recall and recall < settings.target_recall:
+            log.warning("the recall of %.4f is below the target of %g", recall, settings.target_recall)
+        index = replace(index, made_from={**index.made_from, f"recall_at_{RECALL_K}": recall})
+    elif others := [
+        trial for trial in index.made_from.get("tuning", {}).get("table", ()) if trial["factory"] != "Flat"
+    ]:
+        best = max(others, key=lambda trial: trial["recall"])
+        log.warning(
+            "no index reaches a recall of %g faster than exact search, so the index is exact; %s reaches %.4f",
+            settings.target_recall, best["factory"], best["recall"],
+        )  # fmt: skip
     index.save(run.index(settings.retriever))
     return index
 
@@ -82,12 +92,18 @@ def index_recall(index: Index, gallery: Embeddings, seed: int = 0) -> float:
 def with_changes(settings: IndexSettings, changes: dict[str, Any]) -> IndexSettings:
     """Settings with the changes that are not None; the PCA "none" means no PCA.
 
+    A target recall takes the place of a factory and its parameters, and they take that of a target.
+
     Raises:
         UserError: an unknown setting, or settings that do not go together.
     """
     given = {name: value for name, value in changes.items() if value is not None}
     if given.get("pca") == "none":
         given["pca"] = None
+    if "target_recall" in given:
+        given = {"factory": None, "nprobe": None, **given}
+    elif given.keys() & {"factory", "nprobe"}:
+        given["target_recall"] = None
     try:
         return replace(settings, **given)
     except TypeError as error:

@@ -1,0 +1,40 @@
+"""How much more memory the process takes while it evaluates than it took when its modules were there.
+
+The file holds `queries`, `gallery` and their labels; the number is the depth, 0 for the whole gallery.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tfretrieval.embedding.store import Embeddings
+from tfretrieval.evaluation import evaluate
+from tfretrieval.retrieval import FaissRetriever
+
+
+def peak() -> int:
+    """Bytes. Linux keeps it here for this program alone; `getrusage` counts what forked it as well."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+print("{}", flush=True)
+for line in sys.stdin:
+    depth = int(line) or None
+    before = peak()
+    arrays = np.load(sys.argv[1])
+    queries, gallery = (
+        Embeddings.from_arrays(arrays[name], arrays[labels], ids=[f"{name}{row}" for row in range(len(arrays[labels]))])
+        for name, labels in (("queries", "query_labels"), ("gallery", "gallery_labels"))
+    )
+    retriever = FaissRetriever().fit(gallery.vectors)
+    started = time.perf_counter()
+    evaluate(retriever, queries, gallery, depth=depth)
+    seconds = time.perf_counter() - started
+    vectors = queries.vectors.nbytes + gallery.vectors.nbytes
+    print(json.dumps({"seconds": seconds, "bytes": peak() - before, "vectors": vectors}), flush=True)

@@ -126,6 +126,14 @@ PARAMS = [
 
 
 @pytest.mark.parametrize("params", PARAMS)
+def test_it_does_what_the_steps_of_scikit_learn_do(params):
+    gallery, queries = sample(200), sample(7) * 3 + 1
+    transform = Transform(**params).fit(gallery)
+    pipeline = transform._unfitted().fit(gallery.astype(np.float64))
+    np.testing.assert_allclose(transform.transform(queries), pipeline.transform(queries.astype(np.float64)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("params", PARAMS)
 def test_a_round_trip_through_disk_changes_nothing(tmp_path, params):
     fitted = Transform(**params).fit(sample())
     fitted.save(tmp_path)

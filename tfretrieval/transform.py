@@ -6,18 +6,19 @@ import os
 import zipfile
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.decomposition import PCA
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import Normalizer, StandardScaler
 
 from tfretrieval.atomic import read_json, replaced_file, write_json
 from tfretrieval.errors import UserError
+from tfretrieval.estimator import Estimator
 from tfretrieval.runs import file_fingerprint
 from tfretrieval.vectors import checked_vectors
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
+    from sklearn.pipeline import Pipeline
 
 FORMAT = 1
 BLOCK = 8192
@@ -27,11 +28,11 @@ LEARNED = {
 }
 
 
-class Transform(TransformerMixin, BaseEstimator):
+class Transform(Estimator):
     """Normalisation, standardisation, PCA and whitening in this order, each only where it is asked for.
 
-    Fit it on the gallery, apply it to gallery and queries. A vector of zeros stays finite in every step. The
-    fitted steps are a scikit-learn pipeline, `pipeline_`.
+    Fit it on the gallery, apply it to gallery and queries. A vector of zeros stays finite in every step. What
+    scikit-learn's steps learn is kept as arrays, `learned_`, and applied with NumPy alone.
 
     Args:
         normalize: give every vector L2 norm 1 first.
@@ -71,9 +72,15 @@ class Transform(TransformerMixin, BaseEstimator):
             raise UserError("the gallery is empty: a transform has nothing to be fitted on")
         self._check_pca(*gallery.shape)
         self.n_features_in_ = gallery.shape[1]
-        self.pipeline_ = self._unfitted().fit(gallery.astype(np.float64))
+        steps = self._unfitted().fit(gallery.astype(np.float64)).named_steps
         if self.whiten:
-            _check_rank(self.pipeline_["pca"])
+            _check_rank(steps["pca"])
+        self.learned_ = {
+            f"{step}.{name}": np.asarray(getattr(steps[step], name))
+            for step, names in LEARNED.items()
+            if step in steps
+            for name in names
+        }
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -84,18 +91,22 @@ class Transform(TransformerMixin, BaseEstimator):
         """
         self._check_fitted()
         vectors = checked_vectors(X, "vectors", self.n_features_in_)
+        if not (self.normalize or self.renormalize or self.learned_):
+            return vectors
         transformed = np.empty((len(vectors), self.n_features_out_), np.float32)
         for start in range(0, len(vectors), BLOCK):
-            block = vectors[start : start + BLOCK].astype(np.float64)
-            transformed[start : start + BLOCK] = self.pipeline_.transform(block)
+            transformed[start : start + BLOCK] = self._applied(vectors[start : start + BLOCK].astype(np.float64))
         return transformed
+
+    def fit_transform(self, X: Any, y: None = None) -> np.ndarray:
+        """`fit` and `transform` in one call."""
+        return self.fit(X).transform(X)
 
     @property
     def n_features_out_(self) -> int:
         """The d' of the result."""
         self._check_fitted()
-        pca = self.pipeline_.named_steps.get("pca")
-        return self.n_features_in_ if pca is None else int(pca.n_components_)
+        return len(self.learned_["pca.components_"]) if "pca.components_" in self.learned_ else self.n_features_in_
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write `transform.npz` and `transform.json` into the folder; no pickle.
@@ -104,16 +115,9 @@ class Transform(TransformerMixin, BaseEstimator):
             UserError: it is not fitted, or the folder cannot be written.
         """
         self._check_fitted()
-        steps = self.pipeline_.named_steps
-        arrays: dict[str, Any] = {
-            f"{step}.{name}": np.asarray(getattr(steps[step], name))
-            for step, names in LEARNED.items()
-            if step in steps
-            for name in names
-        }
         directory = Path(directory)
         with replaced_file(directory / "transform.npz") as temporary:
-            np.savez(temporary, **arrays)
+            np.savez(temporary, **self.learned_)  # type: ignore[arg-type]
         header = {
             "format": FORMAT,
             "params": {name: _plain(value) for name, value in self.get_params().items()},
@@ -140,13 +144,25 @@ class Transform(TransformerMixin, BaseEstimator):
             if file_fingerprint(directory / "transform.npz") != header["data"]:
                 raise ValueError("transform.npz is not the one that transform.json describes")
             with np.load(directory / "transform.npz", allow_pickle=False) as arrays:
-                return cls(**header["params"])._restored(dict(arrays), header["dim_in"])
+                transform = cls(**header["params"])
+                transform.n_features_in_, transform.learned_ = header["dim_in"], dict(arrays)
+                if missing := transform._needed() - transform.learned_.keys():
+                    raise ValueError(f"transform.npz has no {missing.pop()}")
+                return transform
         except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise UserError(
                 f"the transform in {directory} is damaged ({error}); make it anew with `tfret index`"
             ) from None
 
+    def _needed(self) -> set[str]:
+        steps = {"standardize": self.standardize, "pca": self.pca is not None or self.whiten}
+        return {f"{step}.{name}" for step, names in LEARNED.items() if steps[step] for name in names}
+
     def _unfitted(self) -> Pipeline:
+        from sklearn.decomposition import PCA
+        from sklearn.pipeline import Pipeline
+        from sklearn.preprocessing import Normalizer, StandardScaler
+
         steps: list[tuple[str, Any]] = []
         if self.normalize:
             steps.append(("normalize", Normalizer()))
@@ -158,17 +174,18 @@ class Transform(TransformerMixin, BaseEstimator):
             steps.append(("renormalize", Normalizer()))
         return Pipeline(steps or [("identity", "passthrough")])
 
-    def _restored(self, arrays: dict[str, np.ndarray], dim: int) -> Transform:
-        self.n_features_in_ = dim
-        self.pipeline_ = self._unfitted()
-        for name, step in self.pipeline_.steps:
-            if step != "passthrough":
-                step.n_features_in_ = dim
-            for attribute in LEARNED.get(name, ()):
-                setattr(step, attribute, arrays[f"{name}.{attribute}"])
-            if name == "pca":
-                dim = step.n_components_ = len(step.components_)
-        return self
+    def _applied(self, x: np.ndarray) -> np.ndarray:
+        """What the steps of `_unfitted` do, float64 [n, d] -> [n, d']."""
+        learned = self.learned_
+        if self.normalize:
+            x = _on_unit_sphere(x)
+        if self.standardize:
+            x = (x - learned["standardize.mean_"]) / learned["standardize.scale_"]
+        if "pca.components_" in learned:
+            x = (x - learned["pca.mean_"]) @ learned["pca.components_"].T
+            if self.whiten:
+                x /= np.sqrt(learned["pca.explained_variance_"])
+        return _on_unit_sphere(x) if self.renormalize else x
 
     def _check_pca(self, n: int, d: int) -> None:
         if self.pca is None:
@@ -183,8 +200,13 @@ class Transform(TransformerMixin, BaseEstimator):
             raise UserError(f"pca={self.pca!r} must be a number of components or a share between 0 and 1")
 
     def _check_fitted(self) -> None:
-        if not hasattr(self, "pipeline_"):
+        if not hasattr(self, "learned_"):
             raise UserError("the transform is not fitted; call fit on the gallery first")
+
+
+def _on_unit_sphere(x: np.ndarray) -> np.ndarray:
+    norms = np.sqrt(np.einsum("ij,ij->i", x, x))[:, None]
+    return x / np.where(norms == 0, 1, norms)
 
 
 def _check_rank(pca: PCA) -> None:

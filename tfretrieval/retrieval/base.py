@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from tfretrieval.atomic import read_json, replaced_file, write_json
 from tfretrieval.errors import UserError
+from tfretrieval.estimator import Estimator
 from tfretrieval.retrieval.blocks import blocks
 from tfretrieval.retrieval.distances import all_distances, pair_distances
 from tfretrieval.retrieval.exact import exact_neighbours
@@ -28,7 +28,7 @@ METRICS = ("euclidean", "cosine")
 RESULT_CELLS = 1 << 22
 
 
-class Retriever(BaseEstimator, ABC):
+class Retriever(Estimator, ABC):
     """Finds the nearest rows of a gallery.
 
     Distances agree between kinds: Euclidean (not squared) or cosine (1 - cosine similarity, 1 for a vector of

@@ -10,6 +10,7 @@ from tfretrieval.retrieval.distances import pair_distances
 from tfretrieval.retrieval.order import full_rankings, in_order
 
 SPARE = 8
+FEW = 4  # queries whose distances are computed sooner than an index is made ready
 ROUNDING = 1e-6
 
 Search = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
@@ -20,7 +21,8 @@ def exact_neighbours(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest rows, [q, k], with distances by difference, of equally near ones the lower row first.
 
-    A few more than k are fetched and put in order. Where the last of them is as near as the k-th, up to rounding,
+    Few queries, and those that want more than half of the gallery, are answered by sorting all distances. For others
+    a few more than k are fetched and put in order. Where the last of them is as near as the k-th, up to rounding,
     another that is as near may have been left out, and all distances are sorted.
 
     Args:
@@ -31,7 +33,7 @@ def exact_neighbours(
         metric: "euclidean" or "cosine".
     """
     fetched = k + SPARE
-    if fetched > len(vectors) // 2:
+    if fetched > len(vectors) // 2 or len(queries) <= FEW:
         return full_rankings(queries, vectors, k, metric)
     _, rows = search(queries, fetched)
     distances, rows = in_order(pair_distances(queries, vectors, rows, metric), rows)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn import config_context
-from sklearn.neighbors import NearestNeighbors
 
 from tfretrieval.retrieval.base import Retriever
 from tfretrieval.retrieval.blocks import blocks
 from tfretrieval.retrieval.order import MATRIX_CELLS
+
+if TYPE_CHECKING:
+    from sklearn.neighbors import NearestNeighbors
 
 
 class KNNRetriever(Retriever):
@@ -30,8 +33,16 @@ class KNNRetriever(Retriever):
 
     def _build(self, vectors: np.ndarray) -> None:
         self.vectors_ = vectors
+        self.__dict__.pop("nearest_", None)
+
+    @cached_property
+    def nearest_(self) -> NearestNeighbors:
+        """Scikit-learn's neighbours of the vectors, made when they are first searched."""
+        from sklearn import config_context
+        from sklearn.neighbors import NearestNeighbors
+
         with config_context(assume_finite=True):
-            self.nearest_ = NearestNeighbors(algorithm="brute", metric=self.metric).fit(vectors)
+            return NearestNeighbors(algorithm="brute", metric=self.metric).fit(self.vectors_)
 
     def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         found = [

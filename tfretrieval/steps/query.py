@@ -90,7 +90,7 @@ def standing_gallery(run: Run, retriever: str, split: str | None) -> tuple[Index
     """The index of a kind and the embeddings that it was built from, if both are there and not stale; else None."""
     if not run.index(retriever).exists():
         return None
-    index = Index.load(run.index(retriever))
+    index = Index.load(run.index(retriever), mmap=True)
     for store in [run.embeddings(split)] if split else sorted(run.embeddings("").glob("*/")):
         header = store / "embeddings.json"
         if not header.is_file() or header.stat().st_mtime < changed_at(run.manifest()["data"]["source"]):

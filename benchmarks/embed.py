@@ -43,12 +43,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="few pictures, small backbone, no peers")
     options = parser.parse_args()
-    shared = HERE.parent.parent / "shared"
-    data = Path(os.environ.get("TFRET_MIT_SPLIT") or shared / "data" / "MIT_split")
-    weights = Path(os.environ.get("TFRET_WEIGHTS") or shared / "weights" / "mobilenet_v2_0.35_224_imagenet_notop.h5")
-    if not data.is_dir() or not weights.is_file():
-        print(f"skipped: no photographs at {data} or no weights at {weights}")
+    found = inputs()
+    if found is None:
         return
+    data, weights = found
     repeats = 1 if options.quick else options.repeats
     small = trained("mobilenet_v2_0.35", data, "0", str(weights))
     rows = measured("mobilenet_v2_0.35", small, data, repeats, with_torch=False)
@@ -61,6 +59,17 @@ def main() -> None:
         f"compute, by OpenVINO's benchmark_app, one after the other. {repeats} rounds."
     )
     publish("embed", "Embedding pictures", rows, notes, keep=not options.quick)
+
+
+def inputs() -> tuple[Path, Path] | None:
+    """The photographs and the weights of the small backbone; None, and a line that says so, where they are missing."""
+    shared = HERE.parent.parent / "shared"
+    data = Path(os.environ.get("TFRET_MIT_SPLIT") or shared / "data" / "MIT_split")
+    weights = Path(os.environ.get("TFRET_WEIGHTS") or shared / "weights" / "mobilenet_v2_0.35_224_imagenet_notop.h5")
+    if data.is_dir() and weights.is_file():
+        return data, weights
+    print(f"skipped: no photographs at {data} (TFRET_MIT_SPLIT), or no weights at {weights} (TFRET_WEIGHTS)")
+    return None
 
 
 def measured(backbone: str, run: Run, data: Path, repeats: int, with_torch: bool) -> list[dict[str, Any]]:

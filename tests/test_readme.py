@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tfretrieval.cli import main
+from tfretrieval.embedding.openvino_engine import is_installed
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,9 +47,12 @@ def here(tmp_path, monkeypatch, scenes):
 
 
 def test_the_commands_on_ones_own_photos(here):
-    photos, _ = blocks("bash")
+    photos, engines, _ = blocks("bash")
     for words in commands(photos):
         run(words)
+    for words in commands(engines):
+        if is_installed() or "openvino" not in words:
+            run(words)
     for name in ("answer.png", "runs/photos/report.html", "saved_model/saved_model.pb"):
         assert (here / name).is_file()
     (listing,) = [block for block in blocks("text") if "model.keras" in block]
@@ -58,7 +62,7 @@ def test_the_commands_on_ones_own_photos(here):
 
 
 def test_the_commands_of_the_study(here, monkeypatch):
-    prepare, verify, study = commands(blocks("bash")[1])
+    prepare, verify, study = commands(blocks("bash")[2])
     for words in (prepare, verify):
         with pytest.raises(SystemExit) as stopped:
             main([*words[1:], "--help"])

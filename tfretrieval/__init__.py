@@ -14,6 +14,7 @@ from tfretrieval.errors import UserError
 if TYPE_CHECKING:
     from tfretrieval.data.catalog import Catalog
     from tfretrieval.embedding.keras_engine import KerasEngine
+    from tfretrieval.embedding.openvino_engine import OpenVINOEngine
     from tfretrieval.embedding.store import Embeddings
     from tfretrieval.evaluation.evaluator import evaluate
     from tfretrieval.evaluation.result import Evaluation
@@ -36,6 +37,7 @@ _HOMES = {
     "IndexSettings": "retrieval.index",
     "KNNRetriever": "retrieval.knn",
     "KerasEngine": "embedding.keras_engine",
+    "OpenVINOEngine": "embedding.openvino_engine",
     "Run": "runs",
     "TrainConfig": "training.config",
     "Transform": "transform",
@@ -54,6 +56,7 @@ __all__ = [
     "IndexSettings",
     "KNNRetriever",
     "KerasEngine",
+    "OpenVINOEngine",
     "Run",
     "TrainConfig",
     "Transform",

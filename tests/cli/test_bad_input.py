@@ -425,7 +425,7 @@ def test_a_full_disk_keeps_what_was_there(tfret, run, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     (run / "model.keras").write_bytes((run / "model.keras").read_bytes())
-    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(os, "posix_fallocate", full)
     shutil.rmtree(run / "embeddings" / "test")
     assert "No space left on device" in refused(tfret, "embed", "--run", run, "--split", "test")
     assert {k: v for k, v in before.items() if k.startswith("train")} == tree_of(run / "embeddings")

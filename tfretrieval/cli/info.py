@@ -29,6 +29,7 @@ def info(seed: int) -> tuple[dict[str, Any], str]:
         "versions": versions(),
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
         "cores": os.cpu_count(),
+        "engines": {"keras": ["float32"], **_openvino()},
         "addons": find_spec("tensorflow_addons") is not None,
         "cache": str(cache_folder()),
         "data": {"digits": True, "mit-split": is_prepared()},
@@ -36,8 +37,19 @@ def info(seed: int) -> tuple[dict[str, Any], str]:
     lines = [f"{name} {version}" for name, version in result["versions"].items()]
     lines += [
         f"devices: {', '.join(result['devices'])} ({result['cores']} cores)",
+        *(f"engine {name}: {', '.join(precisions)}" for name, precisions in result["engines"].items()),
         f"tensorflow-addons losses: {'yes' if result['addons'] else 'no'}",
         f"data: digits{', mit-split' if result['data']['mit-split'] else ' (mit-split is not prepared)'}",
         f"cache: {result['cache']}",
     ]
     return result, "\n".join(lines)
+
+
+def _openvino() -> dict[str, list[str]]:
+    """The engine's precisions, if it is installed."""
+    from tfretrieval.embedding.openvino_engine import has_bfloat16, is_installed
+
+    if not is_installed():
+        return {}
+    int8 = ["int8"] if find_spec("nncf") else []
+    return {"openvino": ["float32", *(["bfloat16"] if has_bfloat16() else []), *int8]}

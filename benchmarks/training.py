@@ -85,7 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="tiny sizes, one repeat, nothing kept")
     quick = parser.parse_args().quick
-    n, size, batch, steps, repeats = (200, 16, 8, 2, 1) if quick else (2000, 64, 64, 20, 7)
+    n, size, batch, steps, repeats = (200, 16, 8, 2, 1) if quick else (2000, 64, 64, 10, 5)
     resnet = (2, 64, 1) if quick else (32, 224, 2)
     peer = Peer("torch_training.py", *map(str, (n, size, batch, steps, *resnet)), requirements=REQUIREMENTS)
     rows = []

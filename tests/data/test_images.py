@@ -40,8 +40,8 @@ def test_each_file_is_decoded_once_where_memory_allows(scenes, monkeypatch):
 
 def test_little_memory_means_that_pictures_are_not_kept(scenes, monkeypatch):
     monkeypatch.setattr(images, "MEMORY_SHARE", 0.0)
-    assert not fits_in_memory(1, 1)
-    assert ImageTable(Catalog.from_source(scenes), 8)._images is None
+    assert not fits_in_memory(1)
+    assert ImageTable(Catalog.from_source(scenes), 8)._kept is None
 
 
 def test_broken_files_are_named_or_skipped(folder, caplog):

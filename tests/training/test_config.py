@@ -16,6 +16,15 @@ def test_a_recipe_survives_the_way_through_a_file(recipe):
     assert config.seed == 3
 
 
+def test_an_older_run_lacks_newer_figures_and_nothing_else():
+    values = TrainConfig.for_recipe("siamese").to_dict()
+    older = {name: value for name, value in values.items() if name not in ("accumulate", "xla")}
+    assert TrainConfig.from_dict(older) == TrainConfig.for_recipe("siamese")
+    del older["ema"]
+    with pytest.raises(UserError, match="it lacks ema"):
+        TrainConfig.from_dict(older)
+
+
 def test_the_study_is_the_default():
     siamese, triplet, resnet = (TrainConfig.for_recipe(name) for name in ("siamese", "triplet", "resnet"))
     for net in (siamese, triplet):
@@ -43,7 +52,7 @@ def test_another_backbone_for_the_small_nets_takes_its_own_size():
 @pytest.mark.parametrize(
     ("name", "value"),
     [("epochs", -1), ("batch_size", 0), ("learning_rate", 0.0), ("margin", -1.0), ("validation_fraction", 1.0),
-     ("momentum", 1.0), ("ema", 1.0), ("head", "arc"),
+     ("momentum", 1.0), ("ema", 1.0), ("head", "arc"), ("accumulate", 0),
      ("augment", "flop"), ("images_per_class", 1), ("embedding_dim", 0), ("monitor", "loss")],
 )  # fmt: skip
 def test_a_figure_that_makes_no_sense_is_refused_by_name(name, value):

@@ -122,6 +122,30 @@ def test_mixed_precision_gives_float32_embeddings_and_leaves_no_trace(catalog, t
     assert all(np.isfinite(row["loss"]) for row in read_history(run.history_path))
 
 
+def test_mixed_precision_and_xla_learn_nearly_the_same(catalog, tmp_path):
+    losses = {}
+    for name, options in {"plain": {}, "mixed": {"mixed_precision": True}, "xla": {"xla": True}}.items():
+        config = TrainConfig.for_recipe("siamese", **QUICK, **options)
+        train(catalog, config, Run(tmp_path / name))
+        losses[name] = [row["loss"] for row in read_history(Run(tmp_path / name).history_path)]
+    np.testing.assert_allclose(losses["xla"], losses["plain"], rtol=1e-3)
+    np.testing.assert_allclose(losses["mixed"], losses["plain"], rtol=0.1)
+    assert losses["mixed"] != losses["plain"]
+
+
+def test_accumulated_batches_end_with_the_epoch_and_a_resumed_run_agrees(catalog, tmp_path):
+    figures = {**QUICK, "steps_per_epoch": 5, "accumulate": 2, "ema": 0.5}
+    whole, parted = Run(tmp_path / "whole"), Run(tmp_path / "parted")
+    longer = TrainConfig.for_recipe("siamese", **{**figures, "epochs": 3})
+    train(catalog, longer, whole)
+    train(catalog, TrainConfig.for_recipe("siamese", **figures), parted)
+    train(catalog, longer, parted, resume=True)
+    one, other = read_history(whole.history_path), read_history(parted.history_path)
+    np.testing.assert_allclose([r["loss"] for r in one], [r["loss"] for r in other], rtol=1e-3)
+    state = keras.models.load_model(whole.checkpoints / "epoch-0003" / "network.keras")
+    assert int(np.asarray(state.optimizer.iterations)) == 9, "two groups of two batches and one of one, three times"
+
+
 def test_the_same_seed_trains_the_same_model(catalog, tmp_path):
     losses = {}
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -131,20 +155,28 @@ def test_the_same_seed_trains_the_same_model(catalog, tmp_path):
     assert not np.allclose(losses["a"], losses["c"], rtol=1e-4)
 
 
-def test_the_step_is_traced_once(catalog, tmp_path):
-    from tfretrieval.data.images import ImageTable
-    from tfretrieval.training.network import build_network
-    from tfretrieval.training.streams import training_stream
+@pytest.mark.parametrize("loss", ["cross-entropy", "contrastive", "triplet", "triplet-all"])
+def test_steps_are_traced_once_for_all_epochs_small_last_batches_and_validation(catalog, tmp_path, monkeypatch, loss):
+    from tfretrieval.training import fit
 
-    for loss in ("cross-entropy", "contrastive", "triplet", "triplet-all"):
-        config = TrainConfig.for_recipe("triplet", loss=loss, **QUICK, validation_fraction=0.0)
-        network = build_network(config, catalog.n_classes)
-        calls = []
+    traced: list[int] = []
+
+    def counted(config: TrainConfig, n_classes: int) -> keras.Model:
+        network = build_network(config, n_classes)
         forward = network.call
-        network.call = lambda *a, calls=calls, forward=forward, **k: (calls.append(1), forward(*a, **k))[1]
-        stream, steps = training_stream(ImageTable(catalog.split("train"), 16), config)
-        network.fit(stream, steps_per_epoch=steps, epochs=3, shuffle=False, verbose=0)
-        assert len(calls) <= 2, loss
+        network.call = lambda *a, **k: (traced.append(1), forward(*a, **k))[1]
+        return network
+
+    build_network = fit.build_network
+    monkeypatch.setattr(fit, "build_network", counted)
+    monkeypatch.setattr(fit, "imprint_head", lambda *a: None)
+    counts = []
+    for epochs in (1, 4):
+        figures = {**QUICK, "batch_size": 5, "epochs": epochs, "validation_fraction": 0.4}
+        traced.clear()
+        train(catalog, TrainConfig.for_recipe("triplet", loss=loss, **figures), Run(tmp_path / str(epochs)))
+        counts.append(len(traced))
+    assert 0 < counts[0] == counts[1] <= 4, "training, validation, metrics, and Keras' own look at the shapes"
 
 
 # Parallel test runners ignore Ctrl-C, and a child inherits that.

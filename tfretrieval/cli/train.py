@@ -41,6 +41,7 @@ FIGURES: dict[str, tuple[Any, str]] = {
         f"At the start; {FROM_SCRATCH} for a resnet with --weights none.",
     ),
     "momentum": (click.FloatRange(min=0, max=1, max_open=True), "Of SGD."),
+    "accumulate": (POSITIVE, "Batches whose gradients are averaged before a step: a large batch in little memory."),
     "ema": (
         click.FloatRange(min=0, max=1, max_open=True),
         "Momentum of the moving average that takes the weights' place after each epoch; 0 none.",
@@ -58,16 +59,20 @@ FIGURES: dict[str, tuple[Any, str]] = {
         click.Choice(["fail", "skip"]),
         "A picture that cannot be decoded: stop, or go on without it.",
     ),
-    "cache": (click.Choice(["auto", "ram", "none"]), "Decoded pictures in memory."),
+    "cache": (
+        click.Choice(["auto", "ram", "disk", "none"]),
+        "Decoded pictures: in memory, on disk for later runs too (in TFRET_CACHE), or decoded each time.",
+    ),
     "seed": (click.IntRange(min=0), "Of everything random."),
 }
 UNSET = {"steps_per_epoch": "each picture shown about 8 times", "embedding_dim": "those of the backbone"}
 FLAGS = {
     "normalize": "Put embeddings on the unit sphere.",
-    "freeze": "Leave the backbone's weights as they are.",
+    "freeze": "Leave the backbone's weights as they are; with --augment none its features are computed once and kept.",
     "squared": "Squared distances in the metric losses.",
     "soft": "log(1 + exp(x)) in place of the margin's max(x, 0).",
     "mixed_precision": "Compute in half precision.",
+    "xla": "Compile the step with XLA: for a GPU; on a CPU the study's net was 3 times slower.",
 }
 
 

@@ -1,4 +1,4 @@
-"""`ImageTable`: the decoded pictures of a catalogue, in memory where they fit, else decoded when asked for."""
+"""`ImageTable`: the decoded pictures of a catalogue, in memory or on disk, else decoded when asked for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import tensorflow as tf
 from tfretrieval.data.broken import report_broken
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.decode import decode_and_resize
+from tfretrieval.data.picture_cache import Take, picture_folder, read_pictures, write_pictures
+from tfretrieval.data.rows import rows_of
 from tfretrieval.progress import progress
 
 MEMORY_SHARE = 0.25
@@ -19,7 +21,8 @@ MEMORY_SHARE = 0.25
 class ImageTable:
     """The pictures of a catalogue as rows of uint8 [size, size, 3].
 
-    Every file is decoded once when the table is made, so that a broken one is found before any work starts.
+    Every file is decoded once when the table is made, so that a broken one is found before any work starts; with the
+    cache on disk, when the first table of these files is made.
 
     Args:
         catalog: n items with files.
@@ -27,14 +30,14 @@ class ImageTable:
         fit: how a picture becomes a square, see `decode_and_resize`.
         on_error: "fail" stops at broken files and names them; "skip" leaves them out and lists them.
         cache: "ram" keeps the decoded pictures, "none" does not, "auto" does where they take at most a quarter
-            of the free memory.
+            of the free memory; "disk" keeps them in a file below the cache folder, for later runs too.
 
     Attributes:
         catalog: the items, without the skipped ones; row i of the table is item i.
         broken: {path: reason} of the files that could not be decoded.
 
     Raises:
-        UserError: a file cannot be decoded and `on_error` is "fail", or none can.
+        UserError: a file cannot be decoded and `on_error` is "fail", or none can; the disk has no room.
     """
 
     def __init__(
@@ -42,16 +45,15 @@ class ImageTable:
     ) -> None:
         self.size = size
         self.fit = fit
-        in_memory = cache == "ram" or (cache == "auto" and fits_in_memory(len(catalog), size))
-        images, broken = decode_files(list(catalog.paths), size, fit, keep=in_memory)
+        images, broken = _decoded(list(catalog.paths), size, fit, cache)
+        whole = np.setdiff1d(np.arange(len(catalog)), list(broken))
         self.broken = {str(catalog.paths[row]): reason for row, reason in broken.items()}
         if broken:
             report_broken(self.broken, on_error, everything=len(broken) == len(catalog))
-            whole = np.setdiff1d(np.arange(len(catalog)), list(broken))
             catalog = catalog.subset(whole)
-            images = images[whole] if images is not None else None
         self.catalog = catalog
-        self._images = None if images is None else tf.constant(images)
+        self._whole = tf.constant(whole, tf.int64)
+        self._kept = None if images is None else rows_of(images)
         self._paths = tf.constant(list(catalog.paths), tf.string)
 
     def __len__(self) -> int:
@@ -59,8 +61,8 @@ class ImageTable:
 
     def gather(self, rows: tf.Tensor) -> tf.Tensor:
         """The pictures at `rows`, an integer tensor [b]: uint8 [b, size, size, 3]. Usable inside tf.data."""
-        if self._images is not None:
-            return tf.gather(self._images, rows)
+        if self._kept is not None:
+            return self._kept(tf.gather(self._whole, rows))
         return tf.map_fn(
             lambda path: decode_and_resize(tf.io.read_file(path), self.size, self.fit),
             tf.gather(self._paths, rows),
@@ -77,16 +79,25 @@ def decode_files(
         images: uint8 [n, size, size, 3], zeros where a file is broken; None unless `keep`.
         broken: {row: reason} of the files that cannot be decoded.
     """
-    n = len(paths)
-    images = np.zeros((n, size, size, 3), np.uint8) if keep else None
-    whole = np.zeros(n, bool)
-    with progress(None, "read pictures", total=n) as bar:
-        for batch_rows, batch in whole_files(paths, size, fit, batch_size=64).as_numpy_iterator():
-            whole[batch_rows] = True
-            if images is not None:
-                images[batch_rows] = batch
-            bar.update(len(batch_rows))
-    return images, broken_files(paths, whole, size, fit)
+    if not keep:
+        return None, decode_each(paths, size, fit, lambda rows, batch: None)
+    images = np.zeros((len(paths), size, size, 3), np.uint8)
+    return images, decode_each(paths, size, fit, images.__setitem__)
+
+
+def decode_each(paths: Sequence[str], size: int, fit: str, take: Take) -> dict[int, str]:
+    """Decode every file, on all cores, and hand over rows int64 [b] with images uint8 [b, size, size, 3].
+
+    Returns:
+        {row: reason} of the files that cannot be decoded.
+    """
+    whole = np.zeros(len(paths), bool)
+    with progress(None, "read pictures", total=len(paths)) as bar:
+        for rows, batch in whole_files(paths, size, fit, batch_size=64).as_numpy_iterator():
+            whole[rows] = True
+            take(rows, batch)
+            bar.update(len(rows))
+    return broken_files(paths, whole, size, fit)
 
 
 def whole_files(paths: Sequence[str], size: int, fit: str, batch_size: int) -> tf.data.Dataset:
@@ -106,15 +117,28 @@ def broken_files(paths: Sequence[str], whole: np.ndarray, size: int, fit: str) -
     return {int(row): why_broken(paths[int(row)], size, fit) for row in np.flatnonzero(~whole)}
 
 
-def fits_in_memory(n: int, size: int) -> bool:
-    """Whether n decoded pictures take at most a quarter of the memory that is free now."""
+def fits_in_memory(n_bytes: int) -> bool:
+    """Whether so many bytes are at most a quarter of the memory that is free now."""
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             free = next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
         pass
-    return n * size * size * 3 <= MEMORY_SHARE * free
+    return n_bytes <= MEMORY_SHARE * free
+
+
+def _decoded(paths: list[str], size: int, fit: str, cache: str) -> tuple[np.ndarray | None, dict[int, str]]:
+    if cache != "disk":
+        in_memory = cache == "ram" or (cache == "auto" and fits_in_memory(len(paths) * size * size * 3))
+        return decode_files(paths, size, fit, keep=in_memory)
+    folder = picture_folder(paths, size, fit)
+    found = read_pictures(folder, len(paths), size)
+    if found is None:
+        write_pictures(folder, len(paths), size, lambda take: decode_each(paths, size, fit, take))
+        found = read_pictures(folder, len(paths), size)
+    assert found is not None
+    return found
 
 
 def why_broken(path: str, size: int, fit: str) -> str:

@@ -7,26 +7,37 @@ so a run that goes on after an interruption sees what it would have seen.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from tfretrieval.data.augment import augment
-from tfretrieval.data.images import ImageTable
+from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.sampling import ClassSampler, shuffled_rows, step_seed
+
+
+class Table(Protocol):
+    """What a pipeline reads: items and their rows, pictures of uint8 [s, s, 3] (`ImageTable`) or features."""
+
+    catalog: Catalog
+
+    def __len__(self) -> int: ...
+
+    def gather(self, rows: tf.Tensor) -> tf.Tensor: ...
+
 
 Step = Callable[[tf.Tensor, tf.Tensor], Any]
 
 
-def image_batches(table: ImageTable, batch_size: int, rows: np.ndarray | None = None) -> tf.data.Dataset:
+def image_batches(table: Table, batch_size: int, rows: np.ndarray | None = None) -> tf.data.Dataset:
     """The pictures of the catalogue, or those at `rows` int [m], in order: uint8 [b, s, s, 3]."""
     wanted = np.arange(len(table)) if rows is None else rows
     return _in_parallel(tf.data.Dataset.from_tensor_slices(wanted).batch(batch_size), table.gather)
 
 
 def classification_steps(
-    table: ImageTable, batch_size: int, seed: int, augmentation: str = "none", first_epoch: int = 0
+    table: Table, batch_size: int, seed: int, augmentation: str = "none", first_epoch: int = 0
 ) -> tf.data.Dataset:
     """(images uint8 [b, s, s, 3], labels int32 [b]); an epoch shows every picture once, in a fresh order."""
     labels = tf.constant(table.catalog.labels, tf.int32)
@@ -43,7 +54,7 @@ def classification_steps(
 
 
 def pair_steps(
-    table: ImageTable,
+    table: Table,
     batch_size: int,
     seed: int,
     steps_per_epoch: int,
@@ -63,7 +74,7 @@ def pair_steps(
 
 
 def triplet_steps(
-    table: ImageTable,
+    table: Table,
     batch_size: int,
     seed: int,
     steps_per_epoch: int,
@@ -87,7 +98,7 @@ def triplet_steps(
 
 
 def balanced_steps(
-    table: ImageTable,
+    table: Table,
     n_classes: int,
     n_items: int,
     seed: int,

@@ -2,6 +2,8 @@
 
 `epoch-0007/` holds the network with its optimiser after 7 epochs, and the history up to there; it appears by
 one rename. `best-0005.keras` is the embedder of the best epoch so far and is written before the state that names it.
+Where features of a frozen backbone are trained on, both hold only what lies behind it, and `frozen.keras` is the whole
+embedder as it was before.
 """
 
 from __future__ import annotations
@@ -69,6 +71,10 @@ class Checkpoints:
             write_json(temporary / "state.json", asdict(state))
         self._clear(state)
 
+    @property
+    def frozen_path(self) -> Path:
+        return self.directory / "frozen.keras"
+
     def best_path(self, epoch: int) -> Path:
         return self.directory / f"best-{epoch:04d}.keras"
 
@@ -80,7 +86,7 @@ class Checkpoints:
         return sorted(folders, key=lambda path: int(path.name.removeprefix("epoch-")))
 
     def _clear(self, state: TrainState) -> None:
-        keep = {self._path(state.epochs_done), self.best_path(state.best_epoch)}
+        keep = {self._path(state.epochs_done), self.best_path(state.best_epoch), self.frozen_path}
         for path in self.directory.iterdir():
             if path in keep:
                 continue

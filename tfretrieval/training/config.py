@@ -14,7 +14,7 @@ CHOICES = {
     "augment": ("none", "flip", "standard"),
     "fit": ("crop", "pad", "stretch"),
     "on_error": ("fail", "skip"),
-    "cache": ("auto", "ram", "none"),
+    "cache": ("auto", "ram", "disk", "none"),
     "optimizer": ("sgd", "adam"),
     "metric": ("cosine", "euclidean"),
     "monitor": ("val_map", "val_precision_at_1"),
@@ -40,11 +40,14 @@ class TrainConfig:
         weights: imagenet, none, or a file.
         embedding_dim: values of an embedding; None: the backbone's features.
         normalize: put embeddings on the unit sphere.
-        freeze: leave the backbone as it is.
+        freeze: leave the backbone as it is; with augment none its features are computed once and kept.
         head: what cross-entropy is computed on: cosine or linear, see `build_classifier`.
         loss: a name of `tfretrieval.losses`.
         margin, squared, soft: of the metric losses.
         optimizer, learning_rate, momentum: how weights move; momentum is SGD's.
+        accumulate: batches whose gradients are averaged before a step; an epoch's last group may be smaller. The
+            learning rate goes by epochs as ever; momentum, clipping and `ema` go by steps. Losses that mine do so in
+            each batch.
         ema: momentum of the moving average that takes the place of the weights after each epoch; 0: none.
         lr_decay, lr_decay_every: the learning rate is multiplied by the first every so many epochs; 0: never.
         validation_fraction: the part of train held out to choose the epoch, by class.
@@ -53,7 +56,8 @@ class TrainConfig:
         metric: the distance under which the embeddings are compared.
         mixed_precision: compute in half precision, bfloat16 on a CPU and float16 on a GPU.
         on_error: what a broken picture does: fail or skip.
-        cache: decoded pictures in memory: auto, ram or none.
+        xla: compile the step with XLA.
+        cache: decoded pictures in memory (auto, ram), in a file for later runs too (disk), or nowhere (none).
         seed: of everything random.
 
     Raises:
@@ -85,6 +89,7 @@ class TrainConfig:
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
+    accumulate: int = 1
     ema: float = 0.0
     lr_decay: float = 0.1
     lr_decay_every: int = 8
@@ -93,6 +98,7 @@ class TrainConfig:
     patience: int = 0
     metric: str = "euclidean"
     mixed_precision: bool = False
+    xla: bool = False
     on_error: str = "fail"
     cache: str = "auto"
     seed: int = 0
@@ -103,7 +109,8 @@ class TrainConfig:
                 raise UserError(f"{name} must be {' or '.join(allowed)}, not {getattr(self, name)!r}")
         least: dict[str, float] = {
             "epochs": 0, "batch_size": 1, "classes_per_batch": 2, "images_per_class": 2, "image_size": 8,
-            "lr_decay_every": 0, "patience": 0, "seed": 0, "momentum": 0, "ema": 0, "validation_fraction": 0,
+            "accumulate": 1, "lr_decay_every": 0, "patience": 0, "seed": 0, "momentum": 0, "ema": 0,
+            "validation_fraction": 0,
         }  # fmt: skip
         for name, limit in least.items():
             if not getattr(self, name) >= limit:
@@ -146,16 +153,18 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """The inverse of `to_dict`: every figure must be there.
+        """The inverse of `to_dict`: every figure must be there, but for those that older runs lack.
 
         Raises:
             UserError: a missing or unknown name, or a value of the wrong kind.
         """
-        missing = [field.name for field in dataclasses.fields(cls) if field.name not in values]
+        missing = [field.name for field in dataclasses.fields(cls) if field.name not in {*values, *NEWER}]
         if missing:
             raise UserError(f"the configuration is damaged: it lacks {', '.join(missing)}")
         return cls(**_checked(values))
 
+
+NEWER = ("accumulate", "xla")  # figures that runs of version 0.1 lack; the defaults are what they did
 
 RECIPES: dict[str, dict[str, Any]] = {
     "resnet": {

@@ -10,19 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfretrieval.atomic import clear_leftovers, replaced_file
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
+from tfretrieval.data.pipelines import Table
 from tfretrieval.errors import UserError
 from tfretrieval.losses import batches_for
+from tfretrieval.models.head import backbone_of, head_of, put_head
 from tfretrieval.runs import Run
 from tfretrieval.training.checkpoints import Checkpoints, TrainState, save_model, write_history
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.epoch_end import EpochEnd
+from tfretrieval.training.features import feature_table
 from tfretrieval.training.imprint import imprint_head
 from tfretrieval.training.interruption import Interruption
-from tfretrieval.training.network import average_every, build_network, embedder_of
+from tfretrieval.training.network import build_network, config_embedder, embedder_of, network_around
+from tfretrieval.training.optimizers import begin_epochs_of
 from tfretrieval.training.retrieval_metrics import RetrievalMetrics
 from tfretrieval.training.step_progress import StepProgress
 from tfretrieval.training.streams import training_stream, validation_set
@@ -67,22 +72,45 @@ def train(
     checkpoints = Checkpoints(run.checkpoints)
     with _precision(config.mixed_precision):
         begun = checkpoints.latest() if resume else None
-        network, state = begun or (build_network(config, catalog.n_classes), TrainState())
+        frozen = _frozen_embedder(config, checkpoints if begun else None)
+        network, state = begun or (_new_network(config, catalog.n_classes, frozen), TrainState())
         if config.epochs == 0:
             _claim(run, data, config, overwrite, argv)
             write_history(run.history_path, [])
             save_model(embedder_of(network), run.model_path)
             return embedder_of(network)
         if state.epochs_done < config.epochs and not _patience_is_up(state, config):
-            gallery = _table(rest, config)
-            queries = _table(held, config) if len(held) else None
+            gallery = _table(rest, config, frozen)
+            queries = _table(held, config, frozen) if len(held) else None
             if batches_for(config.loss) == "images" and config.head == "cosine" and begun is None:
                 imprint_head(network, gallery, config.seed)
             _claim(run, data, config, overwrite, argv)
+            if frozen is not None and begun is None:
+                save_model(frozen, checkpoints.frozen_path)
             _fit(network, state, config, gallery, queries, checkpoints, run)
         else:
             log.info("nothing to do: %s is trained to its end", run.directory)
-        return _publish(run, checkpoints, state)
+        return _publish(run, checkpoints, state, frozen)
+
+
+def _frozen_embedder(config: TrainConfig, begun: Checkpoints | None) -> keras.Model | None:
+    """The whole embedder, where only what lies behind its backbone learns, from features that are computed once."""
+    if not config.freeze or config.epochs == 0:
+        return None
+    if config.augment != "none":
+        log.info(
+            "the backbone is frozen, but its features change every epoch with --augment %s; "
+            "--augment none computes them once",
+            config.augment,
+        )
+        return None
+    return keras.models.load_model(begun.frozen_path) if begun else config_embedder(config)
+
+
+def _new_network(config: TrainConfig, n_classes: int, frozen: keras.Model | None) -> keras.Model:
+    if frozen is None:
+        return build_network(config, n_classes)
+    return network_around(head_of(frozen), config, n_classes)
 
 
 def _check_claim(run: Run, data: dict[str, Any], config: TrainConfig, resume: bool, overwrite: bool) -> None:
@@ -128,21 +156,28 @@ def _training_part(catalog: Catalog) -> Catalog:
     return part
 
 
-def _table(part: Catalog, config: TrainConfig) -> ImageTable:
-    return ImageTable(part, config.image_size, config.fit, config.on_error, config.cache)
+def _table(part: Catalog, config: TrainConfig, frozen: keras.Model | None) -> Table:
+    """The pictures of a part, or their features."""
+
+    def pictures(part: Catalog) -> ImageTable:
+        return ImageTable(part, config.image_size, config.fit, config.on_error, config.cache)
+
+    if frozen is None:
+        return pictures(part)
+    return feature_table(backbone_of(frozen), part, config.fit, pictures)
 
 
 def _fit(
     network: keras.Model,
     state: TrainState,
     config: TrainConfig,
-    gallery: ImageTable,
-    queries: ImageTable | None,
+    gallery: Table,
+    queries: Table | None,
     checkpoints: Checkpoints,
     run: Run,
 ) -> None:
     stream, steps = training_stream(gallery, config, first_epoch=state.epochs_done)
-    average_every(network, steps)
+    begin_epochs_of(network, steps)
     callbacks: list[keras.callbacks.Callback] = [
         keras.callbacks.LearningRateScheduler(lambda epoch, _: config.learning_rate_at(epoch))
     ]
@@ -167,15 +202,24 @@ def _fit(
         )
 
 
-def _publish(run: Run, checkpoints: Checkpoints, state: TrainState) -> keras.Model:
+def _publish(run: Run, checkpoints: Checkpoints, state: TrainState, frozen: keras.Model | None) -> keras.Model:
     """Make the best epoch's embedder the run's model."""
     write_history(run.history_path, state.history)
     best = checkpoints.best_path(state.best_epoch)
     model = keras.models.load_model(best)
+    if frozen is not None:
+        put_head(frozen, model)
+        if not run.model_path.is_file() or not _same_weights(keras.models.load_model(run.model_path), frozen):
+            save_model(frozen, run.model_path)
+        return frozen
     if not run.model_path.is_file() or run.model_path.read_bytes() != best.read_bytes():
         with replaced_file(run.model_path) as temporary:
             shutil.copyfile(best, temporary)
     return model
+
+
+def _same_weights(one: keras.Model, other: keras.Model) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights()))
 
 
 def _patience_is_up(state: TrainState, config: TrainConfig) -> bool:

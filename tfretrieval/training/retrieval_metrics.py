@@ -8,12 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfretrieval.data.images import ImageTable
-from tfretrieval.embedding.keras_engine import KerasEngine
+from tfretrieval.data.pipelines import Table
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation.evaluator import evaluate
 from tfretrieval.retrieval import KNNRetriever
 from tfretrieval.training.collapse import ADVICE, COLLAPSED, spread
+from tfretrieval.training.features import engine_of
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +27,15 @@ class RetrievalMetrics(keras.callbacks.Callback):
 
     Args:
         embedder: the part of the network in training that makes embeddings.
-        queries: held-out pictures.
-        gallery: training pictures; of more than 2,000 a fixed random part is taken.
+        queries: held-out pictures, or their features where the embedder takes those.
+        gallery: training pictures, likewise; of more than 2,000 a fixed random part is taken.
         metric: "cosine" or "euclidean".
         seed: of that part.
     """
 
-    def __init__(self, embedder: keras.Model, queries: ImageTable, gallery: ImageTable, metric: str, seed: int) -> None:
+    def __init__(self, embedder: keras.Model, queries: Table, gallery: Table, metric: str, seed: int) -> None:
         super().__init__()
-        self._engine = KerasEngine(embedder)
+        self._engine = engine_of(embedder)
         self._queries = queries
         self._gallery = gallery
         self._metric = metric
@@ -66,7 +66,7 @@ class RetrievalMetrics(keras.callbacks.Callback):
             "spread": spread(everything),
         }
 
-    def _store(self, table: ImageTable, rows: np.ndarray | None) -> Embeddings:
+    def _store(self, table: Table, rows: np.ndarray | None) -> Embeddings:
         vectors = self._engine.embed_table(table, rows)
         catalog = table.catalog if rows is None else table.catalog.subset(rows)
         return Embeddings.from_arrays(vectors, catalog.labels, catalog.class_names, catalog.ids)

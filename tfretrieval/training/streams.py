@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfretrieval.data.images import ImageTable
-from tfretrieval.data.pipelines import balanced_steps, classification_steps, pair_steps, triplet_steps
+from tfretrieval.data.pipelines import Table, balanced_steps, classification_steps, pair_steps, triplet_steps
 from tfretrieval.losses import batches_for
 from tfretrieval.training.config import TrainConfig
 
 VIEWS = 8  # how often an epoch shows a picture on average, where it draws pairs, triplets or P x K
 
 
-def training_stream(table: ImageTable, config: TrainConfig, first_epoch: int = 0) -> tuple[tf.data.Dataset, int]:
+def training_stream(table: Table, config: TrainConfig, first_epoch: int = 0) -> tuple[tf.data.Dataset, int]:
     """The stream from `first_epoch` on, and its steps an epoch.
 
     Raises:
@@ -27,7 +26,7 @@ def training_stream(table: ImageTable, config: TrainConfig, first_epoch: int = 0
     return _sampled(table, config, kind, config.seed, steps, config.augment, first_epoch), steps
 
 
-def validation_set(table: ImageTable, config: TrainConfig) -> tf.data.Dataset | None:
+def validation_set(table: Table, config: TrainConfig) -> tf.data.Dataset | None:
     """Fixed batches of the held-out part, the same every epoch; None where it cannot form any."""
     kind = batches_for(config.loss)
     if len(table) == 0:
@@ -44,7 +43,7 @@ def validation_set(table: ImageTable, config: TrainConfig) -> tf.data.Dataset | 
 
 
 def _sampled(
-    table: ImageTable,
+    table: Table,
     config: TrainConfig,
     kind: str,
     seed: int,

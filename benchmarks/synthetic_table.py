@@ -1,0 +1,25 @@
+"""Random pictures in memory, in the place of decoded ones: what they show does not matter to a clock."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.rows import rows_of
+
+
+class SyntheticTable:
+    """n pictures uint8 [size, size, 3] in c classes, read by the pipelines like an `ImageTable`."""
+
+    def __init__(self, n: int, size: int, n_classes: int) -> None:
+        labels = np.arange(n) % n_classes
+        names = [str(label) for label in range(n_classes)]
+        self.catalog = Catalog.from_lists([str(i) for i in range(n)], labels, names)
+        self._gather = rows_of(np.random.default_rng(0).integers(0, 256, (n, size, size, 3), np.uint8))
+
+    def __len__(self) -> int:
+        return len(self.catalog)
+
+    def gather(self, rows: tf.Tensor) -> tf.Tensor:
+        return self._gather(rows)

@@ -1,0 +1,81 @@
+"""The step that several batches share, and the average of the weights."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from tfretrieval.training.config import TrainConfig
+from tfretrieval.training.network import build_network
+from tfretrieval.training.optimizers import begin_epochs_of, build_optimizer
+
+CONFIG = TrainConfig.for_recipe(
+    "siamese", loss="cross-entropy", optimizer="sgd", head="linear", momentum=0.9, image_size=16, embedding_dim=4
+)
+IMAGES = np.random.default_rng(0).uniform(0, 255, (12, 16, 16, 3)).astype(np.float32)
+LABELS = np.arange(12) % 3
+
+
+def fitted(config: TrainConfig, batch_size: int, epochs: int = 2, batches: int | None = None) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    network = build_network(config, 3)
+    begin_epochs_of(network, batches or -(-len(IMAGES) // batch_size))
+    network.fit(IMAGES, LABELS, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0)
+    return network
+
+
+def assert_same_weights(one: keras.Model, other: keras.Model) -> None:
+    for a, b in zip(one.get_weights(), other.get_weights()):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-6)
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.5])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_three_batches_of_two_learn_what_one_of_six_does(optimizer, ema):
+    config = dataclasses.replace(CONFIG, optimizer=optimizer, ema=ema)
+    start = build_network(config, 3)
+    parted, whole = fitted(dataclasses.replace(config, accumulate=3), 2), fitted(config, 6)
+    assert_same_weights(parted, whole)
+    assert np.abs(parted.get_weights()[-2]).max() > 0 == np.abs(start.get_weights()[-2]).max()
+
+
+def test_the_last_group_of_an_epoch_may_be_smaller_and_nothing_is_carried_over():
+    parted = fitted(dataclasses.replace(CONFIG, accumulate=4), 2, epochs=2)  # groups of 4 and 2 batches
+    keras.utils.set_random_seed(0)
+    whole = build_network(CONFIG, 3)
+    for _ in range(2):
+        whole.train_on_batch(IMAGES[:8], LABELS[:8])
+        whole.train_on_batch(IMAGES[8:], LABELS[8:])
+    assert_same_weights(parted, whole)
+
+
+def test_weights_rest_until_the_group_is_full():
+    keras.utils.set_random_seed(0)
+    network = build_network(dataclasses.replace(CONFIG, accumulate=2), 3)
+    begin_epochs_of(network, 2)
+    before = network.get_weights()
+    network.train_on_batch(IMAGES, LABELS)
+    for a, b in zip(network.get_weights(), before):
+        np.testing.assert_array_equal(a, b)
+    network.train_on_batch(IMAGES, LABELS)
+    assert np.abs(network.get_weights()[-2] - before[-2]).max() > 0
+
+
+def test_a_saved_network_accumulates_on(tmp_path):
+    config = dataclasses.replace(CONFIG, accumulate=3)
+    whole = fitted(config, 2, epochs=2)
+    first = fitted(config, 2, epochs=1)
+    first.save(tmp_path / "n.keras")
+    again = keras.models.load_model(tmp_path / "n.keras")
+    assert again.optimizer.accumulate == 3
+    begin_epochs_of(again, 6)
+    again.fit(IMAGES, LABELS, batch_size=2, epochs=1, shuffle=False, verbose=0)
+    assert_same_weights(again, whole)
+
+
+def test_without_accumulation_the_optimisers_are_keras_own():
+    assert type(build_optimizer(CONFIG)) is keras.optimizers.SGD
+    assert type(build_optimizer(dataclasses.replace(CONFIG, optimizer="adam"))) is keras.optimizers.Adam

@@ -42,8 +42,8 @@ def main() -> None:
     rows += [memory(n, q, depth), memory(n, q_full, 0)]
     notes = (
         f"{n:,} gallery vectors of {D} values; medians of {repeats} rounds (and their range), a ratio is the median "
-        f"over rounds; scikit-learn's seconds are {SHARE} times those of every {SHARE}th query; memory is the growth of "
-        "a new process after its imports."
+        f"over rounds; scikit-learn's seconds are {SHARE} times those of every {SHARE}th query; memory is the growth "
+        "of a new process after its imports."
     )
     publish("evaluation", "Evaluation beside a bare search and beside peers", rows, notes, keep=not quick)
 

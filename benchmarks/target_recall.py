@@ -56,7 +56,7 @@ def measured(name: str, n: int, c: int, within: float, bar: str, repeats: int) -
         {"chosen": lambda: chosen.kneighbors(queries, K), "flat": lambda: flat.kneighbors(queries, K)}, repeats
     )
     speeds = {side: [len(queries) / value for value in values] for side, values in seconds.items()}
-    return {
+    row = {
         "gallery": f"{n:,}, {name}",
         "chosen": f"{tuned.chosen.factory} {tuned.chosen.search or ''}".strip(),
         "tuning, s": f"{tuning:.0f}",
@@ -66,6 +66,8 @@ def measured(name: str, n: int, c: int, within: float, bar: str, repeats: int) -
         "as fast": f"{times_as_fast(seconds['chosen'], seconds['flat']):.1f} times",
         "bar": bar,
     }
+    print(as_text([row]) + "\n", flush=True)
+    return row
 
 
 def show(tuned: Tuned) -> None:

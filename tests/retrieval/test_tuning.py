@@ -10,7 +10,7 @@ from tfretrieval.retrieval import FaissRetriever
 from tfretrieval.retrieval.candidates import bytes_a_vector, candidates
 from tfretrieval.retrieval.index import Index, IndexSettings
 from tfretrieval.retrieval.recall import recall_against_exact
-from tfretrieval.retrieval.tuning import Trial, Tuned, _chosen, _worth_showing, tune
+from tfretrieval.retrieval.tuning import Trial, Tuned, _Bench, _chosen, _worth_showing, tune
 
 
 def clusters(n, part, d=16, c=60):
@@ -70,6 +70,15 @@ def test_memory_may_be_limited(tuned):
 def test_few_vectors_are_searched_exactly_without_a_trial():
     few = tune(clusters(300, 1), 0.9)
     assert (few.chosen.factory, few.chosen.queries_per_second, len(few.table)) == ("Flat", None, 1)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_lists_around_known_centroids_are_those_around_learnt_ones(metric):
+    bench = _Bench(clusters(3000, 1), metric, k=10, seed=0)
+    learnt, known = bench.fitted("IVF16,Flat"), bench.fitted("IVF16,Flat")
+    alone = FaissRetriever("IVF16,Flat", metric).fit(bench.gallery)
+    trials = [bench.trial(one, {"nprobe": 2}) for one in (learnt, known, alone)]
+    assert trials[0].recall == trials[1].recall == trials[2].recall < 1
 
 
 @pytest.mark.parametrize("target", [0, -1, 1.1])

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
+import faiss
 import numpy as np
 
 from tfretrieval.errors import UserError
@@ -148,7 +149,7 @@ def _trials(candidate: Candidate, bench: _Bench, target: float) -> Iterator[Tria
     It ends where the index is slower than exact search, or where more of the parameter no longer helps.
     """
     log.info("building %s", candidate.factory)
-    retriever = FaissRetriever(candidate.factory, bench.metric).fit(bench.gallery)
+    retriever = bench.fitted(candidate.factory)
     low, high, before = 0, 0, 0.0
     value = candidate.least
     while value:
@@ -177,10 +178,21 @@ class _Bench:
         self.metric = metric
         self.k = k
         self.gallery, self.queries = vectors[~is_query], vectors[is_query]
+        self._centroids: np.ndarray | None = None
         self._exact = FaissRetriever("Flat", metric).fit(self.gallery)
         started = perf_counter()
         self._limits = self._exact.kneighbors(self.queries, k)[0][:, -1:]
         self.exact_speed = len(self.queries) / (perf_counter() - started)
+
+    def fitted(self, factory: str) -> FaissRetriever:
+        """All candidates have the same lists, so that centroids are learnt once."""
+        retriever = _WithCentroids(factory, self.metric)
+        retriever.centroids = self._centroids
+        retriever.fit(self.gallery)
+        ivf = faiss.try_extract_index_ivf(retriever.index_)
+        if ivf is not None:
+            self._centroids = ivf.quantizer.reconstruct_n(0, ivf.nlist)
+        return retriever
 
     def exact_trial(self) -> Trial:
         return Trial("Flat", {}, 1.0, 1.0, self.exact_speed, bytes_a_vector(self._exact.index_))
@@ -202,3 +214,16 @@ class _Bench:
             queries_per_second=len(found) / min(seconds),
             bytes_per_vector=bytes_a_vector(retriever.index_),
         )
+
+
+class _WithCentroids(FaissRetriever):
+    """Inverted lists around centroids that are known already; where there are none, they are learnt."""
+
+    centroids: np.ndarray | None = None
+
+    def _new_index(self, dim: int) -> Any:
+        index = super()._new_index(dim)
+        ivf = faiss.try_extract_index_ivf(index)
+        if ivf is not None and self.centroids is not None:
+            ivf.quantizer.add(self.centroids)
+        return index

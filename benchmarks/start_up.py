@@ -1,19 +1,20 @@
 """How long `tfret --help` takes, against a bare `python -c pass` and against importing click alone.
 
-Whole processes in turn, after one warm-up of each; medians over pairs.
+Whole processes in turn, after one warm-up of each.
 """
 
 from __future__ import annotations
 
+import argparse
+import functools
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-from machine import machine
+from results import publish
+from timing import in_turn, spread
 
-REPEATS = 31
 TFRET = Path(sys.executable).with_name("tfret")
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
@@ -23,18 +24,22 @@ COMMANDS = {
 
 
 def main() -> None:
-    seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for repeat in range(REPEATS + 1):
-        for name, command in COMMANDS.items():
-            started = time.perf_counter()
-            subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-            if repeat:
-                seconds[name].append(time.perf_counter() - started)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="one round, nothing kept")
+    quick = parser.parse_args().quick
+    repeats = 1 if quick else 31
+    run = functools.partial(subprocess.run, stdout=subprocess.DEVNULL, check=True)
+    seconds = in_turn({name: functools.partial(run, command) for name, command in COMMANDS.items()}, repeats)
     bare = seconds["python -c pass"]
-    print(f"{machine()}; medians of {REPEATS} paired runs")
-    for name, times in seconds.items():
-        ratio = statistics.median(one / other for one, other in zip(times, bare))
-        print(f"{name:26} {1000 * statistics.median(times):7.1f} ms  {ratio:5.2f} times")
+    rows = [
+        {
+            "process": name,
+            "ms": spread([1000 * s for s in taken], 1),
+            "times as long as Python": f"{statistics.median(a / b for a, b in zip(taken, bare)):.2f}",
+        }
+        for name, taken in seconds.items()
+    ]
+    publish("start_up", "Starting", rows, f"{repeats} rounds.", keep=not quick)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfretrieval.errors import UserError
 from tfretrieval.models import build_classifier, build_embedder, build_siamese, build_triplet
@@ -33,6 +34,20 @@ def test_the_triplet_net_measures_two(embedder):
 @pytest.mark.parametrize("build", [build_siamese, build_triplet])
 def test_inputs_share_one_set_of_weights(embedder, build):
     assert build(embedder).count_params() == embedder.count_params()
+
+
+@pytest.mark.parametrize(("build", "n"), [(build_siamese, 2), (build_triplet, 3)])
+def test_inputs_as_one_batch_have_the_gradients_of_one_after_the_other(embedder, build, n):
+    network = build(embedder)
+    layer = network.layers[-1]
+    gradients = []
+    for distances in (lambda: network(list(IMAGES[:n])), lambda: layer([embedder(images) for images in IMAGES[:n]])):
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(tf.square(distances()))
+        gradients.append(tape.gradient(total, embedder.trainable_variables))
+    for one, other in zip(*gradients):
+        scale = float(tf.reduce_max(tf.abs(other)))
+        np.testing.assert_allclose(one, other, atol=1e-4 * scale)
 
 
 def test_a_linear_head_is_a_dense_layer_of_zeros(embedder):

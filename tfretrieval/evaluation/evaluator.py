@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -20,6 +20,8 @@ from tfretrieval.evaluation.rankings import Ranked, rankings
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.evaluation.vote import knn_accuracy
 from tfretrieval.retrieval.base import Retriever
+from tfretrieval.retrieval.blocks import blocks
+from tfretrieval.retrieval.threads import in_threads
 
 if TYPE_CHECKING:
     from tfretrieval.transform import Transform
@@ -29,6 +31,7 @@ KS = (1, 3, 5, 10)
 VOTE_K = 5
 APPROXIMATE_DEPTH = 1000
 BYTES_A_CELL = 64
+CELLS, FEWEST = 1 << 18, 64
 UNKNOWN = "(unknown)"
 
 
@@ -104,8 +107,11 @@ def evaluate(
             if drawing:
                 drawing.result()
             drawing = beside.submit(curves.add, ranked)
-            for name, column in _measure(by_class, ranked, ks, vote_k).items():
-                values.setdefault(name, np.empty(q))[order[ranked.part]] = column
+            for some, measured in in_threads(
+                lambda some: (some, _measure(by_class, some, ks, vote_k)), _in_parts(ranked)
+            ):
+                for name, column in measured.items():
+                    values.setdefault(name, np.empty(q))[order[some.part]] = column
             nearest[order[ranked.part]] = ranked.rows[:, 0]
             nearest_distance[order[ranked.part]] = ranked.near[:, 0]
             asked = perf_counter()
@@ -168,6 +174,12 @@ def _check_depths(ks: Sequence[int], vote_k: int, depth: int, matched: Matched) 
 def _compared(matched: Matched) -> int:
     """How many gallery items every query has, itself left out."""
     return len(matched.gallery_labels) - int((matched.self_rows >= 0).any())
+
+
+def _in_parts(ranked: Ranked) -> Iterator[Ranked]:
+    """Rankings of fewer queries, which stay in a core's cache while they are measured."""
+    size = max(FEWEST, CELLS // ranked.rows.shape[1])
+    return (ranked.some(here) for here in blocks(len(ranked.rows), size))
 
 
 def _measure(matched: Matched, ranked: Ranked, ks: Sequence[int], vote_k: int) -> dict[str, np.ndarray]:

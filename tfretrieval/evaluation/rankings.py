@@ -7,10 +7,8 @@ retriever, all distances are computed, but only items up to there are put in ord
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from os import cpu_count
 
 import numpy as np
 
@@ -19,6 +17,7 @@ from tfretrieval.retrieval.base import Retriever
 from tfretrieval.retrieval.blocks import blocks
 from tfretrieval.retrieval.order import sorted_pairs
 from tfretrieval.retrieval.ranking import rank_gallery
+from tfretrieval.retrieval.threads import in_threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +39,12 @@ class Ranked:
     distances: np.ndarray
     labels: np.ndarray
     limits: np.ndarray
+
+    def some(self, here: slice) -> Ranked:
+        """Those of some of the b queries."""
+        part = slice(self.part.start + here.start, self.part.start + here.stop)
+        labels = self.labels[here] if self.labels.ndim == 2 else self.labels
+        return Ranked(part, self.near[here], self.rows[here], self.distances[here], labels, self.limits[here])
 
     def relevant(self, here: slice, label: int) -> np.ndarray:
         """Whether the items of some of the b queries are of a class, bool [w] or [some, w]."""
@@ -64,13 +69,12 @@ def rankings(
             yield _cut(retriever, vectors[part], matched, part, depth)
         return
     farthest, limits = _farthest_relevant(retriever, vectors, matched, block)
-    with ThreadPoolExecutor(cpu_count()) as threads:
-        for part in blocks(len(vectors), block):
-            distances = retriever.distances(vectors[part])
-            itself = np.flatnonzero(matched.self_rows[part] >= 0)
-            distances[itself, matched.self_rows[part][itself]] = np.inf
-            tops = list(threads.map(partial(_nearest, least), distances, farthest[part]))
-            yield Ranked(part, *_padded(tops), distances, matched.gallery_labels, limits[part])
+    for part in blocks(len(vectors), block):
+        distances = retriever.distances(vectors[part])
+        itself = np.flatnonzero(matched.self_rows[part] >= 0)
+        distances[itself, matched.self_rows[part][itself]] = np.inf
+        tops = in_threads(partial(_nearest, least, distances, farthest[part]), range(len(distances)))
+        yield Ranked(part, *_padded(tops), distances, matched.gallery_labels, limits[part])
 
 
 def _cut(retriever: Retriever, queries: np.ndarray, matched: Matched, part: slice, depth: int) -> Ranked:
@@ -103,9 +107,10 @@ def _padded(tops: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.n
     return near, rows
 
 
-def _nearest(least: int, distances: np.ndarray, farthest: float) -> tuple[np.ndarray, np.ndarray]:
-    """Distances and rows of the items up to a distance, and of at least so many, in order."""
-    rows = np.flatnonzero(distances <= farthest)
+def _nearest(least: int, every: np.ndarray, farthest: np.ndarray, query: int) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and rows of the items of a query up to a distance, and of at least so many, in order."""
+    distances = every[query]
+    rows = np.flatnonzero(distances <= farthest[query])
     if len(rows) < least:
         rows = np.flatnonzero(distances <= np.partition(distances, least - 1)[least - 1])
     return sorted_pairs(distances[rows], rows)

@@ -35,6 +35,28 @@ class BackbonePreprocessing(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
+class Branches(keras.layers.Layer):
+    """Embeddings [n * b, d] of n inputs that went through a network as one batch -> n times [b, d].
+
+    Args:
+        n: how many inputs.
+    """
+
+    def __init__(self, n: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.n = n
+
+    def call(self, embeddings: tf.Tensor) -> list[tf.Tensor]:
+        return tf.split(embeddings, self.n, axis=0)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return [(None, *input_shape[1:])] * self.n
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "n": self.n}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
 class PairDistance(keras.layers.Layer):
     """Two embeddings [b, d] -> their Euclidean distances [b]; the gradient is finite where they coincide."""
 

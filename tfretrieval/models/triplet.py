@@ -8,6 +8,7 @@ from __future__ import annotations
 import keras
 
 from tfretrieval.models.layers import TripletDistances
+from tfretrieval.models.siamese import branches
 
 
 def build_triplet(embedder: keras.Model) -> keras.Model:
@@ -15,7 +16,6 @@ def build_triplet(embedder: keras.Model) -> keras.Model:
 
     Column 0 is the distance to the positive, column 1 to the negative.
     """
-    shape = embedder.input_shape[1:]
-    inputs = [keras.Input(shape, name=name) for name in ("anchor", "positive", "negative")]
-    distances = TripletDistances(dtype="float32", name="distances")([embedder(x) for x in inputs])
+    inputs, embeddings = branches(embedder, ["anchor", "positive", "negative"])
+    distances = TripletDistances(dtype="float32", name="distances")(embeddings)
     return keras.Model(inputs, distances, name="triplet")

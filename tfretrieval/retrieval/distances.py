@@ -8,12 +8,11 @@ squared distance of unit vectors, which is the same as one minus their inner pro
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import faiss
 import numpy as np
 
 from tfretrieval.retrieval.blocks import blocks
+from tfretrieval.retrieval.threads import in_threads
 
 TILE_VALUES = 1 << 17
 UNIT_ROUNDING = 1e-4
@@ -38,8 +37,7 @@ def pair_distances(queries: np.ndarray, gallery: np.ndarray, rows: np.ndarray, m
 def all_distances(queries: np.ndarray, gallery: np.ndarray, metric: str) -> np.ndarray:
     """Float32 [q, n]: from each query to every gallery row. Arguments as in `pair_distances`.
 
-    The gallery is taken in tiles that fit a core's cache. Each thread computes tiles of its own, because OpenMP
-    threads that wait for each other after every tile stand still on a machine that has other work.
+    The gallery is taken in tiles that fit a core's cache.
     """
     distances = np.empty((len(queries), len(gallery)), np.float32)
     size = max(16, TILE_VALUES // queries.shape[1])
@@ -51,11 +49,7 @@ def all_distances(queries: np.ndarray, gallery: np.ndarray, metric: str) -> np.n
         rows = np.ascontiguousarray(every[:, : len(part)])
         distances[:, tile] = _finished(_squared(queries, part, rows), part, rows, zero_queries)
 
-    if len(gallery) <= size:
-        fill(slice(0, len(gallery)))
-        return distances
-    with ThreadPoolExecutor(faiss.omp_get_max_threads(), initializer=faiss.omp_set_num_threads, initargs=(1,)) as each:
-        list(each.map(fill, blocks(len(gallery), size)))
+    in_threads(fill, blocks(len(gallery), size))
     return distances
 
 

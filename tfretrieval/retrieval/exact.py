@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tfretrieval.retrieval.blocks import blocks
 from tfretrieval.retrieval.distances import pair_distances
 from tfretrieval.retrieval.order import full_rankings, in_order
+from tfretrieval.retrieval.threads import in_threads
 
 SPARE = 8
 FEW = 4  # queries whose distances are computed sooner than an index is made ready
 ROUNDING = 1e-6
+CELLS, FEWEST = 1 << 18, 256  # of the rankings that are put in order at a time: they stay in a core's cache
 
 Search = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
@@ -35,10 +38,18 @@ def exact_neighbours(
     fetched = k + SPARE
     if fetched > len(vectors) // 2 or len(queries) <= FEW:
         return full_rankings(queries, vectors, k, metric)
-    _, rows = search(queries, fetched)
-    distances, rows = in_order(pair_distances(queries, vectors, rows, metric), rows)
-    unsettled = _unsettled(queries, vectors[rows[:, -1]], distances[:, k - 1], distances[:, -1], metric)
-    distances, rows = distances[:, :k], rows[:, :k]
+    _, fetched_rows = search(queries, fetched)
+    distances = np.empty((len(queries), k), np.float32)
+    rows = np.empty((len(queries), k), np.int64)
+    unsettled = np.empty(len(queries), bool)
+
+    def refine(part: slice) -> None:
+        its, its_rows = queries[part], fetched_rows[part]
+        near, ordered = in_order(pair_distances(its, vectors, its_rows, metric), its_rows)
+        unsettled[part] = _unsettled(its, vectors[ordered[:, -1]], near[:, k - 1], near[:, -1], metric)
+        distances[part], rows[part] = near[:, :k], ordered[:, :k]
+
+    in_threads(refine, blocks(len(queries), max(FEWEST, CELLS // fetched)))
     if unsettled.any():
         distances[unsettled], rows[unsettled] = full_rankings(queries[unsettled], vectors, k, metric)
     return distances, rows

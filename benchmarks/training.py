@@ -83,10 +83,14 @@ def row(what: str, own: list[float], peer: list[float], pictures: int, bar: floa
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, one repeat, nothing kept")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, our side alone, nothing kept")
     quick = parser.parse_args().quick
     n, size, batch, steps, repeats = (200, 16, 8, 2, 1) if quick else (2000, 64, 64, 10, 5)
     resnet = (2, 64, 1) if quick else (32, 224, 2)
+    if quick:
+        for side in (*(metric_side(kind, n, size, batch, steps) for kind in LOSSES), resnet_side(*resnet)):
+            print(f"{side():.2f} s")
+        return
     peer = Peer("torch_training.py", *map(str, (n, size, batch, steps, *resnet)), requirements=REQUIREMENTS)
     rows = []
     for kind, per_item in (("pairs", 2), ("triplets", 3)):
@@ -101,7 +105,7 @@ def main() -> None:
         f"TensorFlow {tf.__version__}, {REQUIREMENTS[0]}; {n} pictures of {size} pixels, batches of {batch}, "
         f"{steps} steps a round; ResNet50 at {resnet[1]} pixels, batches of {resnet[0]}; {repeats} rounds."
     )
-    publish("training", "Training steps against PyTorch", rows, notes, keep=not quick)
+    publish("training", "Training steps against PyTorch", rows, notes)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.sources import changed_at
 from tfretrieval.errors import UserError
 
 
@@ -116,3 +119,16 @@ def test_the_photographs_of_mit_split(mit_split, monkeypatch):
     assert catalog.split("train").counts().tolist() == [292, 244, 227, 184, 214, 260, 212, 248]
     assert catalog.split("test").counts().tolist() == [118, 116, 101, 76, 94, 114, 80, 108]
     assert catalog.roles() == ("test", "train")
+
+
+def test_a_source_changes_when_files_come_or_go(scenes, tmp_path):
+    data = shutil.copytree(scenes, tmp_path / "scenes")
+    for folder in [data, *data.rglob("*/")]:
+        os.utime(folder, (1000, 1000))
+    assert changed_at(data) == 1000
+    (data / "train" / "sea" / "0.png").unlink()
+    assert changed_at(data) > 1000
+    (tmp_path / "list.csv").write_text("path,label\n")
+    os.utime(tmp_path / "list.csv", (2000, 2000))
+    assert changed_at(tmp_path / "list.csv") == 2000
+    assert changed_at(tmp_path / "gone") == float("inf")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -100,23 +100,18 @@ def evaluate(
     curves = ClassCurves(by_class)
     block = max(1, block_bytes // (BYTES_A_CELL * depth))
     asked = perf_counter()
-    with ThreadPoolExecutor(1) as beside:
-        drawing: Future[None] | None = None
-        for ranked in rankings(retriever, vectors[order], by_class, depth, max(vote_k, *ks), block):
-            searching += perf_counter() - asked
-            if drawing:
-                drawing.result()
-            drawing = beside.submit(curves.add, ranked)
-            for some, measured in in_threads(
-                lambda some: (some, _measure(by_class, some, ks, vote_k)), _in_parts(ranked)
-            ):
-                for name, column in measured.items():
-                    values.setdefault(name, np.empty(q))[order[some.part]] = column
-            nearest[order[ranked.part]] = ranked.rows[:, 0]
-            nearest_distance[order[ranked.part]] = ranked.near[:, 0]
-            asked = perf_counter()
-        if drawing:
-            drawing.result()
+    for ranked in rankings(retriever, vectors[order], by_class, depth, max(vote_k, *ks), block):
+        searching += perf_counter() - asked
+        parts = list(_in_parts(ranked))
+        work: list[Callable[[], Any]] = [partial(curves.add, ranked)]
+        work += [partial(_measure, by_class, some, ks, vote_k) for some in parts]
+        _, *measured = in_threads(lambda do: do(), work)
+        for some, columns in zip(parts, measured):
+            for name, column in columns.items():
+                values.setdefault(name, np.empty(q))[order[some.part]] = column
+        nearest[order[ranked.part]] = ranked.rows[:, 0]
+        nearest_distance[order[ranked.part]] = ranked.near[:, 0]
+        asked = perf_counter()
 
     nearest_labels = np.where(nearest >= 0, matched.gallery_labels[nearest], -1)
     names = matched.class_names + ((UNKNOWN,) if (nearest_labels < 0).any() else ())

@@ -47,7 +47,7 @@ def tallied(scores: np.ndarray, relevant: np.ndarray, dropped: int, most: int) -
         if coarse == dropped or len(binned.keys) > most:
             return binned
     pairs = ((keys >> np.uint32(dropped)).astype(np.uint64) << np.uint64(1)) | relevant
-    pairs.sort()
+    pairs.sort(kind="stable")  # rankings are runs that are in order already, which a merge makes use of
     kept = (pairs >> np.uint64(1)).astype(np.uint32)
     starts = np.flatnonzero(np.concatenate([[len(kept) > 0], kept[1:] != kept[:-1]]))
     totals = np.diff(starts, append=len(kept))

@@ -119,7 +119,8 @@ def test_broken_pictures_are_skipped_and_listed_when_asked(tfret, data, tmp_path
     embedded = tfret("embed", "--run", tmp_path / "new", "--on-error", "skip", "--json")
     assert embedded.code == 0
     assert f"skipped {broken}" in embedded.err
-    assert "broken.jpg" in refused(tfret, "embed", "--run", tmp_path / "new", "--data", data, "--split", "train")
+    elsewhere = ("--data", data, "--split", "train", "--output", tmp_path / "out")
+    assert "broken.jpg" in refused(tfret, "embed", "--run", tmp_path / "new", *elsewhere)
 
 
 def test_nothing_but_broken_pictures(tfret, data, tmp_path):

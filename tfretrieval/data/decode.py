@@ -6,9 +6,10 @@ import functools
 
 import tensorflow as tf
 
-from tfretrieval.data.scaling import DIVISORS, ROOM
+from tfretrieval.data.read_picture import ROOM
 
 FITS = ("crop", "pad", "stretch")
+DIVISORS = (8, 4, 2)  # by which a JPEG can be scaled down while it is decoded
 _EXIF_REACH = 1 << 16
 _EXIF_START = 4096
 _ORIENTATION_TAG = 0x0112

@@ -10,9 +10,8 @@ import os
 import numpy as np
 from PIL import Image, ImageOps
 
-from tfretrieval.data.scaling import ROOM
-
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+ROOM = 3  # a JPEG is decoded at so many times the wanted size at least, so that the resize still sets the filter
 
 
 class BrokenPicture(Exception):

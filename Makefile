@@ -7,9 +7,9 @@ PARALLEL = --numprocesses auto --dist loadscope
 PIP = pip install --quiet --disable-pip-version-check
 
 BENCH_PYTHON = $(abspath $(VENV))/bin/python
-BENCHMARKS = start_up embed query evaluation search target_recall growth training input_pipeline head_training
+BENCHMARKS = start_up embed query evaluation search target_recall growth training input_pipeline head_training beyond
 
-.PHONY: demo test test-addons lint bench bench-check clean
+.PHONY: demo test test-slow test-addons lint bench bench-check clean
 
 demo: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) .
@@ -18,6 +18,11 @@ demo: $(VENV)/bin/python
 test: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) --editable '.[test]'
 	$(VENV)/bin/python -m pytest $(PARALLEL)
+
+# What takes minutes and the suite leaves out.
+test-slow: $(VENV)/bin/python
+	$(VENV)/bin/$(PIP) --editable '.[test]'
+	$(VENV)/bin/python -m pytest -m slow
 
 # The same suite beside tensorflow-addons, on TensorFlow 2.15. Needs Python 3.10 or 3.11.
 test-addons: $(ADDONS_VENV)/bin/python
@@ -34,7 +39,7 @@ lint: $(VENV)/bin/python
 bench: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) '.[openvino]'
 	cd benchmarks && for name in $(BENCHMARKS); do $(BENCH_PYTHON) $$name.py || exit 1; done
-	cd benchmarks && $(BENCH_PYTHON) write_page.py
+	cd benchmarks && $(BENCH_PYTHON) write_page.py && $(BENCH_PYTHON) reckon.py
 
 # Every benchmark once, at tiny sizes: that it runs, not what it measures.
 bench-check: $(VENV)/bin/python

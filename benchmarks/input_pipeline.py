@@ -1,7 +1,7 @@
 """What the input pipeline adds to a training step, for every kind of batch.
 
 The same step of the study's net is fed by the pipeline over pictures in memory and by one batch that is there already,
-in turn. The medians over all steps of a round are compared, so that what one fit costs once does not count.
+in turn. The medians over all steps of a round are compared, so that what a trace costs once does not count.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ import argparse
 import os
 import statistics
 import time
-from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
 import tensorflow as tf
 from results import publish
@@ -22,24 +20,13 @@ from synthetic_table import SyntheticTable
 from timing import in_turn, spread
 
 from tfretrieval.training.config import TrainConfig
+from tfretrieval.training.learner import Learner
 from tfretrieval.training.network import build_network
+from tfretrieval.training.replicas import Replicas
 from tfretrieval.training.streams import training_stream
 
 CLASSES, BAR = 8, 5
 LOSSES = {"images": "cross-entropy", "pairs": "contrastive", "triplets": "triplet", "P x K": "triplet-all"}
-
-
-class StepSeconds(keras.callbacks.Callback):
-    """The seconds between the ends of steps."""
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._ends: list[float] = []
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._ends.append(time.perf_counter())
-
-    def median(self) -> float:
-        return float(np.median(np.diff(self._ends)))
 
 
 def measure(kind: str, augment: str, steps: int, repeats: int, n: int, size: int) -> dict[str, str]:
@@ -49,13 +36,15 @@ def measure(kind: str, augment: str, steps: int, repeats: int, n: int, size: int
     network = build_network(config, CLASSES)
     stream, _ = training_stream(SyntheticTable(n, size, CLASSES), config)
     repeated = tf.data.Dataset.from_tensors(next(iter(stream))).repeat()
+    fed = {"memory": Learner(network, repeated, Replicas()), "pipeline": Learner(network, stream, Replicas())}
 
-    def step_of(data: tf.data.Dataset) -> float:
-        seconds = StepSeconds()
-        network.fit(data, steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=[seconds])
-        return seconds.median()
+    def step_of(learner: Learner) -> float:
+        """The median of the seconds between the ends of steps."""
+        ends: list[float] = []
+        learner.steps(steps, lambda: ends.append(time.perf_counter()))
+        return float(np.median(np.diff(ends)))
 
-    taken = in_turn({"memory": lambda: step_of(repeated), "pipeline": lambda: step_of(stream)}, repeats)
+    taken = in_turn({name: lambda learner=learner: step_of(learner) for name, learner in fed.items()}, repeats)
     added = [100 * (b / a - 1) for a, b in zip(taken["memory"], taken["pipeline"])]
     return {
         "batches": kind,

@@ -11,7 +11,7 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -26,7 +26,9 @@ from timing import in_turn, spread, times_as_fast
 from tfretrieval.models import build_classifier, build_embedder
 from tfretrieval.models.backbones import set_trainable
 from tfretrieval.training.config import TrainConfig
+from tfretrieval.training.learner import Learner
 from tfretrieval.training.network import build_network
+from tfretrieval.training.replicas import Replicas
 from tfretrieval.training.streams import training_stream
 
 CLASSES, METRIC_BAR, RESNET_BAR = 8, 1.5, 1.0
@@ -50,20 +52,18 @@ def resnet_side(batch: int, size: int, steps: int) -> Callable[[], float]:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     network.compile(optimizer=keras.optimizers.SGD(0.002, momentum=0.9), loss=loss)
     images = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), np.uint8)
-    return timed_steps(network, tf.data.Dataset.from_tensors((images, np.arange(batch) % CLASSES)).repeat(), steps)
+    whole = (images, np.arange(batch, dtype=np.int32) % CLASSES)
+    return timed_steps(network, tf.data.Dataset.from_tensors((whole,)).repeat(), steps)
 
 
 def timed_steps(network: keras.Model, data: tf.data.Dataset, steps: int) -> Callable[[], float]:
-    """A function that trains so many steps of an endless fit's step function, and returns its seconds."""
-    network.fit(data, steps_per_epoch=1, verbose=0, shuffle=False)
-    batches: Iterator[object] = iter(data)
-    step = network.train_function
+    """A function that trains so many steps and returns its seconds."""
+    learner = Learner(network, data, Replicas())
+    learner.steps(1)
 
     def run() -> float:
         started = time.perf_counter()
-        for _ in range(steps):
-            logs = step(batches)
-        float(next(iter(logs.values())))
+        learner.steps(steps)
         return time.perf_counter() - started
 
     return run

@@ -15,13 +15,24 @@ from tfretrieval.atomic import read_json, write_json, write_text
 from tfretrieval.errors import UserError
 
 RUNS = Path("runs")
-PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "faiss-cpu", "umap-learn", "tensorflow-addons", "openvino")
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "scikit-learn",
+    "faiss-cpu",
+    "umap-learn",
+    "tensorflow-addons",
+    "openvino",
+    "pymilvus",
+    "ray",
+)
 
 
 class Run:
     """The artefacts of one training, in one folder.
 
-    Layout: `config.yaml`, `run.json`, `model.keras`, `history.csv`, `checkpoints/`, `logs/`,
+    Layout: `config.yaml`, `run.json`, `model.keras`, `history.csv`, `checkpoints/`, `logs/`, `gallery.json`,
     `engine/<name>/`, `embeddings/<split>/`, `index/<retriever>/`, `evaluation/<retriever>/`, `figures/`, `report.html`.
     """
 
@@ -58,6 +69,10 @@ class Run:
         return self.directory / "checkpoints"
 
     @property
+    def gallery_path(self) -> Path:
+        return self.directory / "gallery.json"
+
+    @property
     def logs(self) -> Path:
         return self.directory / "logs"
 
@@ -81,7 +96,9 @@ class Run:
     def evaluation(self, retriever: str) -> Path:
         return self.directory / "evaluation" / retriever
 
-    def write_manifest(self, config: dict[str, Any], data: dict[str, Any], argv: list[str] | None = None) -> None:
+    def write_manifest(
+        self, config: dict[str, Any], data: dict[str, Any], argv: list[str] | None = None, replicas: int = 1
+    ) -> None:
         """Write `config.yaml` and `run.json`.
 
         Raises:
@@ -94,12 +111,13 @@ class Run:
             "seed": config["seed"],
             "argv": sys.argv if argv is None else argv,
             "data": data,
+            "replicas": replicas,
             "versions": versions(),
         }
         write_json(self.directory / "run.json", manifest)
 
     def manifest(self) -> dict[str, Any]:
-        """What `run.json` holds: seed, argv, data (source, fingerprint, sizes), versions."""
+        """What `run.json` holds: seed, argv, data (source, fingerprint, sizes), replicas, versions."""
         return read_json(self.directory / "run.json")
 
     def config(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zipfile
 from numbers import Integral, Real
@@ -107,6 +108,15 @@ class Transform(Estimator):
         """The d' of the result."""
         self._check_fitted()
         return len(self.learned_["pca.components_"]) if "pca.components_" in self.learned_ else self.n_features_in_
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of the parameters and of what was learnt."""
+        self._check_fitted()
+        digest = hashlib.sha256(repr((self.get_params(), self.n_features_in_)).encode())
+        for name in sorted(self.learned_):
+            digest.update(name.encode() + np.ascontiguousarray(self.learned_[name]).tobytes())
+        return digest.hexdigest()[:16]
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write `transform.npz` and `transform.json` into the folder; no pickle.

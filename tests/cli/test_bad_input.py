@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
@@ -278,7 +279,7 @@ def test_a_factory_string_that_faiss_cannot_use(tfret, run, factory):
 
 
 def test_faiss_options_for_knn(tfret, run):
-    assert "belong to --retriever faiss" in refused(tfret, "index", "--run", run, "--factory", "Flat")
+    assert "belongs to --retriever faiss" in refused(tfret, "index", "--run", run, "--factory", "Flat")
 
 
 def test_a_query_picture_that_is_missing_or_broken(tfret, run, tmp_path):
@@ -399,25 +400,6 @@ def test_overwrite_keeps_the_old_run_until_the_new_one_can_begin(tfret, run, dat
     assert tree_of(run) == before
 
 
-def test_a_study_with_other_figures_does_not_mix_into_the_old_one(tfret, scenes, tmp_path):
-    study = (
-        "study",
-        "--data",
-        scenes,
-        "--output",
-        tmp_path / "s",
-        "--models",
-        "triplet",
-        "--epochs",
-        0,
-        "--image-size",
-    )
-    assert tfret(*study, 16).code == 0
-    before = (tmp_path / "s" / "triplet" / "model.keras").read_bytes()
-    assert "was begun with image_size 16, not 32" in refused(tfret, *study, 32)
-    assert (tmp_path / "s" / "triplet" / "model.keras").read_bytes() == before
-
-
 def test_a_full_disk_keeps_what_was_there(tfret, run, monkeypatch):
     assert tfret("embed", "--run", run).code == 0
     before = tree_of(run / "embeddings")
@@ -484,3 +466,45 @@ def test_a_target_recall_that_cannot_be(tfret, options, message):
     outcome = tfret("index", "--retriever", "faiss", *options)
     assert outcome.code == 2
     assert message in outcome.err
+
+
+def test_more_neighbours_in_a_figure_than_the_gallery_has(tfret, run):
+    assert "cannot draw 30 neighbours: the gallery has 17 items" in refused(
+        tfret, "visualize", "neighbours", "--run", run, "-k", 30
+    )
+
+
+def test_stores_of_different_models_are_not_compared(tfret, run, tmp_path):
+    assert tfret("embed", "--run", run, "--output", tmp_path / "e").code == 0
+    header = json.loads((tmp_path / "e" / "test" / "embeddings.json").read_text())
+    header["made_from"]["model"] = "another"
+    (tmp_path / "e" / "test" / "embeddings.json").write_text(json.dumps(header))
+    stores = ("--gallery", tmp_path / "e" / "train", "--queries", tmp_path / "e" / "test")
+    assert "were embedded by different models" in refused(tfret, "evaluate", *stores)
+
+
+def test_a_loss_that_there_is_not_is_refused_before_anything_is_loaded(tfret, scenes, tmp_path):
+    said = refused(tfret, "train", "resnet", "--data", scenes, "--run", tmp_path / "r", "--loss", "foo")
+    assert "no loss 'foo'; there are cross-entropy" in said
+    assert not (tmp_path / "r").exists()
+
+
+def test_retriever_milvus_takes_its_own_options_only(tfret, run):
+    assert "--uri belongs to --retriever milvus" in refused(tfret, "index", "--run", run, "--uri", "x.db")
+    assert "a path must end in .db" in refused(tfret, "index", "--run", run, "--retriever", "milvus", "--uri", "x")
+    wrong = tfret("index", "--run", run, "--retriever", "milvus", "--index-param", "M")
+    assert wrong.code == 2
+    assert "is not of the form M=16" in wrong.err
+    wrong = tfret("study", "--data", "digits", "--uri", "x.db")
+    assert wrong.code == 2
+    assert "--uri needs milvus among --retrievers" in wrong.err
+
+
+def test_an_address_without_ray(tfret, run):
+    assert "--address belongs to --engine ray" in refused(tfret, "embed", "--run", run, "--address", "auto")
+
+
+def test_remote_pictures_need_ray(tfret, run, tmp_path):
+    (tmp_path / "remote.csv").write_text("path,label\nhttp://localhost:9/a.jpg,a\nhttp://localhost:9/b.jpg,b\n")
+    said = refused(tfret, "embed", "--run", run, "--data", tmp_path / "remote.csv", "--split", "train")
+    assert "is not a file of this machine; --engine ray reads it" in said

@@ -245,14 +245,63 @@ def test_verify_exits_with_1_and_still_prints_its_result(tfret, tmp_path):
 def test_study_compares_models_and_goes_on_where_it_stopped(tfret, scenes, tmp_path):
     arguments = (
         "study", "--data", scenes, "--output", tmp_path / "s", "--models", "siamese,triplet", "--epochs", 1,
-        "--image-size", 16, "--steps-per-epoch", 1, "--json",
+        "--steps-per-epoch", 1, "--json", "--image-size",
     )  # fmt: skip
-    result = result_of(tfret(*arguments))
+    result = result_of(tfret(*arguments, 16))
     assert [(row["model"], row["retriever"]) for row in result["rows"]] == [
         ("siamese", "knn"), ("siamese", "faiss"), ("triplet", "knn"), ("triplet", "faiss")
     ]  # fmt: skip
     assert Path(result["report"]).read_text(encoding="utf-8").count("<img") >= 10
     model = (tmp_path / "s" / "triplet" / "model.keras").read_bytes()
-    again = tfret(*arguments)
+    again = tfret(*arguments, 16)
     assert json.loads(again.out)["rows"] == result["rows"]
     assert (tmp_path / "s" / "triplet" / "model.keras").read_bytes() == model
+    other = tfret(*arguments, 32)
+    assert other.code == 1
+    assert "was begun with image_size 16, not 32" in other.error
+    assert (tmp_path / "s" / "triplet" / "model.keras").read_bytes() == model
+
+
+def test_an_embedding_that_is_in_its_folder_is_used(tfret, run, tmp_path):
+    arguments = ("embed", "--run", run, "--split", "train", "--output", tmp_path / "e")
+    tfret(*arguments)
+    at = (tmp_path / "e" / "vectors.npy").stat().st_mtime_ns
+    tfret(*arguments)
+    assert (tmp_path / "e" / "vectors.npy").stat().st_mtime_ns == at
+
+
+def test_milvus_answers_every_command_as_faiss_does(tfret, run, scenes, tmp_path):
+    pytest.importorskip("milvus_lite", reason="Milvus is not installed: pip install '.[milvus]'")
+    place = ("--uri", tmp_path / "v.db", "--collection", "scenes")
+    built = result_of(tfret("index", "--run", run, "--retriever", "milvus", *place, "--json"))
+    assert (built["n"], built["exact"], built["collection"], built["index_type"]) == (18, True, "scenes", "FLAT")
+    milvus, faiss = (
+        result_of(tfret("evaluate", "--run", run, "--retriever", kind, "--json")) for kind in ("milvus", "faiss")
+    )
+    assert milvus["metrics"] == pytest.approx(faiss["metrics"], abs=1e-4)
+    picture = scenes / "test" / "sea" / "0.png"
+    for only in ((), ("--class", "town"), ("--class", "town", "--class", "field")):
+        arguments = ("query", picture, "--run", run, "-k", 4, *only, "--json")
+        by_milvus, by_faiss = (
+            result_of(tfret(*arguments, "--retriever", kind))["answers"][0]["neighbours"]
+            for kind in ("milvus", "faiss")
+        )
+        assert [item["id"] for item in by_milvus] == [item["id"] for item in by_faiss]
+        assert not only or {item["label"] for item in by_milvus} <= set(only)
+
+
+def test_pictures_come_and_go_by_command(tfret, run, scenes):
+    new = scenes / "test"
+    result = result_of(tfret("index", "--run", run, "--add", new, "--remove", "train/sea/0.png", "--json"))
+    assert result["n"] == 18 + 9 - 1
+    answer = result_of(tfret("query", new / "sea" / "1.png", "--run", run, "-k", 1, "--json"))["answers"][0]
+    assert answer["neighbours"][0]["id"] == "sea/1.png"
+
+
+def test_the_choices_are_those_of_the_library():
+    from tfretrieval.cli.options import MILVUS_INDEXES, RETRIEVERS
+    from tfretrieval.retrieval import KINDS
+    from tfretrieval.retrieval.milvus import INDEX_TYPES
+
+    assert tuple(KINDS) == RETRIEVERS
+    assert INDEX_TYPES == MILVUS_INDEXES

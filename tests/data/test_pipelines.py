@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
 from tfretrieval.data.pipelines import balanced_steps, classification_steps, image_batches, pair_steps, triplet_steps
+from tfretrieval.data.share import WHOLE, Share
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +75,26 @@ def test_pictures_that_are_not_kept_are_read_again(scenes, table):
     unkept = ImageTable(Catalog.from_source(scenes), 24, cache="none")
     for one, other in zip(pair_steps(table, 4, 3, 5).take(3), pair_steps(unkept, 4, 3, 5).take(3)):
         np.testing.assert_array_equal(one[0][0], other[0][0])
+
+
+@pytest.mark.parametrize("augmentation", ["none", "flip", "standard"])
+@pytest.mark.parametrize("of", [2, 3])
+@pytest.mark.parametrize("steps", [pair_steps, triplet_steps, balanced_steps, classification_steps])
+def test_the_shares_of_a_batch_are_the_batch(table, steps, of, augmentation):
+    sizes = {balanced_steps: (3, 4, 0, 5), classification_steps: (5, 0)}.get(steps, (7, 0, 5))
+    streams = [steps(table, *sizes, augmentation, share=share).take(12) for share in (WHOLE, *shares(of))]
+    for whole, *parts in zip(*streams):
+        together = tf.nest.map_structure(lambda *values: np.concatenate(values), *parts)
+        for one, other in zip(tf.nest.flatten(whole), tf.nest.flatten(together)):
+            np.testing.assert_array_equal(one, other)
+
+
+def shares(of):
+    return [Share(number, of) for number in range(of)]
+
+
+def test_shares_differ_by_one_row_at_most():
+    for n in range(9):
+        sizes = [len(share.places(n)) for share in shares(4)]
+        assert sum(sizes) == n
+        assert max(sizes) - min(sizes) <= 1

@@ -20,7 +20,7 @@ pytest.importorskip("openvino", reason="OpenVINO is not installed")
 
 from tfretrieval.embedding import openvino_engine, openvino_model
 from tfretrieval.embedding.openvino_engine import OpenVINOEngine, has_bfloat16
-from tfretrieval.embedding.openvino_folder import HEADER, MODEL, read_header
+from tfretrieval.embedding.openvino_folder import HEADER, MODEL, WEIGHTS, read_header
 from tfretrieval.embedding.openvino_model import save_openvino_model
 from tfretrieval.embedding.quantize import quantize
 
@@ -118,13 +118,19 @@ def test_embedding_needs_no_tensorflow(converted, scenes):
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "10\n"
 
 
-@pytest.mark.parametrize("damage", ["no model", "half a model", "no header", "another format"])
-def test_a_damaged_folder_is_one_clear_line(converted, tmp_path, damage):
+@pytest.mark.parametrize(
+    "damage", ["no model", "half a model", "other bytes", "no weights", "no header", "another format"]
+)
+def test_a_damaged_folder_is_one_clear_line(converted, tmp_path, capfd, damage):
     folder = shutil.copytree(converted, tmp_path / "e", ignore=shutil.ignore_patterns("cache"))
     if damage == "no model":
         (folder / MODEL).unlink()
     elif damage == "half a model":
         (folder / MODEL).write_text((folder / MODEL).read_text()[:300])
+    elif damage == "other bytes":
+        (folder / MODEL).write_text("x" * (folder / MODEL).stat().st_size)
+    elif damage == "no weights":
+        (folder / WEIGHTS).unlink()
     elif damage == "no header":
         (folder / HEADER).unlink()
     else:
@@ -132,6 +138,7 @@ def test_a_damaged_folder_is_one_clear_line(converted, tmp_path, damage):
     with pytest.raises(UserError) as error:
         OpenVINOEngine(folder).vectors(["a.jpg"])
     assert "\n" not in str(error.value)
+    assert not capfd.readouterr().err
 
 
 def test_a_model_that_answers_otherwise_is_not_written(embedder, tmp_path, monkeypatch):

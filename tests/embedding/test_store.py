@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,3 +107,35 @@ def test_a_folder_that_is_none_or_damaged(store, tmp_path):
     (tmp_path / "s" / "embeddings.json").write_text(json.dumps(header | {"class_names": ["other"]}))
     with pytest.raises(UserError, match="is damaged"):
         Embeddings.load(tmp_path / "s")
+
+
+def test_a_loaded_store_reads_its_items_when_they_are_asked_for(tmp_path):
+    made = Embeddings.from_arrays(np.eye(3), [0, -1, 1], ["a", "b"], ["x", "ö", "z"], ["p", "q", "r"], ["train"] * 3)
+    made.save(tmp_path / "s")
+    loaded = Embeddings.load(tmp_path / "s")
+    assert not {"ids", "paths", "splits"} & set(vars(loaded))
+    for name in ("ids", "paths", "splits", "labels"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(made, name))
+        assert getattr(loaded, name).dtype == getattr(made, name).dtype
+    changed = replace(loaded, made_from={"model": "m"})
+    assert list(changed.ids) == ["x", "ö", "z"]
+    assert changed.fingerprint == made.fingerprint
+    again = Embeddings.load(tmp_path / "s")
+    (tmp_path / "s" / "items.parquet").unlink()
+    with pytest.raises(UserError, match="is damaged"):
+        _ = again.ids
+
+
+def test_a_store_is_read_without_pandas(store, tmp_path):
+    store.save(tmp_path / "s")
+    code = (
+        "import sys; from tfretrieval.embedding.store import Embeddings; e = Embeddings.load(sys.argv[1]); "
+        "e.ids, e.paths, e.splits, e.labels; assert not {'pandas', 'tensorflow', 'sklearn'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "s"], check=True)
+
+
+def test_an_empty_store(tmp_path):
+    Embeddings.from_arrays(np.empty((0, 3)), class_names=["a"]).save(tmp_path / "s")
+    loaded = Embeddings.load(tmp_path / "s")
+    assert len(loaded) == len(loaded.ids) == len(loaded.splits) == 0

@@ -75,11 +75,11 @@ def test_only_what_matters_is_put_in_order():
     queries = Embeddings.from_arrays([[0.0]], [0], ["0", "1"], ids=["q"])
     matched = match(queries, gallery)
     retriever = make_retriever("knn").fit(gallery.vectors)
-    (few,) = rankings(retriever, queries.vectors, matched, depth=100, least=1, block=10)
-    assert few.rows.tolist() == [[0, 1, 2]]
-    (more,) = rankings(retriever, queries.vectors, matched, depth=100, least=5, block=10)
-    assert more.rows.tolist() == [[0, 1, 2, 3, 4]]
-    assert more.near.tolist() == [[0, 1, 2, 3, 4]]
+    (few,) = rankings(retriever, queries.vectors, matched, depth=100, least=1, block_bytes=1 << 20)
+    assert few.top(slice(0, 1))[1].tolist() == [[0, 1, 2]]
+    (more,) = rankings(retriever, queries.vectors, matched, depth=100, least=5, block_bytes=1 << 20)
+    near, rows = more.top(slice(0, 1))
+    assert rows.tolist() == near.tolist() == [[0, 1, 2, 3, 4]]
 
 
 def test_a_depth_below_all_measures_as_the_whole_up_to_there():

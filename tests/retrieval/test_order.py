@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfretrieval.retrieval.distances import all_distances, pair_distances
-from tfretrieval.retrieval.order import in_order, sorted_pairs
+from tfretrieval.retrieval.order import in_order, nearest_first
 
 
 @settings(max_examples=60, deadline=None)
@@ -13,14 +13,16 @@ def test_both_ways_sort_by_distance_and_then_by_row(seed, k):
     distances = rng.integers(0, 4, (6, k)).astype(np.float32) / 3
     rows = np.array([rng.permutation(k) for _ in range(6)])
     expected = [sorted(zip(d.tolist(), r.tolist())) for d, r in zip(distances, rows)]
-    for near, order in (in_order(distances, rows), sorted_pairs(distances, rows)):
-        assert [list(zip(d.tolist(), r.tolist())) for d, r in zip(near, order)] == expected
+    near, order = in_order(distances, rows)
+    assert [list(zip(d.tolist(), r.tolist())) for d, r in zip(near, order)] == expected
+    np.testing.assert_array_equal(nearest_first(distances), np.argsort(distances, axis=-1, kind="stable"))
 
 
-def test_infinity_comes_last():
-    near, rows = sorted_pairs(np.array([np.inf, 0, 3e38], np.float32), np.array([0, 2, 1]))
-    assert rows.tolist() == [2, 1, 0]
-    assert near[-1] == np.inf
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0, width=32), min_size=1, max_size=50))
+def test_distances_of_any_size_come_in_order_and_infinity_last(values):
+    distances = np.array(values, np.float32)
+    np.testing.assert_array_equal(nearest_first(distances), np.argsort(distances, kind="stable"))
 
 
 def test_a_pair_has_one_distance_wherever_it_is_asked_for():

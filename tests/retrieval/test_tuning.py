@@ -119,5 +119,5 @@ def test_an_index_built_for_a_target_keeps_what_was_tried(tmp_path, monkeypatch)
 def test_a_target_stands_for_factory_and_parameters():
     with pytest.raises(UserError, match="give the one or the others"):
         IndexSettings("faiss", factory="Flat", target_recall=0.9)
-    with pytest.raises(UserError, match="belong to --retriever faiss"):
+    with pytest.raises(UserError, match="belongs to --retriever faiss"):
         IndexSettings("knn", target_recall=0.9)

@@ -78,6 +78,19 @@ def test_a_model_that_changed_is_converted_anew(run, catalog):
 
 
 @openvino
+@pytest.mark.parametrize("file", ["model.xml", "model.bin", "engine.json"])
+def test_a_damaged_conversion_is_made_anew_with_a_warning(run, catalog, caplog, file):
+    choice = EngineChoice("openvino", "float32")
+    vectors = engine_for(run, catalog, choice).vectors(list(catalog.paths))
+    damaged = run.engine("openvino") / file
+    damaged.write_bytes(b"x" * damaged.stat().st_size)
+    again = engine_for(run, catalog, choice)
+    assert "damaged" in caplog.text
+    assert "converted anew" in caplog.text
+    np.testing.assert_array_equal(again.vectors(list(catalog.paths)), vectors)
+
+
+@openvino
 def test_another_engine_is_asked_for_and_the_store_is_made_anew(run, catalog, caplog):
     caplog.set_level("INFO", "tfretrieval")
     assert embed_split(run, catalog, "train").made_from["engine"] == "keras"

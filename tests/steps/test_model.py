@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.steps.model import load_model, run_catalog
+from tfretrieval.steps.gallery import run_catalog
+from tfretrieval.steps.model import load_model
 
 
 def test_the_model_answers_identically_in_a_new_process(run, tmp_path):

@@ -205,12 +205,15 @@ def tfret_process():
         process.stderr.close()
 
 
-def test_killed_ten_times_the_run_finishes_and_has_every_epoch_once(tfret_process, scenes, catalog, tmp_path):
+@pytest.mark.parametrize("times", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed_again_and_again_the_run_finishes_and_has_every_epoch_once(
+    tfret_process, scenes, catalog, tmp_path, times
+):
     run = Run(tmp_path / "run")
     quick = [f"--{name.replace('_', '-')}={value}" for name, value in {**QUICK, "epochs": 24}.items()]
     arguments = ["train", "triplet", "--data", scenes, "--run", run.directory, *quick, "--resume"]
     moments = random.Random(0)
-    for _ in range(10):
+    for _ in range(times):
         process = tfret_process(*arguments)
         time.sleep(moments.uniform(0.5, 9))
         process.send_signal(signal.SIGKILL)

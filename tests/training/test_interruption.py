@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 
-import keras
-import numpy as np
 import pytest
 
 from tfretrieval.training.interruption import Interruption
@@ -29,20 +27,19 @@ class Finalised:
             pass
 
 
-class Presses(keras.callbacks.Callback):
-    def on_train_batch_begin(self, batch, logs=None):
-        if batch == 2:
-            Finalised()
-
-
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_that_a_finaliser_drops_ends_the_training_at_that_step():
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
     steps = []
-    count = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: steps.append(batch))
+
+    def take_steps(interruption):
+        for step in range(50):
+            steps.append(step)
+            if step == 2:
+                Finalised()
+            interruption.check()
+
     with pytest.raises(KeyboardInterrupt), Interruption() as interruption:
-        model.fit(np.ones((50, 1)), np.ones((50, 1)), 1, verbose=0, callbacks=[count, Presses(), interruption])
+        take_steps(interruption)
     assert steps == [0, 1, 2]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -52,3 +49,21 @@ def test_a_handler_that_is_there_already_stays():
     with Interruption():
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def _answer_an_interrupt_with_an_error():
+    with Interruption():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt:
+            raise AssertionError("Concurrent access?") from None
+
+
+def test_an_error_that_a_library_makes_of_an_interrupt_is_an_interrupt():
+    with pytest.raises(KeyboardInterrupt):
+        _answer_an_interrupt_with_an_error()
+
+
+def test_an_error_without_an_interrupt_stays_what_it_is():
+    with pytest.raises(ZeroDivisionError), Interruption():
+        1 / 0  # noqa: B018

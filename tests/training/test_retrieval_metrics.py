@@ -35,15 +35,13 @@ def test_held_out_pictures_ask_and_training_pictures_answer(parts):
     assert measured["val_precision_at_1"] == pytest.approx(np.mean(nearest == queries.catalog.labels))
 
 
-def test_figures_reach_the_log_and_weights_that_are_nan_count_as_collapsed(parts):
+def test_the_figures_have_names_and_weights_that_are_nan_count_as_collapsed(parts):
     queries, gallery = parts
     embedder = build_embedder("convnet", 16, 4)
-    callback = RetrievalMetrics(embedder, queries, gallery, "cosine", seed=0)
-    logs: dict[str, float] = {}
-    callback.on_epoch_end(0, logs)
-    assert set(logs) == {"val_map", "val_precision_at_1", "spread"}
+    metrics = RetrievalMetrics(embedder, queries, gallery, "cosine", seed=0)
+    assert set(metrics.after_epoch()) == {"val_map", "val_precision_at_1", "spread"}
     embedder.set_weights([np.full_like(w, np.nan) for w in embedder.get_weights()])
-    assert callback.measure()["spread"] == 0.0
+    assert metrics.measure()["spread"] == 0.0
 
 
 def test_a_collapse_is_told_once_with_advice(parts, caplog):
@@ -51,9 +49,9 @@ def test_a_collapse_is_told_once_with_advice(parts, caplog):
     embedder = build_embedder("convnet", 16, 4)
     kernel, bias = embedder.get_layer("projection").get_weights()
     embedder.get_layer("projection").set_weights([kernel * 0, bias + 1])
-    callback = RetrievalMetrics(embedder, queries, gallery, "euclidean", seed=0)
+    metrics = RetrievalMetrics(embedder, queries, gallery, "euclidean", seed=0)
     with caplog.at_level(logging.WARNING, logger="tfretrieval"):
-        callback.on_epoch_end(0, {})
-        callback.on_epoch_end(1, {})
+        metrics.after_epoch()
+        metrics.after_epoch()
     (record,) = [record for record in caplog.records if "has collapsed" in record.message]
     assert "--learning-rate" in record.message

@@ -55,13 +55,16 @@ def test_without_splits_all_points_are_dots():
     assert figure.legends[0].get_title().get_text() == ""
 
 
-def test_a_class_name_stands_above_its_points_and_not_above_its_strays():
+def test_a_class_name_stands_among_its_points_not_among_strays_or_others():
     rng = np.random.default_rng(0)
-    points = np.vstack([rng.normal(size=(200, 2)), [[0, 100]]])
-    figure = plot_scatter(points, np.zeros(201, int), ["coast"])
-    name = figure.axes[0].texts[0]
-    assert name.get_text() == "coast"
-    assert 1 < name.xy[1] < 10
+    centres = np.array([[-20.0, 0], [20, 0], [0, 0], [0, 200]])
+    points = np.concatenate([rng.normal(size=(100, 2)) + centre for centre in centres])
+    labels = np.repeat([0, 0, 1, 1], 100)
+    labels[395:] = 0
+    figure = plot_scatter(points, labels, ["coast", "forest"])
+    where = {text.get_text(): np.array(text.xy) for text in figure.axes[0].texts}
+    for name, homes in (("coast", centres[:2]), ("forest", centres[2:])):
+        assert np.linalg.norm(homes - where[name], axis=1).min() < 2
 
 
 def test_unknown_classes_are_named_last_and_absent_classes_not_at_all():

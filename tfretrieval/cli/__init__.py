@@ -61,18 +61,18 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except click.Abort:
+        _interrupted(given, at_once=arguments is None)
     except Exception as error:
         if "--debug" in given[:1]:
             raise
         _fail(_one_line(error))
-    except (KeyboardInterrupt, click.Abort):
-        _fail("interrupted; what was finished is kept, and `tfret train --resume` goes on with a training")
+    except KeyboardInterrupt:
+        _interrupted(given, at_once=arguments is None)
 
 
 def _one_line(error: Exception) -> str:
     """What to tell the user: the error's own words where it was made for users."""
-    if isinstance(error, click.exceptions.Abort):
-        return "interrupted; what was finished is kept, and `tfret train --resume` goes on with a training"
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, MemoryError):
@@ -81,6 +81,16 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0][:300]} (`tfret --debug ...` shows where)"
 
 
-def _fail(message: str) -> None:
+def _interrupted(given: list[str], at_once: bool) -> None:
+    resume = "; `tfret train --resume` goes on" if "train" in given[:2] else ""
+    _fail(f"interrupted; what was finished is kept{resume}", at_once)
+
+
+def _fail(message: str, at_once: bool = False) -> None:
+    """Say what went wrong and exit with 1; `at_once` does not wait for the threads of libraries."""
     click.echo(f"tfret: error: {message}", err=True)
+    if at_once:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)
     sys.exit(1)

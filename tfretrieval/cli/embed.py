@@ -17,6 +17,7 @@ from tfretrieval.cli.output import prints_result
 @click.option("--split", metavar="NAME", help="One split, or all.  [default: each]")
 @engine_options
 @click.option("--output", type=click.Path(path_type=Path), help="Folder of the store.  [default: in the run]")
+@click.option("--shards", metavar="DIR", help="With ray: let its nodes write Parquet shards here, such as s3://b/v.")
 @on_error_option
 @seed_option
 @prints_result
@@ -26,7 +27,9 @@ def embed(
     split: str | None,
     engine: str,
     precision: str,
+    address: str | None,
     output: Path | None,
+    shards: str | None,
     on_error: str,
     seed: int,
 ) -> tuple[dict[str, Any], str]:
@@ -39,15 +42,25 @@ def embed(
     for 512 pictures or more; its model is converted once and kept in the run. The precision auto is bfloat16 where the
     CPU has it and the vectors of a sample agree with float32 to a cosine of 0.999. int8 calibrates on 300 of the
     pictures, says what it loses, and needs pip install 'tfretrieval[int8]'.
+
+    The engine ray (pip install 'tfretrieval[ray]') spreads the work of the named engine, or that of auto, over the
+    nodes of a Ray cluster. Pictures in a CSV may then be remote, such as s3://bucket/a.jpg. With --shards the vectors
+    do not come to this machine: the nodes write them, and `tfret index --store` reads them as one store.
     """
     from tfretrieval.runs import Run
-    from tfretrieval.steps.embed import embed_catalog, embed_split
+    from tfretrieval.steps.embed import embed_catalog, embed_shards, embed_split
     from tfretrieval.steps.engine import EngineChoice
-    from tfretrieval.steps.model import run_catalog
+    from tfretrieval.steps.gallery import run_catalog
 
-    choice = EngineChoice(engine, precision)
+    if shards is not None and (output is not None or engine.partition(":")[0] != "ray"):
+        raise click.UsageError("--shards goes with --engine ray and without --output")
+    choice = EngineChoice(engine, precision, address)
     opened = Run.open(run)
     catalog = run_catalog(opened, data)
+    if shards is not None:
+        part = catalog.split(split) if split else catalog
+        n, dim = embed_shards(opened, part, shards, on_error, choice)
+        return {"shards": shards, "n": n, "dim": dim}, f"{shards}: {n} vectors of {dim} values"
     stores = []
     for name in [split] if split else catalog.split_names:
         if output is None and data is None:

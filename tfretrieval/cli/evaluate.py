@@ -74,7 +74,7 @@ def evaluate(
     else:
         from tfretrieval.runs import Run
         from tfretrieval.steps.evaluate import evaluate_run
-        from tfretrieval.steps.model import run_catalog
+        from tfretrieval.steps.gallery import run_catalog
 
         opened = Run.open(run)
         catalog = run_catalog(opened, data)
@@ -104,6 +104,13 @@ def _of_stores(
 
     assert queries is not None
     searched, asking = Embeddings.load(gallery), Embeddings.load(queries)
+    models = {store.made_from.get("model") for store in (searched, asking)} - {None}
+    if len(models) > 1:
+        raise UserError(f"{queries} and {gallery} were embedded by different models")
+    for what in ("engine", "precision"):
+        one, other = (store.made_from.get(what) for store in (searched, asking))
+        if one != other:
+            click.echo(f"tfret: the gallery was embedded with the {what} {one}, the queries with {other}", err=True)
     index = Index.build(searched, with_changes(IndexSettings(retriever=kind), settings))
     return evaluate(index.retriever, asking, searched, index.transform, ks=ks, seed=seed)
 

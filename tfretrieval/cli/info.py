@@ -30,6 +30,8 @@ def info(seed: int) -> tuple[dict[str, Any], str]:
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
         "cores": os.cpu_count(),
         "engines": {"keras": ["float32"], **_openvino()},
+        "retrievers": ["knn", "faiss", *(["milvus"] if find_spec("pymilvus") else [])],
+        "ray": find_spec("ray") is not None,
         "addons": find_spec("tensorflow_addons") is not None,
         "cache": str(cache_folder()),
         "data": {"digits": True, "mit-split": is_prepared()},
@@ -38,6 +40,8 @@ def info(seed: int) -> tuple[dict[str, Any], str]:
     lines += [
         f"devices: {', '.join(result['devices'])} ({result['cores']} cores)",
         *(f"engine {name}: {', '.join(precisions)}" for name, precisions in result["engines"].items()),
+        f"retrievers: {', '.join(result['retrievers'])}",
+        f"ray: {'yes' if result['ray'] else 'no'}",
         f"tensorflow-addons losses: {'yes' if result['addons'] else 'no'}",
         f"data: digits{', mit-split' if result['data']['mit-split'] else ' (mit-split is not prepared)'}",
         f"cache: {result['cache']}",

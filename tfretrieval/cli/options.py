@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import click
 
-RETRIEVERS = ("knn", "faiss")
+RETRIEVERS = ("knn", "faiss", "milvus")
+MILVUS_INDEXES = ("FLAT", "HNSW", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "SCANN", "DISKANN", "AUTOINDEX")
 METRICS = ("cosine", "euclidean")
-ENGINES = ("auto", "keras", "openvino")
+ENGINES = ("auto", "keras", "openvino", "ray", "ray:keras", "ray:openvino")
 PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 
 
@@ -36,6 +38,45 @@ class PCASize(click.ParamType):
         self.fail(f"{value} must be a whole number from 1 on, or a fraction between 0 and 1", param, context)
 
 
+class Bytes(click.ParamType):
+    """A size such as 4GB or 512MB."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT])B?", str(value).strip().upper())
+        if match is None:
+            self.fail(f"{value!r} is not a size such as 4GB or 512MB", param, context)
+        return int(float(match[1]) * 1000 ** ("KMGT".index(match[2]) + 1))
+
+
+class Parameter(click.ParamType):
+    """NAME=VALUE, such as M=16; a number where it looks like one."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[str, Any]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not (name and equals and text):
+            self.fail(f"{value!r} is not of the form M=16", param, context)
+        for number in (int, float):
+            try:
+                return name, number(text)
+            except ValueError:
+                continue
+        return name, text
+
+
+def _as_mapping(
+    context: click.Context, option: click.Parameter, pairs: tuple[tuple[str, Any], ...]
+) -> dict[str, Any] | None:
+    return dict(pairs) or None
+
+
 run_option = click.option(
     "--run", type=click.Path(path_type=Path), help="Folder of the run.  [default: the newest below runs/]"
 )
@@ -60,6 +101,7 @@ retriever_option = click.option(
 def engine_options(command: Any) -> Any:
     """Add the options that say what computes the vectors."""
     for option in (
+        click.option("--address", help="Ray: of a cluster, such as host:6379.  [default: a Ray on this machine]"),
         click.option(
             "--precision",
             type=click.Choice(PRECISIONS),
@@ -68,6 +110,40 @@ def engine_options(command: Any) -> Any:
             help="What openvino computes in.",
         ),
         click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="What computes."),
+    ):
+        command = option(command)
+    return command
+
+
+def milvus_options(command: Any) -> Any:
+    """Add the options of --retriever milvus; each left out keeps what the index that is there has."""
+    for option in (
+        click.option(
+            "--search-param",
+            "search_params",
+            type=Parameter(),
+            multiple=True,
+            callback=_as_mapping,
+            help="Milvus: of searches, such as ef=128; repeatable.",
+        ),
+        click.option(
+            "--index-param",
+            "index_params",
+            type=Parameter(),
+            multiple=True,
+            callback=_as_mapping,
+            help="Milvus: of the index, such as M=16; repeatable.",
+        ),
+        click.option(
+            "--index-type", type=click.Choice(MILVUS_INDEXES, case_sensitive=False), help="Milvus.  [default: FLAT]"
+        ),
+        click.option("--collection", metavar="NAME", help="Milvus.  [default: tfretrieval]"),
+        click.option("--token-env", metavar="NAME", help="Milvus: environment variable that holds the token."),
+        click.option(
+            "--uri",
+            metavar="PATH|URL",
+            help="Milvus: a path that ends in .db, or http://host:19530.  [default: a database in the run]",
+        ),
     ):
         command = option(command)
     return command
@@ -82,6 +158,7 @@ def _instead_of_factory(context: click.Context, option: click.Parameter, target:
 def index_options(command: Any) -> Any:
     """Add the options that say how an index is built; each left out keeps the figure of the index that is there."""
     for option in (
+        milvus_options,
         click.option("--gallery-split", metavar="NAME", help="Split to be searched.  [default: train]"),
         click.option(
             "--target-recall",

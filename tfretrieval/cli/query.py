@@ -18,6 +18,8 @@ from tfretrieval.cli.output import prints_result, table
 @retriever_option
 @click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Neighbours a picture.")
 @click.option("--gallery-split", metavar="NAME", help="Split to be searched.  [default: train]")
+@click.option("--class", "classes", metavar="NAME", multiple=True, help="Only neighbours of this class; repeatable.")
+@click.option("--split", "splits", metavar="NAME", multiple=True, help="Only neighbours of this split; repeatable.")
 @click.option("--figure", type=click.Path(path_type=Path), help="Draw the answer into a PNG file.")
 @on_error_option
 @seed_option
@@ -29,6 +31,8 @@ def query(
     retriever: str,
     k: int,
     gallery_split: str | None,
+    classes: tuple[str, ...],
+    splits: tuple[str, ...],
     figure: Path | None,
     on_error: str,
     seed: int,
@@ -43,7 +47,7 @@ def query(
     from tfretrieval.runs import Run
     from tfretrieval.steps.query import query_run
 
-    answers = query_run(Run.open(run), images, k, retriever, data, gallery_split, on_error)
+    answers = query_run(Run.open(run), images, k, retriever, data, gallery_split, on_error, classes, splits)
     if figure:
         from tfretrieval.steps.visualize import draw_answers
         from tfretrieval.visualize.theme import save_figure

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tfretrieval.cli.options import PCASize, on_error_option, seed_option
+from tfretrieval.cli.options import RETRIEVERS, PCASize, milvus_options, on_error_option, seed_option
 from tfretrieval.cli.output import prints_result, table
 from tfretrieval.quiet import load_tensorflow
 
@@ -30,7 +31,9 @@ RECIPES = ("resnet", "siamese", "triplet")
     help="Of that backbone: imagenet, none, or an .h5 FILE.",
 )
 @click.option("--resnet-image-size", type=click.IntRange(min=32), help="Of the resnet recipe.  [default: 224]")
-@click.option("--pca", type=PCASize(), default="0.95", show_default=True, help="What FAISS searches.")
+@click.option("--pca", type=PCASize(), default="0.95", show_default=True, help="What FAISS and Milvus search.")
+@click.option("--retrievers", default="knn,faiss", show_default=True, help="Kinds of index, with commas between.")
+@milvus_options
 @on_error_option
 @seed_option
 @prints_result
@@ -45,17 +48,26 @@ def study(
     weights: str,
     resnet_image_size: int | None,
     pca: Any,
+    retrievers: str,
     on_error: str,
     seed: int,
+    **milvus: Any,
 ) -> tuple[dict[str, Any], str]:
     """Train every model, run every retriever, compare them.
 
-    Each model is retrieved with KNN on its whole embedding and with FAISS after PCA. The folder gets a run a model,
-    summary.csv and report.html. Called again after an interruption, it goes on where it stopped.
+    Each model is retrieved with KNN on its whole embedding, and with FAISS, and Milvus where asked for, after PCA. The
+    folder gets a run a model, summary.csv and report.html. Called again after an interruption, it goes on where it
+    stopped.
     """
     names = [name.strip() for name in models.split(",") if name.strip()]
     if not names or set(names) - set(RECIPES):
         raise click.BadParameter(f"choose from {', '.join(RECIPES)}", param_hint="--models")
+    kinds = [name.strip() for name in retrievers.split(",") if name.strip()]
+    if not kinds or set(kinds) - set(RETRIEVERS):
+        raise click.BadParameter(f"choose from {', '.join(RETRIEVERS)}", param_hint="--retrievers")
+    given = {name: value for name, value in milvus.items() if value is not None}
+    if given and "milvus" not in kinds:
+        raise click.UsageError(f"--{next(iter(given)).replace('_', '-')} needs milvus among --retrievers")
     load_tensorflow()
     from tfretrieval.cli.train import default_source
     from tfretrieval.training.config import TrainConfig
@@ -69,10 +81,17 @@ def study(
         )
         for name in names
     }
-    return study_result(source, configs, output, None if pca == "none" else pca)
+    return study_result(source, configs, output, None if pca == "none" else pca, kinds, given)
 
 
-def study_result(source: str, configs: dict[str, Any], output: Path, pca: Any) -> tuple[dict[str, Any], str]:
+def study_result(
+    source: str,
+    configs: dict[str, Any],
+    output: Path,
+    pca: Any,
+    retrievers: Sequence[str] = ("knn", "faiss"),
+    milvus: dict[str, Any] | None = None,
+) -> tuple[dict[str, Any], str]:
     """Run a study and say what came of it."""
     from tfretrieval.data.catalog import Catalog
     from tfretrieval.steps.report import SHORT
@@ -80,7 +99,7 @@ def study_result(source: str, configs: dict[str, Any], output: Path, pca: Any) -
 
     catalog = Catalog.from_source(source)
     click.echo(f"study on {source}: {len(catalog)} pictures, {catalog.n_classes} classes", err=True)
-    done = run_study(catalog, configs, output, pca, argv=["tfret", *sys.argv[1:]])
+    done = run_study(catalog, configs, output, pca, argv=["tfret", *sys.argv[1:]], retrievers=retrievers, milvus=milvus)
     rows = summary_rows(done.results)
     cells = [
         [

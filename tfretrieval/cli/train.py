@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 from tfretrieval.cli.options import METRICS
 from tfretrieval.cli.output import prints_result
 from tfretrieval.quiet import load_tensorflow
+from tfretrieval.training.cluster import STRATEGIES, read_cluster
 from tfretrieval.training.config import FROM_SCRATCH, RECIPES, TrainConfig, read_config_file
 
 POSITIVE = click.IntRange(min=1)
@@ -113,6 +115,13 @@ def _word(value: Any) -> str:
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file of figures; options come on top.")
 @click.option("--resume", is_flag=True, help="Go on after an interruption.")
 @click.option("--overwrite", is_flag=True, help="Forget the run that is in the folder.")
+@click.option(
+    "--strategy",
+    type=click.Choice(STRATEGIES),
+    default="none",
+    show_default=True,
+    help="mirrored: all GPUs of this machine; multi-worker: the machines that TF_CONFIG names. The same batches.",
+)
 @_figures
 @prints_result
 def train(
@@ -122,6 +131,7 @@ def train(
     config: Path | None,
     resume: bool,
     overwrite: bool,
+    strategy: str,
     **figures: Any,
 ) -> tuple[dict[str, Any], str]:
     """Train an embedding on labelled pictures.
@@ -131,11 +141,14 @@ def train(
     """
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
-    load_tensorflow()
+    cluster = read_cluster() if strategy == "multi-worker" else None
+    load_tensorflow(compute=cluster is None)
+    from tfretrieval.cli.rejoin import rejoin
     from tfretrieval.data.catalog import Catalog
     from tfretrieval.runs import Run, new_run_directory
     from tfretrieval.steps.model import run_config
     from tfretrieval.training.fit import train
+    from tfretrieval.training.replicas import WorkerLost
 
     given = read_config_file(config) if config else {}
     given |= {name: value for name, value in figures.items() if value is not None}
@@ -155,7 +168,15 @@ def train(
         f"{settings.recipe} on {source} ({len(catalog)} pictures, {catalog.n_classes} classes) into {target}",
         err=True,
     )
-    train(catalog, settings, Run(target), resume, overwrite, argv=["tfret", *sys.argv[1:]])
+    began = time.monotonic()
+    try:
+        train(catalog, settings, Run(target), resume, overwrite, ["tfret", *sys.argv[1:]], strategy)
+    except WorkerLost as error:
+        rejoin(error, target, time.monotonic() - began)
+        raise
+    if cluster is not None and not cluster.is_chief:
+        result = {"worker": cluster.index, "of": len(cluster.addresses), "chief": cluster.addresses[0]}
+        return result, f"worker {cluster.index} of {len(cluster.addresses)} is done; the chief has the run"
     return result_of(Run(target))
 
 

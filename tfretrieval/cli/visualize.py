@@ -18,12 +18,12 @@ KINDS = ("pr", "confusion", "neighbours", "umap", "tsne", "history")
 @run_option
 @data_option
 @retriever_option
-@click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Neighbours a query.")
+@click.option("-k", type=click.IntRange(1, 50), help="Neighbours a query.  [default: 5]")
 @click.option("--queries", type=click.IntRange(min=1), default=6, show_default=True, help="Queries drawn at random.")
 @seed_option
 @prints_result
 def visualize(
-    kind: str, run: Path | None, data: str | None, retriever: str, k: int, queries: int, seed: int
+    kind: str, run: Path | None, data: str | None, retriever: str, k: int | None, queries: int, seed: int
 ) -> tuple[dict[str, Any], str]:
     """Draw curves, confusion, neighbours and maps of a run.
 
@@ -31,7 +31,7 @@ def visualize(
     """
     from tfretrieval.runs import Run
     from tfretrieval.steps.evaluate import evaluate_run
-    from tfretrieval.steps.model import run_catalog
+    from tfretrieval.steps.gallery import run_catalog
     from tfretrieval.steps.report import write_run_report
     from tfretrieval.steps.visualize import draw_run
 

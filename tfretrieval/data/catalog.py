@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -74,15 +75,17 @@ class Catalog:
         )
 
     @classmethod
-    def from_source(cls, source: str | os.PathLike[str]) -> Catalog:
+    def from_source(cls, source: str | os.PathLike[str], split: str | None = None) -> Catalog:
         """Read a folder, a CSV file, or a built-in data set (`digits`, `mit-split`).
+
+        With `split`, all of it is that split, in which one class is enough.
 
         Raises:
             UserError: there is no such source, or what is there cannot be used.
         """
         from tfretrieval.data.sources import read_source
 
-        return read_source(source)
+        return read_source(source, split)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -109,6 +112,34 @@ class Catalog:
             splits=self.splits[rows],
             is_query=None if self.is_query is None else self.is_query[rows],
             is_gallery=None if self.is_gallery is None else self.is_gallery[rows],
+        )
+
+    def joined(self, other: Catalog) -> Catalog:
+        """The items of this and then those of another catalogue. Classes match by name; new ones come last.
+
+        Where this one marks who asks and who is searched, the others are searched unless they are marked as well.
+
+        Raises:
+            UserError: both have the same id.
+        """
+        if both := set(self.ids) & set(other.ids):
+            raise UserError(f"{other.source or 'the other catalogue'} has an item that is there already: {min(both)}")
+        class_names = tuple(dict.fromkeys([*self.class_names, *other.class_names]))
+        number_of = {name: number for number, name in enumerate(class_names)}
+        numbers = np.array([*(number_of[name] for name in other.class_names), -1], np.int32)
+        marks: dict[str, Any] = {}
+        for name, value in (("is_query", False), ("is_gallery", True)):
+            mine, its = getattr(self, name), getattr(other, name)
+            its = np.full(len(other), value) if its is None else its
+            marks[name] = None if mine is None else np.concatenate([mine, its])
+        return replace(
+            self,
+            ids=np.concatenate([self.ids, other.ids]),
+            paths=np.concatenate([self.paths, other.paths]),
+            labels=np.concatenate([self.labels, numbers[other.labels]]),
+            class_names=class_names,
+            splits=np.concatenate([self.splits, other.splits]),
+            **marks,
         )
 
     def split(self, name: str) -> Catalog:

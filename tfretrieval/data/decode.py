@@ -7,6 +7,7 @@ import functools
 import tensorflow as tf
 
 from tfretrieval.data.read_picture import ROOM
+from tfretrieval.data.resample import resample
 
 FITS = ("crop", "pad", "stretch")
 DIVISORS = (8, 4, 2)  # by which a JPEG can be scaled down while it is decoded
@@ -46,7 +47,7 @@ def decode(content: tf.Tensor, least: int | None = None) -> tf.Tensor:
 
 
 def resize(image: tf.Tensor, size: int, fit: str = "crop") -> tf.Tensor:
-    """Bring uint8 [h, w, 3] to uint8 [size, size, 3] with an antialiased bilinear filter."""
+    """Bring uint8 [h, w, 3] to uint8 [size, size, 3] with an antialiased bilinear filter, that of Pillow."""
     height, width = tf.shape(image)[0], tf.shape(image)[1]
     if fit == "crop":
         side = tf.minimum(height, width)
@@ -56,9 +57,7 @@ def resize(image: tf.Tensor, size: int, fit: str = "crop") -> tf.Tensor:
         image = tf.image.pad_to_bounding_box(image, (side - height) // 2, (side - width) // 2, side, side)
     elif fit != "stretch":
         raise ValueError(f"fit must be one of {', '.join(FITS)}, not {fit!r}")
-    resized = tf.image.resize(image, [size, size], antialias=True)
-    resized = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
-    return tf.ensure_shape(resized, [size, size, 3])
+    return tf.ensure_shape(resample(image, size), [size, size, 3])
 
 
 def exif_orientation(content: tf.Tensor) -> tf.Tensor:

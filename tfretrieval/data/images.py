@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -103,13 +104,25 @@ def decode_each(paths: Sequence[str], size: int, fit: str, take: Take) -> dict[i
 def whole_files(paths: Sequence[str], size: int, fit: str, batch_size: int) -> tf.data.Dataset:
     """(rows int64 [b], images uint8 [b, size, size, 3]) of the files that can be decoded, in any order."""
     names = tf.constant(list(paths), tf.string)
+    read = _reader(size, fit)
 
     def load(row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return row, decode_and_resize(tf.io.read_file(names[row]), size, fit)
+        return row, read(names[row])
 
     rows = tf.data.Dataset.range(len(paths))
     images = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False).ignore_errors()
     return images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+@functools.lru_cache(maxsize=8)
+def _reader(size: int, fit: str) -> Callable[[tf.Tensor], tf.Tensor]:
+    """From a file's name to its pixels, traced once for all tables of a process."""
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
+    def read(path: tf.Tensor) -> tf.Tensor:
+        return decode_and_resize(tf.io.read_file(path), size, fit)
+
+    return read
 
 
 def broken_files(paths: Sequence[str], whole: np.ndarray, size: int, fit: str) -> dict[int, str]:

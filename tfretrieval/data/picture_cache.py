@@ -14,6 +14,7 @@ from tfretrieval.atomic import read_json, replaced_directory, write_json
 from tfretrieval.data.cache import cache_folder
 from tfretrieval.errors import UserError
 
+PIXELS = 1  # to be raised when files are decoded to other pixels than before
 IMAGES, BROKEN = "images.npy", "broken.json"
 Take = Callable[[np.ndarray, np.ndarray], None]
 
@@ -25,7 +26,7 @@ def picture_folder(paths: Iterable[str], size: int, fit: str) -> Path:
 
 def pictures_fingerprint(paths: Iterable[str], size: int, fit: str) -> str:
     """A short hash of the files' names, sizes and times of change, and of how they are decoded."""
-    digest = hashlib.sha256(f"{size} {fit}".encode())
+    digest = hashlib.sha256(f"{PIXELS} {size} {fit}".encode())
     for path in paths:
         stat = os.stat(path) if os.path.exists(path) else None
         found = f"{stat.st_size} {stat.st_mtime_ns}" if stat else "gone"

@@ -1,7 +1,8 @@
 """The tf.data pipelines: images, pairs, triplets and P x K batches, each an endless stream of training steps.
 
 Step s of the stream belongs to epoch s // steps_per_epoch. It depends on the seed, the epoch and the step alone,
-so a run that goes on after an interruption sees what it would have seen.
+so a run that goes on after an interruption sees what it would have seen. Given a `Share`, a stream holds that part of
+each batch: the parts together are the batch, whatever their number.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import tensorflow as tf
 from tfretrieval.data.augment import augment
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.sampling import ClassSampler, shuffled_rows, step_seed
+from tfretrieval.data.share import WHOLE, Share
 
 
 class Table(Protocol):
@@ -37,7 +39,7 @@ def image_batches(table: Table, batch_size: int, rows: np.ndarray | None = None)
 
 
 def classification_steps(
-    table: Table, batch_size: int, seed: int, augmentation: str = "none", first_epoch: int = 0
+    table: Table, batch_size: int, seed: int, augmentation: str = "none", first_epoch: int = 0, share: Share = WHOLE
 ) -> tf.data.Dataset:
     """(images uint8 [b, s, s, 3], labels int32 [b]); an epoch shows every picture once, in a fresh order."""
     labels = tf.constant(table.catalog.labels, tf.int32)
@@ -47,8 +49,8 @@ def classification_steps(
         return order.batch(batch_size).enumerate().map(lambda place, rows: (epoch, place, rows))
 
     def step(epoch: tf.Tensor, place: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images = augment(table.gather(rows), step_seed(seed, epoch, place), augmentation)
-        return images, tf.gather(labels, rows)
+        images = _pictures(table, step_seed(seed, epoch, place), augmentation, share, rows)
+        return images[0], tf.gather(labels, share.rows(rows))
 
     return _in_parallel(tf.data.Dataset.counter(start=first_epoch).flat_map(epoch_steps), step)
 
@@ -60,6 +62,7 @@ def pair_steps(
     steps_per_epoch: int,
     augmentation: str = "none",
     first_epoch: int = 0,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """((anchors, others), same): uint8 [b, s, s, 3] twice and float32 [b], 1 where both show one class."""
     sampler = ClassSampler(table.catalog.labels, table.catalog.class_names)
@@ -67,8 +70,8 @@ def pair_steps(
     def step(epoch: tf.Tensor, place: tf.Tensor) -> Any:
         key = step_seed(seed, epoch, place)
         pairs = sampler.pairs(key, batch_size)
-        images = augment(table.gather(tf.concat([pairs.anchor, pairs.other], 0)), key, augmentation)
-        return (images[:batch_size], images[batch_size:]), tf.cast(pairs.same, tf.float32)
+        images = _pictures(table, key, augmentation, share, pairs.anchor, pairs.other)
+        return tuple(images), tf.cast(share.rows(pairs.same), tf.float32)
 
     return _stream(step, steps_per_epoch, first_epoch)
 
@@ -80,6 +83,7 @@ def triplet_steps(
     steps_per_epoch: int,
     augmentation: str = "none",
     first_epoch: int = 0,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """((anchors, positives, negatives), zeros): uint8 [b, s, s, 3] three times and float32 [b].
 
@@ -89,10 +93,8 @@ def triplet_steps(
 
     def step(epoch: tf.Tensor, place: tf.Tensor) -> Any:
         key = step_seed(seed, epoch, place)
-        rows = tf.concat(sampler.triplets(key, batch_size), 0)
-        images = augment(table.gather(rows), key, augmentation)
-        b = batch_size
-        return (images[:b], images[b : 2 * b], images[2 * b :]), tf.zeros([b])
+        images = _pictures(table, key, augmentation, share, *sampler.triplets(key, batch_size))
+        return tuple(images), share.rows(tf.zeros([batch_size]))
 
     return _stream(step, steps_per_epoch, first_epoch)
 
@@ -105,6 +107,7 @@ def balanced_steps(
     steps_per_epoch: int,
     augmentation: str = "none",
     first_epoch: int = 0,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """P x K batches: (images uint8 [P * K, s, s, 3], labels int32 [P * K]), K distinct pictures of P classes."""
     sampler = ClassSampler(table.catalog.labels, table.catalog.class_names)
@@ -113,9 +116,21 @@ def balanced_steps(
     def step(epoch: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         key = step_seed(seed, epoch, place)
         rows = sampler.balanced(key, n_classes, n_items)
-        return augment(table.gather(rows), key, augmentation), tf.gather(labels, rows)
+        return _pictures(table, key, augmentation, share, rows)[0], tf.gather(labels, share.rows(rows))
 
     return _stream(step, steps_per_epoch, first_epoch)
+
+
+def _pictures(table: Table, key: tf.Tensor, augmentation: str, share: Share, *columns: tf.Tensor) -> list[tf.Tensor]:
+    """A share of the pictures at each column of rows int64 [b], changed as in the whole batch of all columns."""
+    rows = tf.concat(columns, 0)
+    if share == WHOLE:
+        images = augment(table.gather(rows), key, augmentation)
+    else:
+        n = tf.size(columns[0], tf.int64)
+        places = tf.concat([share.places(n) + n * number for number in range(len(columns))], 0)
+        images = augment(table.gather(tf.gather(rows, places)), key, augmentation, places, tf.size(rows))
+    return tf.split(images, len(columns)) if len(columns) > 1 else [images]
 
 
 def _stream(step: Step, steps_per_epoch: int, first_epoch: int) -> tf.data.Dataset:

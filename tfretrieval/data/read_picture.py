@@ -1,6 +1,6 @@
 """From a file to pixels without TensorFlow: what `decode` does in the graph, done by Pillow.
 
-Decoded pixels are those of `decode` to the bit for what both read; after resizing they differ by 1 level at most.
+Pixels are those of `decode_and_resize` to the bit for what both read.
 """
 
 from __future__ import annotations
@@ -73,4 +73,6 @@ def _resized(image: Image.Image, size: int, fit: str) -> Image.Image:
         image = square
     elif fit != "stretch":
         raise ValueError(f"fit must be crop, pad or stretch, not {fit!r}")
-    return image.resize((size, size), Image.Resampling.BILINEAR)
+    # across first: which way Pillow takes first, where both are asked for, differs between its versions
+    across = image.resize((size, image.height), Image.Resampling.BILINEAR)
+    return across.resize((size, size), Image.Resampling.BILINEAR)

@@ -6,10 +6,14 @@ import csv
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from tfretrieval.data import digits, mit_split
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.remote import is_remote
 from tfretrieval.errors import UserError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
@@ -20,20 +24,24 @@ BUILT_IN: dict[str, Callable[[], Path]] = {"digits": digits.folder, "mit-split":
 log = logging.getLogger(__name__)
 
 
-def read_source(source: str | os.PathLike[str]) -> Catalog:
+def read_source(source: str | os.PathLike[str], split: str | None = None) -> Catalog:
     """Read a catalogue from a folder, a CSV file, or a built-in name.
+
+    Args:
+        source: which.
+        split: take all of it as this split of a larger catalogue, in which one class is enough.
 
     Raises:
         UserError: there is nothing by that name, or nothing in it that can be used.
     """
     name = os.fspath(source)
     if name in BUILT_IN:
-        return read_folder(BUILT_IN[name](), source=name)
+        return read_folder(BUILT_IN[name](), name, split)
     path = Path(name).expanduser()
     if path.is_dir():
-        return read_folder(path)
+        return read_folder(path, split=split)
     if path.is_file() and path.suffix.lower() == ".csv":
-        return read_csv(path)
+        return read_csv(path, split)
     if path.is_file():
         raise UserError(f"{path} is a file but not a CSV; give a folder, a .csv, or {' or '.join(BUILT_IN)}")
     raise UserError(f"no folder or file {path}, and no built-in data set of that name ({', '.join(BUILT_IN)})")
@@ -58,10 +66,10 @@ def changed_at(source: str | os.PathLike[str]) -> float:
         return float("inf")
 
 
-def read_folder(folder: Path, source: str | None = None) -> Catalog:
+def read_folder(folder: Path, source: str | None = None, split: str | None = None) -> Catalog:
     """Read `<split>/<class>/<file>` or `<class>/<file>`; files deeper down belong to their class folder.
 
-    Where the folder names no splits, a fixed quarter of every class is held out as "test".
+    Where the folder names no splits, a fixed quarter of every class is held out as "test"; with `split`, all is that.
 
     Raises:
         UserError: no class folders, a class without a picture, or a single class.
@@ -86,19 +94,21 @@ def read_folder(folder: Path, source: str | None = None) -> Catalog:
                 classes.append(class_folder.name)
                 splits.append(split_folder.name.lower() if in_splits else "all")
     class_names = sorted(set(classes))
-    if len(class_names) < 2:
+    if len(class_names) < 2 and split is None:
         hint = next((f"; did you mean {c}?" for c in top if len(_subfolders(c)) > 1), "")
         raise UserError(f"{folder} has only one class, {class_names[0]!r}; retrieval needs two or more{hint}")
     catalog = Catalog.from_lists(
         paths, [class_names.index(name) for name in classes], class_names, splits, ids, source=source
     )
+    if split is not None:
+        return _as_split(catalog, split)
     return catalog if in_splits else _with_test_split(catalog)
 
 
-def read_csv(path: Path) -> Catalog:
-    """Read the columns `path,label[,split,id,is_query,is_gallery]`; paths are relative to the CSV's folder.
+def read_csv(path: Path, split: str | None = None) -> Catalog:
+    """Read the columns `path,label[,split,id,is_query,is_gallery]`; paths are relative to the CSV's folder, or remote.
 
-    An empty label means that the class is not known.
+    An empty label means that the class is not known. With `split`, all is that, whatever the columns say.
 
     Raises:
         UserError: a column or a file is missing, a value is not what it should be, or there is one class only.
@@ -120,16 +130,16 @@ def read_csv(path: Path) -> Catalog:
     if any(row["path"] is None or row["label"] is None for row in rows):
         short = next(i for i, row in enumerate(rows) if row["path"] is None or row["label"] is None)
         raise UserError(f"{path}, line {short + 2}: the line is shorter than the header")
-    files = [(path.parent / row["path"]).absolute() for row in rows]
-    absent = [file for file in files if not file.is_file()]
+    files = [row["path"] if is_remote(row["path"]) else str((path.parent / row["path"]).absolute()) for row in rows]
+    absent = [file for file in files if not (is_remote(file) or os.path.isfile(file))]
     if absent:
         raise UserError(f"{path} lists {len(absent)} files that do not exist, the first {absent[0]}")
     class_names = sorted({row["label"] for row in rows if row["label"]})
-    if len(class_names) < 2:
+    if len(class_names) < 2 and split is None:
         raise UserError(f"{path} has {len(class_names)} class; retrieval needs two or more")
     number_of = {name: label for label, name in enumerate(class_names)}
     catalog = Catalog.from_lists(
-        paths=[str(file) for file in files],
+        paths=files,
         labels=[number_of.get(row["label"], -1) for row in rows],
         class_names=class_names,
         splits=[row["split"] or "all" for row in rows] if "split" in columns else None,
@@ -138,6 +148,8 @@ def read_csv(path: Path) -> Catalog:
         is_gallery=_flags(path, rows, "is_gallery") if "is_gallery" in columns else None,
         source=str(path),
     )
+    if split is not None:
+        return _as_split(catalog, split)
     return catalog if "split" in columns or catalog.is_query is not None else _with_test_split(catalog)
 
 
@@ -157,6 +169,11 @@ def _with_test_split(catalog: Catalog) -> Catalog:
         list(catalog.ids),
         source=catalog.source,
     )
+
+
+def _as_split(catalog: Catalog, split: str) -> Catalog:
+    splits = np.full(len(catalog), split, dtype=object)
+    return replace(catalog, splits=splits, is_query=None, is_gallery=None)
 
 
 def _subfolders(folder: Path) -> list[Path]:

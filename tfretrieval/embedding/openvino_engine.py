@@ -21,6 +21,7 @@ from tfretrieval.data.read_picture import BrokenPicture, read_picture
 from tfretrieval.embedding.engine import Batch, Engine
 from tfretrieval.embedding.openvino_folder import MODEL, read_header
 from tfretrieval.errors import UserError
+from tfretrieval.quiet import silent_stderr
 
 BATCH = 4  # small enough that a layer's values stay in the cache of a core
 FEW = 8  # up to so many pictures every core works on the same one
@@ -36,6 +37,7 @@ class OpenVINOEngine(Engine):
 
     Attributes:
         header: what `engine.json` holds.
+        directory: where the model lies.
 
     Raises:
         UserError: OpenVINO is not installed, the folder is damaged, or this CPU has no bfloat16.
@@ -50,7 +52,8 @@ class OpenVINOEngine(Engine):
         self.precision = precision
         self.image_size, self.dim = int(self.header["image_size"]), int(self.header["dim"])
         self.fit = self.header["fit"]
-        self._directory = directory
+        self.directory = directory
+        self._compiled_for: dict[tuple[int, str], Any] = {}
         if precision == "bfloat16" and not has_bfloat16():
             raise UserError("this CPU does not compute in bfloat16; use --precision float32 or auto")
 
@@ -92,22 +95,29 @@ class OpenVINOEngine(Engine):
         return np.array(whole, np.int64), request.vectors[: len(whole)].copy()
 
     def _compiled(self, batch: int, hint: str) -> Any:
+        """The model for batches of a size, compiled once."""
+        if (batch, hint) not in self._compiled_for:
+            self._compiled_for[batch, hint] = self._compile(batch, hint)
+        return self._compiled_for[batch, hint]
+
+    def _compile(self, batch: int, hint: str) -> Any:
         import openvino
 
         core = openvino.Core()
         try:
-            model = core.read_model(self._directory / MODEL)
+            with silent_stderr():  # OpenVINO prints what its exception says
+                model = core.read_model(self.directory / MODEL)
             model.reshape([batch, self.image_size, self.image_size, 3])
             settings: dict[str, Any] = {
                 "PERFORMANCE_HINT": hint,
                 "INFERENCE_PRECISION_HINT": HINTS[self.precision],
             }
-            if os.access(self._directory, os.W_OK):
-                settings["CACHE_DIR"] = str(self._directory / "cache")
+            if os.access(self.directory, os.W_OK):
+                settings["CACHE_DIR"] = str(self.directory / "cache")
             return core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[-160:]
-            raise UserError(f"the engine in {self._directory} is damaged ({reason}); delete the folder") from None
+            raise UserError(f"the engine in {self.directory} is damaged ({reason}); delete the folder") from None
 
 
 class _Request:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from tfretrieval.atomic import read_json, replaced_directory, write_json
 from tfretrieval.errors import UserError
+from tfretrieval.runs import file_fingerprint
 
-FORMAT = 1
+FORMAT = 2
 HEADER = "engine.json"
 MODEL = "model.xml"
-NEEDED = {"model", "image_size", "dim", "fit"}
+WEIGHTS = "model.bin"
+NEEDED = {"model", "image_size", "dim", "fit", "files"}
 
 
 def write_engine(model: Any, directory: Path, header: Mapping[str, Any]) -> None:
@@ -30,21 +33,40 @@ def write_engine(model: Any, directory: Path, header: Mapping[str, Any]) -> None
 
     with replaced_directory(directory, HEADER) as temporary:
         openvino.save_model(model, temporary / MODEL, compress_to_fp16=False)
-        write_json(temporary / HEADER, {"format": FORMAT, "openvino": openvino.__version__, **header})
+        described = {**header, "format": FORMAT, "openvino": openvino.__version__, "files": _fingerprints(temporary)}
+        write_json(temporary / HEADER, described)
 
 
 def read_header(directory: Path) -> dict[str, Any]:
     """What `engine.json` holds.
 
     Raises:
-        UserError: there is none, it is damaged, or it was written by another version.
+        UserError: there is none, it is damaged, it was written by another version, or the model's files are not those
+            that it describes.
     """
     header = read_json(directory / HEADER)
     if not isinstance(header, dict) or header.get("format") != FORMAT or NEEDED - header.keys():
         raise UserError(f"{directory / HEADER} is not of format {FORMAT} or damaged; delete {directory}")
+    if header["files"] != _fingerprints(directory):
+        raise UserError(f"the engine in {directory} is damaged (its files are not what they were); delete it")
     return header
 
 
 def update_header(directory: Path, **added: Any) -> None:
     """Add to what `engine.json` holds."""
     write_json(directory / HEADER, {**read_header(directory), **added})
+
+
+def _fingerprints(directory: Path) -> dict[str, str]:
+    """A hash of each of the model's files; "" for one that is missing."""
+    found = {}
+    for name in (MODEL, WEIGHTS):
+        file = directory / name
+        there = file.is_file()
+        found[name] = _fingerprint(file, file.stat().st_size, file.stat().st_mtime_ns) if there else ""
+    return found
+
+
+@lru_cache(maxsize=8)
+def _fingerprint(file: Path, size: int, changed: int) -> str:
+    return file_fingerprint(file)

@@ -82,10 +82,10 @@ class PartialStore:
             file = self._folder / "vectors.npy"
             if not self.whole.all():
                 file = self._compacted()
-            vectors = np.load(file, mmap_mode="r")
-            Embeddings.of_catalog(vectors, catalog, self._made_from).save(self._target, vectors_file=file)
+            store = Embeddings.of_catalog(np.load(file, mmap_mode="r"), catalog, self._made_from)
+            store.save(self._target, vectors_file=file)  # the map is of the file, wherever that is moved
             shutil.rmtree(self._folder)
-        return Embeddings.load(self._target)
+        return store
 
     def _continues(self, header: dict[str, Any]) -> bool:
         there = all((self._folder / name).is_file() for name in ("vectors.npy", "marks.npy"))

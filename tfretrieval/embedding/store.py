@@ -198,27 +198,81 @@ class Embeddings:
             class_names = tuple(header["class_names"])
             number_of = {name: label for label, name in enumerate(class_names)}
             vectors = np.load(directory / "vectors.npy", mmap_mode="r" if mmap else None, allow_pickle=False)
-            items = pq.read_table(directory / "items.parquet")
-            columns = {name: items[name].to_pylist() for name in ("id", "path", "label", "split")}
-            labels = [-1 if name is None else number_of[name] for name in columns["label"]]
-            if list(vectors.shape) != [header["n"], header["dim"]] or len(items) != header["n"]:
+            items = pq.ParquetFile(directory / "items.parquet")
+            if list(vectors.shape) != [header["n"], header["dim"]] or items.metadata.num_rows != header["n"]:
                 raise ValueError("the files disagree on the number of items")
+            labels = items.read(columns=["label"])["label"].combine_chunks()
+            places, names = _codes(labels)
+            numbers = np.array([*(number_of[name] for name in names), -1], np.int32)
+            return _Stored.opened(
+                directory,
+                vectors=vectors,
+                labels=numbers[places],
+                class_names=class_names,
+                made_from=dict(header["made_from"]),
+                fingerprint=header["fingerprint"],
+            )
         except (OSError, ValueError, KeyError, TypeError, EOFError, pa.ArrowException) as error:
-            raise UserError(f"{directory} is damaged ({error}); make it anew with `tfret embed`") from None
-        store = cls(
-            vectors=vectors,
-            ids=_strings(columns["id"]),
-            labels=np.asarray(labels, np.int32),
-            class_names=class_names,
-            paths=_strings(columns["path"]),
-            splits=_strings(columns["split"]),
-            made_from=header["made_from"],
-        )
-        store.__dict__["fingerprint"] = header["fingerprint"]
-        return store
+            raise _damaged(directory, error) from None
 
     def _blocks(self) -> Iterator[np.ndarray]:
         return (self.vectors[start : start + ROWS_A_BLOCK] for start in range(0, len(self), ROWS_A_BLOCK))
+
+
+class _Stored(Embeddings):
+    """Embeddings of a store, whose ids, paths and splits are read when they are first asked for."""
+
+    @classmethod
+    def opened(cls, directory: Path, **known: Any) -> Embeddings:
+        """Embeddings of which what is known is given, and the rest read from the folder."""
+        store = object.__new__(cls)
+        store.__dict__.update(known, _directory=directory)
+        return store
+
+    @cached_property
+    def ids(self) -> np.ndarray:
+        return self._column("id")
+
+    @cached_property
+    def paths(self) -> np.ndarray:
+        return self._column("path")
+
+    @cached_property
+    def splits(self) -> np.ndarray:
+        return self._column("split")
+
+    def _column(self, name: str) -> np.ndarray:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        directory: Path = self.__dict__["_directory"]
+        try:
+            column = pq.ParquetFile(directory / "items.parquet").read(columns=[name])[name].combine_chunks()
+        except (OSError, pa.ArrowException) as error:
+            raise _damaged(directory, error) from None
+        if name == "split":  # few different ones
+            places, names = _codes(column)
+            return _strings(names)[places]
+        return _strings(column.to_pylist())
+
+
+def _codes(column: Any) -> tuple[np.ndarray, list[str]]:
+    """An Arrow array of strings as places among its different values, -1 where there is none, and those values.
+
+    By its buffers, because pyarrow's own ways to NumPy import pandas where it is installed, for which a query would
+    wait.
+    """
+    coded = column.dictionary_encode()
+    known, places = coded.indices.buffers()
+    start, stop = coded.indices.offset, coded.indices.offset + len(coded)
+    found = np.frombuffer(places, np.int32)[start:stop].astype(np.int64)
+    if known is not None:
+        found[np.unpackbits(np.frombuffer(known, np.uint8), bitorder="little")[start:stop] == 0] = -1
+    return found, coded.dictionary.to_pylist()
+
+
+def _damaged(directory: Path, error: Exception) -> UserError:
+    return UserError(f"{directory} is damaged ({error}); make it anew with `tfret embed`")
 
 
 def _strings(values: Sequence[str] | np.ndarray) -> np.ndarray:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from tfretrieval.evaluation.curves import PooledCurve, thinned
@@ -20,28 +23,27 @@ class ClassCurves:
 
     def __init__(self, matched: Matched) -> None:
         self._matched = matched
+        self._gallery_labels = matched.gallery_labels.astype(np.int32)
         self._left = np.bincount(matched.query_labels, minlength=len(matched.class_names))
-        self._pooled = PooledCurve(MAX_POINTS)
+        self._pooled: dict[int, PooledCurve] = {}
         self._drawn: dict[str, tuple[np.ndarray, np.ndarray, float]] = {}
 
-    def add(self, ranked: Ranked) -> None:
-        """Add the rankings of the next queries."""
-        for label, its in self._matched.of_each_class(ranked.part):
-            here = slice(its.start - ranked.part.start, its.stop - ranked.part.start)
-            self._add(label, its, ranked.distances[here], ranked.relevant(here, label), ranked.limits[here][0])
+    def additions(self, ranked: Ranked) -> list[Callable[[], None]]:
+        """Adds the rankings of the next queries, class by class: calls that do not depend on each other."""
+        return [partial(self._add, ranked, label, its) for label, its in self._matched.of_each_class(ranked.part)]
 
     def drawn(self) -> dict[str, tuple[np.ndarray, np.ndarray, float]]:
         """Class -> precision and recall, float64 [at most 500], and the AP of the whole curve."""
-        return self._drawn
+        return {name: self._drawn[name] for name in self._matched.class_names if name in self._drawn}
 
-    def _add(self, label: int, its: slice, distances: np.ndarray, relevant: np.ndarray, limit: float) -> None:
-        """Items beyond the last relevant one of the class change neither its recall nor its AP."""
-        kept = distances <= limit
-        hits = np.broadcast_to(relevant, distances.shape)[kept]
-        missed = int(self._matched.n_relevant[its].sum()) - int(np.count_nonzero(hits))
-        self._pooled.add(-distances[kept], hits, missed)
-        self._left[label] -= len(distances)
+    def _add(self, ranked: Ranked, label: int, its: slice) -> None:
+        distances, rows = ranked.pairs(slice(its.start - ranked.part.start, its.stop - ranked.part.start))
+        relevant = self._gallery_labels[rows] == label
+        missed = int(self._matched.n_relevant[its].sum()) - int(np.count_nonzero(relevant))
+        pooled = self._pooled.setdefault(label, PooledCurve(MAX_POINTS))
+        pooled.add(-distances, relevant, missed)
+        self._left[label] -= its.stop - its.start
         if not self._left[label]:
-            precision, recall, ap = self._pooled.curve()
+            precision, recall, ap = pooled.curve()
             self._drawn[self._matched.class_names[label]] = (*thinned(precision, recall), ap)
-            self._pooled = PooledCurve(MAX_POINTS)
+            del self._pooled[label]

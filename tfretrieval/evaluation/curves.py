@@ -6,6 +6,9 @@ import numpy as np
 
 from tfretrieval.errors import UserError
 from tfretrieval.evaluation.tally import Tally, merged, tallied
+from tfretrieval.retrieval.blocks import blocks
+
+GATHERED = 8  # times as many pairs as points are counted at once
 
 
 class PooledCurve:
@@ -16,7 +19,7 @@ class PooledCurve:
     come does not change the result.
 
     Args:
-        max_points: 2 or more; memory is about 200 bytes for each.
+        max_points: 2 or more; memory is about 300 bytes for each.
 
     Raises:
         UserError: `max_points` is below 2.
@@ -40,15 +43,14 @@ class PooledCurve:
         """Put pairs into the ranking.
 
         Args:
-            scores: float [m], greater = nearer.
-            relevant: bool [m].
+            scores: float [m], greater = nearer. Kept as they are, not copied: leave them alone.
+            relevant: bool [m], likewise.
             missed: number of relevant pairs that have no score, because they were never returned.
         """
         self._missed += missed
-        for start in range(0, len(scores), 4 * self.max_points):
-            part = slice(start, start + 4 * self.max_points)
-            self._waiting.append((np.array(scores[part], np.float32), np.array(relevant[part], bool)))
-            if sum(len(kept) for kept, _ in self._waiting) >= self.max_points:
+        for part in blocks(len(scores), GATHERED * self.max_points):
+            self._waiting.append((np.asarray(scores[part], np.float32), np.asarray(relevant[part], bool)))
+            if sum(len(kept) for kept, _ in self._waiting) >= GATHERED * self.max_points:
                 self._merge()
 
     def curve(self) -> tuple[np.ndarray, np.ndarray, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,7 @@ HEADLINE = ("precision_at_1", "map", "map_at_r", "r_precision", "mrr", "knn_accu
 KS = (1, 3, 5, 10)
 VOTE_K = 5
 APPROXIMATE_DEPTH = 1000
-BYTES_A_CELL = 64
-CELLS, FEWEST = 1 << 18, 64
+CELLS, FEWEST = 1 << 18, 16
 UNKNOWN = "(unknown)"
 
 
@@ -60,8 +60,8 @@ def evaluate(
         transform: fitted; applied to the queries.
         ks: the k of every metric at k, 1 always among them; by default those of 1, 3, 5, 10 that the gallery allows.
         vote_k: neighbours that vote in `knn_accuracy`; by default 5, or all of a smaller gallery.
-        depth: length of each ranking; items below count as not found. By default all n, or 1,000 of an index
-            that is not exact.
+        depth: length of each ranking; items below count as not found. By default all n, or as many
+            as the retriever can return; 1,000 of an index that is not exact.
         n_bootstrap: resamples for the intervals; 0 for none.
         seed: of the resamples.
         block_bytes: memory for the rankings of one block of queries; it does not change the result.
@@ -82,7 +82,7 @@ def evaluate(
     vote_k = min(VOTE_K, allowed) if vote_k is None else vote_k
     if depth is None:
         deepest = len(gallery) if retriever.is_exact else max(APPROXIMATE_DEPTH, vote_k, *ks)
-        depth = min(deepest, len(gallery))
+        depth = min(deepest, len(gallery), retriever.most_neighbors or deepest)
     _check_depths(ks, vote_k, depth, matched)
 
     started = perf_counter()
@@ -91,43 +91,25 @@ def evaluate(
         vectors = transform.transform(vectors)
     searching = perf_counter() - started
 
-    q = len(matched.query_rows)
-    values: dict[str, np.ndarray] = {}
-    nearest = np.empty(q, np.int64)
-    nearest_distance = np.empty(q, np.float32)
-    order = np.argsort(matched.query_labels, kind="stable")
-    by_class = matched.taken(order)
-    curves = ClassCurves(by_class)
-    block = max(1, block_bytes // (BYTES_A_CELL * depth))
-    asked = perf_counter()
-    for ranked in rankings(retriever, vectors[order], by_class, depth, max(vote_k, *ks), block):
-        searching += perf_counter() - asked
-        parts = list(_in_parts(ranked))
-        work: list[Callable[[], Any]] = [partial(curves.add, ranked)]
-        work += [partial(_measure, by_class, some, ks, vote_k) for some in parts]
-        _, *measured = in_threads(lambda do: do(), work)
-        for some, columns in zip(parts, measured):
-            for name, column in columns.items():
-                values.setdefault(name, np.empty(q))[order[some.part]] = column
-        nearest[order[ranked.part]] = ranked.rows[:, 0]
-        nearest_distance[order[ranked.part]] = ranked.near[:, 0]
-        asked = perf_counter()
+    found = _found(retriever, vectors, matched, depth, ks, vote_k, block_bytes)
+    searching += found.searching
+    values = found.values
 
-    nearest_labels = np.where(nearest >= 0, matched.gallery_labels[nearest], -1)
+    nearest_labels = np.where(found.nearest >= 0, matched.gallery_labels[found.nearest], -1)
     names = matched.class_names + ((UNKNOWN,) if (nearest_labels < 0).any() else ())
     intervals = {}
     if n_bootstrap:
         ends = bootstrap_intervals(np.column_stack(list(values.values())), n_bootstrap, seed=seed)
         intervals = dict(zip(values, ends.tolist()))
-    drawn = curves.drawn()
+    drawn = found.curves.drawn()
     per_class = _per_class(matched, values, {name: ap for name, (_, _, ap) in drawn.items()})
     named = np.array([*matched.class_names, ""], dtype=object)
     ids = np.array([*gallery.ids, ""], dtype=object)
     return Evaluation(
         retriever=retriever.kind,
-        n_queries=q,
+        n_queries=len(vectors),
         n_gallery=len(gallery),
-        n_skipped=len(queries) - q,
+        n_skipped=len(queries) - len(vectors),
         dim=vectors.shape[1],
         depth=depth,
         chance_precision=float(matched.chance.mean()),
@@ -141,15 +123,63 @@ def evaluate(
         per_query={
             "id": queries.ids[matched.query_rows],
             "class": named[matched.query_labels],
-            "nearest_id": ids[nearest],
+            "nearest_id": ids[found.nearest],
             "nearest_class": named[nearest_labels],
-            "nearest_distance": nearest_distance.astype(np.float64),
+            "nearest_distance": found.nearest_distance.astype(np.float64),
             "average_precision": values["map"],
             "r_precision": values["r_precision"],
             "reciprocal_rank": values["mrr"],
         },
         seconds={"search": searching, "metrics": perf_counter() - started - searching},
     )
+
+
+@dataclass
+class _Found:
+    """What the rankings of q queries gave.
+
+    Attributes:
+        values: of every metric the value of each query, float64 [q].
+        nearest: gallery row of each query's nearest item, int64 [q]; -1 where none was found.
+        nearest_distance: its distance, float32 [q].
+        curves: of every class.
+        searching: seconds that went into the rankings.
+    """
+
+    values: dict[str, np.ndarray]
+    nearest: np.ndarray
+    nearest_distance: np.ndarray
+    curves: ClassCurves
+    searching: float = 0.0
+
+
+def _found(
+    retriever: Retriever,
+    vectors: np.ndarray,
+    matched: Matched,
+    depth: int,
+    ks: Sequence[int],
+    vote_k: int,
+    block_bytes: int,
+) -> _Found:
+    """Rank and measure block by block, the queries of a class together."""
+    q = len(vectors)
+    order = np.argsort(matched.query_labels, kind="stable")
+    by_class = matched.taken(order)
+    found = _Found({}, np.empty(q, np.int64), np.empty(q, np.float32), ClassCurves(by_class))
+    asked = perf_counter()
+    for ranked in rankings(retriever, vectors[order], by_class, depth, max(vote_k, *ks), block_bytes):
+        found.searching += perf_counter() - asked
+        parts = list(_in_parts(ranked))
+        additions = found.curves.additions(ranked)  # first: they take longest
+        work: list[Callable[[], Any]] = [partial(_measure, by_class, ranked, part, ks, vote_k) for part in parts]
+        measured = in_threads(lambda do: do(), [*additions, *work])[len(additions) :]
+        for part, (columns, its_nearest, its_distance) in zip(parts, measured):
+            for name, column in columns.items():
+                found.values.setdefault(name, np.empty(q))[order[part]] = column
+            found.nearest[order[part]], found.nearest_distance[order[part]] = its_nearest, its_distance
+        asked = perf_counter()
+    return found
 
 
 def _check_depths(ks: Sequence[int], vote_k: int, depth: int, matched: Matched) -> None:
@@ -171,19 +201,24 @@ def _compared(matched: Matched) -> int:
     return len(matched.gallery_labels) - int((matched.self_rows >= 0).any())
 
 
-def _in_parts(ranked: Ranked) -> Iterator[Ranked]:
-    """Rankings of fewer queries, which stay in a core's cache while they are measured."""
-    size = max(FEWEST, CELLS // ranked.rows.shape[1])
-    return (ranked.some(here) for here in blocks(len(ranked.rows), size))
+def _in_parts(ranked: Ranked) -> Iterator[slice]:
+    """Parts of the ranked queries whose rankings stay in a core's cache while they are measured."""
+    q = ranked.part.stop - ranked.part.start
+    for here in blocks(q, max(FEWEST, CELLS * q // max(1, ranked.n_cells))):
+        yield slice(ranked.part.start + here.start, ranked.part.start + here.stop)
 
 
-def _measure(matched: Matched, ranked: Ranked, ks: Sequence[int], vote_k: int) -> dict[str, np.ndarray]:
-    query_labels, n_relevant = matched.query_labels[ranked.part], matched.n_relevant[ranked.part]
-    labels = matched.labels_of(ranked.rows)
+def _measure(
+    matched: Matched, ranked: Ranked, part: slice, ks: Sequence[int], vote_k: int
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Every metric of some of the queries, float64 [p] each; the row and the distance of the nearest item, [p]."""
+    near, rows = ranked.top(slice(part.start - ranked.part.start, part.stop - ranked.part.start))
+    query_labels, n_relevant = matched.query_labels[part], matched.n_relevant[part]
+    labels = matched.labels_of(rows)
     relevant = labels == query_labels[:, None]
-    return {
+    metrics = {
         **{f"precision_at_{k}": m.precision_at_k(relevant, k) for k in ks},
-        "map": m.average_precision(relevant, n_relevant, ranked.near),
+        "map": m.average_precision(relevant, n_relevant, near),
         "map_at_r": m.map_at_r(relevant, n_relevant),
         "r_precision": m.r_precision(relevant, n_relevant),
         **{f"hit_rate_at_{k}": m.hit_rate_at_k(relevant, k) for k in ks},
@@ -193,6 +228,7 @@ def _measure(matched: Matched, ranked: Ranked, ks: Sequence[int], vote_k: int) -
         "mrr": m.reciprocal_rank(relevant),
         "knn_accuracy": knn_accuracy(labels[:, :vote_k], query_labels),
     }
+    return metrics, rows[:, 0], near[:, 0]
 
 
 def _per_class(matched: Matched, values: dict[str, np.ndarray], ap_of: dict[str, float]) -> dict[str, dict[str, float]]:

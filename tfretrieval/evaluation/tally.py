@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfretrieval.retrieval.order import stable_order
+
 BINS_A_POINT = 4
 SIGN = np.uint32(1 << 31)
 
@@ -46,13 +48,12 @@ def tallied(scores: np.ndarray, relevant: np.ndarray, dropped: int, most: int) -
         binned = _binned(keys >> np.uint32(coarse), relevant, coarse)
         if coarse == dropped or len(binned.keys) > most:
             return binned
-    pairs = ((keys >> np.uint32(dropped)).astype(np.uint64) << np.uint64(1)) | relevant
-    pairs.sort(kind="stable")  # rankings are runs that are in order already, which a merge makes use of
-    kept = (pairs >> np.uint64(1)).astype(np.uint32)
-    starts = np.flatnonzero(np.concatenate([[len(kept) > 0], kept[1:] != kept[:-1]]))
-    totals = np.diff(starts, append=len(kept))
-    hits = np.add.reduceat((pairs & np.uint64(1)).astype(np.int64), starts) if len(starts) else totals
-    return Tally(kept[starts], np.stack([hits, totals - hits]), dropped)
+    keys >>= np.uint32(dropped)
+    order = stable_order(keys)
+    keys, hits = keys[order], np.cumsum(relevant[order])
+    ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], len(keys) > 0))
+    hits, every = np.diff(hits[ends], prepend=0), np.diff(ends, prepend=-1)
+    return Tally(keys[ends], np.stack([hits, every - hits]), dropped)
 
 
 def merged(one: Tally, other: Tally, most: int) -> Tally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -47,6 +49,25 @@ def build_embedder(
     # float32 also where the layers before compute in half precision
     x = keras.layers.Activation("linear", dtype="float32", name=EMBEDDING)(x)
     return keras.Model(images, x, name="embedder")
+
+
+def read_model(path: Path) -> keras.Model:
+    """The embedder in a `.keras` file; its layers are registered by this module's imports.
+
+    Raises:
+        UserError: the file is not a Keras model of ours.
+    """
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path} is damaged: it is not a whole .keras file; train again with --overwrite")
+    try:
+        model = keras.models.load_model(path, compile=False)
+        shape = model.input_shape
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise UserError(f"{path} is not a model that can be loaded ({reason}); train again with --overwrite") from None
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != 3 or len(model.output_shape) != 2:
+        raise UserError(f"{path} is not an embedder: it must take images [b, s, s, 3] and give vectors [b, d]")
+    return model
 
 
 def image_size_of(embedder: keras.Model) -> int:

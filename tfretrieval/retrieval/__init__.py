@@ -1,4 +1,4 @@
-"""Nearest neighbours: `Retriever`, its kinds `knn` and `faiss`, and the recall of an index."""
+"""Nearest neighbours: `Retriever`, its kinds `knn`, `faiss` and `milvus`, and the recall of an index."""
 
 from __future__ import annotations
 
@@ -14,15 +14,24 @@ if TYPE_CHECKING:
     from tfretrieval.retrieval.base import Retriever
     from tfretrieval.retrieval.faiss import FaissRetriever
     from tfretrieval.retrieval.knn import KNNRetriever
+    from tfretrieval.retrieval.milvus import MilvusRetriever
 
-__all__ = ["KINDS", "FaissRetriever", "KNNRetriever", "Retriever", "load_retriever", "make_retriever"]
+__all__ = [
+    "KINDS",
+    "FaissRetriever",
+    "KNNRetriever",
+    "MilvusRetriever",
+    "Retriever",
+    "load_retriever",
+    "make_retriever",
+]
 
-KINDS = {"knn": "KNNRetriever", "faiss": "FaissRetriever"}
+KINDS = {"knn": "KNNRetriever", "faiss": "FaissRetriever", "milvus": "MilvusRetriever"}
 _HOMES = {"Retriever": "base"} | {name: kind for kind, name in KINDS.items()}
 
 
 def make_retriever(kind: str, **options: Any) -> Retriever:
-    """An unfitted retriever of a kind, "knn" or "faiss", with the options of its class.
+    """An unfitted retriever of a kind, "knn", "faiss" or "milvus", with the options of its class.
 
     Raises:
         UserError: the kind or an option is not known.

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tfretrieval.atomic import read_json, replaced_file, write_json
 from tfretrieval.errors import UserError
 from tfretrieval.estimator import Estimator
+from tfretrieval.retrieval import files
 from tfretrieval.retrieval.blocks import blocks
 from tfretrieval.retrieval.distances import all_distances, pair_distances
 from tfretrieval.retrieval.exact import exact_neighbours
 from tfretrieval.retrieval.order import in_order
-from tfretrieval.retrieval.sampled import sampled_fingerprint
-from tfretrieval.runs import file_fingerprint
+from tfretrieval.retrieval.radius import expected_within, parts_within, within_radius
+from tfretrieval.retrieval.threads import in_threads
 from tfretrieval.vectors import checked_vectors, unit_rows
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-FORMAT = 1
+    from tfretrieval.retrieval.items import Items
+
 METRICS = ("euclidean", "cosine")
 RESULT_CELLS = 1 << 22
 
@@ -33,19 +35,31 @@ class Retriever(Estimator, ABC):
 
     Distances agree between kinds: Euclidean (not squared) or cosine (1 - cosine similarity, 1 for a vector of
     zeros). An exact kind computes those it returns by difference, takes the lower row first where two are
-    equal, and answers k = n, or any k above n/2, by sorting all distances, without its index.
+    equal, and answers a large k by other ways than its index (`exact_neighbours`).
 
     Args:
         metric: "euclidean" or "cosine".
+
+    Attributes:
+        most_neighbors: the largest k; None for no limit.
+        replaces: whether `fit` may drop what stands for vectors of another model, where a kind keeps them elsewhere.
     """
 
     kind: ClassVar[str]
     data_file: ClassVar[str]
+    more_files: ClassVar[tuple[str, ...]] = ()
+    most_neighbors: ClassVar[int | None] = None
     metric: str
     mapped_ = False
+    replaces = False
 
-    def fit(self, X: Any, y: None = None) -> Self:
+    def fit(self, X: Any, y: None = None, items: Items | None = None) -> Self:
         """Index the gallery, [n, d] finite numbers; its rows are what `kneighbors` names.
+
+        Args:
+            X: the vectors.
+            y: not used.
+            items: what the vectors stand for, for a kind that keeps it.
 
         Raises:
             UserError: an option is not valid, or the vectors are not.
@@ -55,7 +69,7 @@ class Retriever(Estimator, ABC):
         vectors = checked_vectors(X, "gallery vectors")
         if not len(vectors):
             raise UserError("the gallery is empty: there is nothing to index")
-        self._build(self._prepared(vectors))
+        self._build(self._prepared(vectors), items)
         self.mapped_ = False
         self.n_items_, self.n_features_in_ = vectors.shape
         return self
@@ -92,21 +106,73 @@ class Retriever(Estimator, ABC):
             distances[block], rows[block] = found
         return distances, rows
 
-    def distances(self, X: Any, rows: np.ndarray | None = None) -> np.ndarray:
-        """From each query to gallery rows, by an exact kind only.
+    def kneighbors_where(
+        self, X: Any, n_neighbors: int, items: Items, classes: Sequence[str] = (), splits: Sequence[str] = ()
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest of the gallery rows that are of some classes and some splits.
 
         Args:
             X: [q, d] finite numbers.
-            rows: int [m], which rows; None for all.
+            n_neighbors: k, 1 to the number of those rows.
+            items: what the gallery's rows stand for.
+            classes: names of classes; all where none is given.
+            splits: names of splits; likewise.
 
         Returns:
-            float32 [q, m], or [q, n].
+            as `kneighbors`.
+
+        Raises:
+            UserError: there are fewer such items than k, or the index is approximate and of a kind without filters.
+        """
+        self._check_fitted()
+        rows = items.rows_where(classes, splits)
+        if not 1 <= n_neighbors <= len(rows):
+            raise UserError(f"cannot return {n_neighbors} neighbours: the filter leaves {len(rows)} gallery items")
+        queries = self._prepared(checked_vectors(X, "queries", self.n_features_in_))
+        return self._search_where(queries, n_neighbors, rows, classes, splits)
+
+    def radius_neighbors(self, X: Any, radii: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+        """All gallery rows at most so far from each query, by an exact kind only.
+
+        Args:
+            X: [q, d] finite numbers.
+            radii: a distance, or one for each query, [q].
+
+        Returns:
+            of each query, distances float32 [m] and rows int64 [m], in the order of the rows.
 
         Raises:
             UserError: it is not fitted or not exact, or the queries are not finite or of another d.
         """
         queries, vectors = self._pair_of_exact(X)
-        return all_distances(queries, vectors if rows is None else vectors[rows], self.metric)
+        every = _each(radii, len(queries))
+        parts = parts_within(queries, vectors, every, self.metric)
+        found = in_threads(lambda part: within_radius(queries[part], vectors, every[part], self.metric), parts)
+        return [near for part in found for near in part]
+
+    def expected_within(self, X: Any, radii: Any) -> np.ndarray:
+        """About how many rows `radius_neighbors` would find for each query, from a sample: float64 [q], above 0.
+
+        Raises:
+            UserError: as `radius_neighbors`.
+        """
+        return expected_within(*self._pair_of_exact(X), _each(radii, len(X)), self.metric)
+
+    def distances(self, X: Any, rows: np.ndarray) -> np.ndarray:
+        """From each query to some of the gallery rows, by an exact kind only.
+
+        Args:
+            X: [q, d] finite numbers.
+            rows: int [m], which rows.
+
+        Returns:
+            float32 [q, m].
+
+        Raises:
+            UserError: as `radius_neighbors`.
+        """
+        queries, vectors = self._pair_of_exact(X)
+        return all_distances(queries, vectors[rows], self.metric)
 
     def distances_to(self, X: Any, rows: np.ndarray) -> np.ndarray:
         """From each query to rows of its own, by an exact kind only.
@@ -119,15 +185,19 @@ class Retriever(Estimator, ABC):
             float32 [q, k].
 
         Raises:
-            UserError: as `distances`.
+            UserError: as `radius_neighbors`.
         """
         queries, vectors = self._pair_of_exact(X)
         return pair_distances(queries, vectors, rows, self.metric)
 
-    def add(self, X: Any) -> Self:
+    def add(self, X: Any, items: Items | None = None) -> Self:
         """Put more vectors, [m, d] finite numbers, into the index; their rows are n..n+m-1.
 
         What was learnt from the gallery, such as centroids, stays as it is.
+
+        Args:
+            X: the vectors.
+            items: what they stand for, for a kind that keeps it.
 
         Raises:
             UserError: it is not fitted or memory-mapped, or the vectors are not finite or of another d.
@@ -135,7 +205,7 @@ class Retriever(Estimator, ABC):
         self._check_changeable()
         vectors = self._prepared(checked_vectors(X, "vectors", self.n_features_in_))
         if len(vectors):
-            self._append(vectors)
+            self._append(vectors, items)
             self.n_items_ += len(vectors)
         return self
 
@@ -171,8 +241,29 @@ class Retriever(Estimator, ABC):
         Raises:
             UserError: it is not fitted.
         """
+        return self.has_vectors
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether the vectors are here, so that all methods can be used.
+
+        Raises:
+            UserError: it is not fitted.
+        """
         self._check_fitted()
         return self._stored_vectors() is not None
+
+    def is_there(self) -> bool:
+        """Whether what was indexed is still as it was, where a kind keeps it elsewhere.
+
+        Raises:
+            UserError: it is not fitted, or the place cannot be reached.
+        """
+        self._check_fitted()
+        return True
+
+    def give_back(self) -> None:
+        """Give back memory that holds nothing but copies from the disk, where a kind searches there."""
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write the index and `retriever.json` into the folder; no pickle.
@@ -181,19 +272,7 @@ class Retriever(Estimator, ABC):
             UserError: it is not fitted, or the folder cannot be written.
         """
         self._check_fitted()
-        data = Path(directory) / self.data_file
-        with replaced_file(data) as temporary:
-            self._write(temporary)
-        header = {
-            "format": FORMAT,
-            "kind": self.kind,
-            "params": self.get_params(),
-            "n": self.n_items_,
-            "dim": self.n_features_in_,
-            "data": file_fingerprint(data),
-            "sampled": sampled_fingerprint(data),
-        }
-        write_json(Path(directory) / "retriever.json", header)
+        files.save(self, directory)
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str], mmap: bool = False) -> Self:
@@ -208,32 +287,7 @@ class Retriever(Estimator, ABC):
         Raises:
             UserError: there is none, it is of another kind, damaged, or written by another version.
         """
-        directory = Path(directory)
-        header = read_json(directory / "retriever.json")
-        if not isinstance(header, dict) or header.get("format") != FORMAT:
-            raise UserError(
-                f"{directory / 'retriever.json'} is not of format {FORMAT}; make it anew with `tfret index`"
-            )
-        if header.get("kind") != cls.kind:
-            raise UserError(f"{directory} holds a retriever of kind {header.get('kind')}, not {cls.kind}")
-        try:
-            data = directory / cls.data_file
-            if mmap and "sampled" in header:
-                is_right = sampled_fingerprint(data) == header["sampled"]
-            else:
-                is_right = file_fingerprint(data) == header["data"]
-            if not is_right:
-                raise ValueError(f"{cls.data_file} is not the one that retriever.json describes")
-            retriever = cls(**header["params"])
-            retriever.n_items_, retriever.n_features_in_ = header["n"], header["dim"]
-            retriever._read(data, mmap)
-            retriever.mapped_ = mmap
-        except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(
-                f"the index in {directory} is damaged ({reason}); make it anew with `tfret index`"
-            ) from None
-        return retriever
+        return files.load(cls, directory, mmap)
 
     def _pair_of_exact(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         self._check_fitted()
@@ -254,8 +308,22 @@ class Retriever(Estimator, ABC):
         if self.mapped_:
             raise UserError("a memory-mapped index cannot be changed; load it without mmap")
 
+    def _search_where(
+        self, queries: np.ndarray, k: int, rows: np.ndarray, classes: Sequence[str], splits: Sequence[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        vectors = self._stored_vectors()
+        if vectors is None:
+            raise UserError("an approximate index cannot filter; take an exact one, or --retriever milvus")
+        distances = np.empty((len(queries), k), np.float32)
+        found = np.empty((len(queries), k), np.int64)
+        for block in blocks(len(queries), RESULT_CELLS // len(rows)):
+            every = all_distances(queries[block], vectors[rows], self.metric)
+            nearest = np.argsort(every, axis=1, kind="stable")[:, :k]
+            distances[block], found[block] = np.take_along_axis(every, nearest, axis=1), rows[nearest]
+        return distances, found
+
     @abstractmethod
-    def _build(self, vectors: np.ndarray) -> None: ...
+    def _build(self, vectors: np.ndarray, items: Items | None) -> None: ...
 
     @abstractmethod
     def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]: ...
@@ -271,8 +339,12 @@ class Retriever(Estimator, ABC):
     def _read(self, path: Path, mmap: bool) -> None: ...
 
     @abstractmethod
-    def _append(self, vectors: np.ndarray) -> None: ...
+    def _append(self, vectors: np.ndarray, items: Items | None) -> None: ...
 
     @abstractmethod
     def _keep(self, kept: np.ndarray) -> None:
         """Only the rows at which `kept`, bool [n], is true, in their order."""
+
+
+def _each(radii: Any, q: int) -> np.ndarray:
+    return np.broadcast_to(np.asarray(radii, np.float32), q)

@@ -30,8 +30,8 @@ def pair_distances(queries: np.ndarray, gallery: np.ndarray, rows: np.ndarray, m
     >>> pair_distances(np.zeros((1, 2), np.float32), np.float32([[3, 4], [0, 0]]), np.array([[1, 0]]), "euclidean")
     array([[0., 5.]], dtype=float32)
     """
-    rows = np.ascontiguousarray(rows, np.int64)
-    return _finished(_squared(queries, gallery, rows), gallery, rows, _zero_queries(queries, metric))
+    every = np.repeat(np.arange(rows.shape[0]), rows.shape[1])
+    return indexed_distances(queries, gallery, every, rows.ravel(), metric).reshape(rows.shape)
 
 
 def all_distances(queries: np.ndarray, gallery: np.ndarray, metric: str) -> np.ndarray:
@@ -42,38 +42,41 @@ def all_distances(queries: np.ndarray, gallery: np.ndarray, metric: str) -> np.n
     distances = np.empty((len(queries), len(gallery)), np.float32)
     size = max(16, TILE_VALUES // queries.shape[1])
     every = np.tile(np.arange(min(size, len(gallery))), (len(queries), 1))
-    zero_queries = _zero_queries(queries, metric)
 
     def fill(tile: slice) -> None:
         part = gallery[tile]
-        rows = np.ascontiguousarray(every[:, : len(part)])
-        distances[:, tile] = _finished(_squared(queries, part, rows), part, rows, zero_queries)
+        distances[:, tile] = pair_distances(queries, part, every[:, : len(part)], metric)
 
     in_threads(fill, blocks(len(gallery), size))
     return distances
 
 
-def _squared(queries: np.ndarray, gallery: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    squared = np.empty(rows.shape, np.float32)
-    if squared.size:
-        pointers = [faiss.swig_ptr(array) for array in (squared, queries, gallery, rows)]
-        faiss.fvec_L2sqr_by_idx(*pointers, queries.shape[1], *rows.shape)  # type: ignore[attr-defined]
-    return squared
-
-
-def _finished(
-    squared: np.ndarray, gallery: np.ndarray, rows: np.ndarray, zero_queries: np.ndarray | None
+def indexed_distances(
+    queries: np.ndarray, gallery: np.ndarray, query_rows: np.ndarray, rows: np.ndarray, metric: str
 ) -> np.ndarray:
-    """Distances in the place of their squares. A unit vector is at squared distance 1 from a vector of zeros."""
-    if zero_queries is None:
+    """Float32 [m]: from the query to the gallery row of each pair, both int [m]. Others as in `pair_distances`."""
+    squared = np.empty(len(rows), np.float32)
+    if len(rows):
+        indices = [np.ascontiguousarray(which, np.int64) for which in (query_rows, rows)]
+        of_queries, of_gallery, of_query_rows, of_rows, out = (
+            faiss.swig_ptr(array) for array in (queries, gallery, *indices, squared)
+        )
+        faiss.pairwise_indexed_L2sqr(  # type: ignore[attr-defined]
+            queries.shape[1], len(rows), of_queries, of_query_rows, of_gallery, of_rows, out
+        )
+    if metric == "euclidean":
         return np.sqrt(squared, out=squared)
-    suspects = np.nonzero(np.abs(squared - 1) < UNIT_ROUNDING)
-    is_zero = np.logical_not(np.any(gallery[rows[suspects]], axis=1))
+    return _cosine(squared, queries, gallery, query_rows, rows)
+
+
+def _cosine(
+    squared: np.ndarray, queries: np.ndarray, gallery: np.ndarray, query_rows: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """Cosine distances in the place of squared ones. A unit vector is at squared distance 1 from a vector of zeros."""
+    suspects = np.flatnonzero(np.abs(squared - 1) < UNIT_ROUNDING)
     squared /= 2
-    squared[tuple(axis[is_zero] for axis in suspects)] = 1
-    squared[zero_queries] = 1
+    squared[suspects[~np.any(gallery[rows[suspects]], axis=1)]] = 1
+    is_zero = ~np.any(queries, axis=1)
+    if is_zero.any():
+        squared[is_zero[query_rows]] = 1
     return squared
-
-
-def _zero_queries(queries: np.ndarray, metric: str) -> np.ndarray | None:
-    return np.logical_not(np.any(queries, axis=1)) if metric == "cosine" else None

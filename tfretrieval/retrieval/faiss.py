@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import Mapping
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
 
+from tfretrieval.atomic import readable_os_errors
 from tfretrieval.errors import UserError
+from tfretrieval.quiet import silent_stdout
 from tfretrieval.retrieval.base import Retriever
 from tfretrieval.retrieval.removal import keep_rows
+from tfretrieval.retrieval.sharded import LISTS, build_sharded, give_back
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from tfretrieval.retrieval.items import Items
+    from tfretrieval.retrieval.streamed import Streamed
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +57,9 @@ class FaissRetriever(Retriever):
 
     kind = "faiss"
     data_file = "index.faiss"
+    more_files = (LISTS,)
+    lists_: Path | None = None
+    _clear_work: weakref.finalize[Any, Any] | None = None
 
     def __init__(
         self, factory: str = "Flat", metric: str = "euclidean", search: Mapping[str, float] | None = None
@@ -51,6 +67,34 @@ class FaissRetriever(Retriever):
         self.factory = factory
         self.metric = metric
         self.search = search
+
+    def fit_within(self, vectors: Streamed, memory: int, beside: Path) -> Self:
+        """Index vectors that are read in blocks, within so many bytes beside those in use already.
+
+        The lists stay on the disk: in a temporary folder beside a path until the retriever is saved there.
+
+        Raises:
+            UserError: the factory is not an IVF index, the memory is too little, or the disk has no room.
+        """
+        index = self._new_index(vectors.dim)
+        with readable_os_errors(beside):
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            work = Path(tempfile.mkdtemp(dir=beside.parent, prefix=".tmp-"))
+            self._clear_work = weakref.finalize(self, shutil.rmtree, work, ignore_errors=True)
+            try:
+                self.index_ = build_sharded(vectors, index, memory, work)
+            except BaseException:
+                self._clear_work()
+                raise
+        self.lists_ = work / LISTS
+        self.mapped_ = True
+        self.n_items_, self.n_features_in_ = len(vectors), vectors.dim
+        self._set_search_parameters()
+        return self
+
+    def give_back(self) -> None:
+        if self.lists_ is not None:
+            give_back(self.index_)
 
     def set_search(self, search: Mapping[str, float] | None) -> None:
         """Change the search parameters of the fitted index.
@@ -62,7 +106,7 @@ class FaissRetriever(Retriever):
         self.search = search
         self._set_search_parameters()
 
-    def _build(self, vectors: np.ndarray) -> None:
+    def _build(self, vectors: np.ndarray, items: Items | None) -> None:
         index = self._new_index(vectors.shape[1])
         try:
             if not index.is_trained:
@@ -77,6 +121,7 @@ class FaissRetriever(Retriever):
                 f"FAISS cannot fill the index {self.factory!r} with {len(vectors)} vectors: {_reason(error)}"
             ) from None
         self.index_ = index
+        self.lists_, self._clear_work = None, None
         self._set_search_parameters()
 
     def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -95,15 +140,28 @@ class FaissRetriever(Retriever):
         return faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d).reshape(index.ntotal, index.d)
 
     def _write(self, path: Path) -> None:
+        if self.lists_ is not None:
+            to = path.parent / LISTS
+            if self._clear_work is None:
+                shutil.copyfile(self.lists_, to)
+            else:
+                os.replace(self.lists_, to)
+                self._clear_work()
+                self._clear_work, self.lists_ = None, to
         faiss.write_index(self.index_, str(path))
 
     def _read(self, path: Path, mmap: bool) -> None:
-        self.index_ = faiss.read_index(str(path), _mapping(self.factory) if mmap else 0)
+        self.lists_ = path.parent / LISTS if (path.parent / LISTS).exists() else None
+        if self.lists_ is not None:
+            with silent_stdout():  # FAISS prints that the file lies elsewhere now
+                self.index_ = faiss.read_index(str(path), faiss.IO_FLAG_READ_ONLY | faiss.IO_FLAG_ONDISK_SAME_DIR)
+        else:
+            self.index_ = faiss.read_index(str(path), _mapping(self.factory) if mmap else 0)
         if (self.index_.ntotal, self.index_.d) != (self.n_items_, self.n_features_in_):
             raise ValueError(f"{path.name} holds {self.index_.ntotal} vectors of {self.index_.d} dimensions")
         self._set_search_parameters()
 
-    def _append(self, vectors: np.ndarray) -> None:
+    def _append(self, vectors: np.ndarray, items: Items | None) -> None:
         if isinstance(self.index_, faiss.IndexIDMap):
             self.index_.add_with_ids(vectors, self.n_items_ + np.arange(len(vectors), dtype=np.int64))
         else:

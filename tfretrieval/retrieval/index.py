@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -15,10 +16,17 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval import load_retriever, make_retriever
 from tfretrieval.retrieval.base import Retriever
+from tfretrieval.retrieval.items import Items
 from tfretrieval.retrieval.joined import joined
 from tfretrieval.transform import Transform
 
+log = logging.getLogger(__name__)
+
 FORMAT = 1
+OPTIONS = {
+    "faiss": ("factory", "nprobe", "target_recall"),
+    "milvus": ("uri", "collection", "index_type", "index_params", "search_params", "token_env"),
+}
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class IndexSettings:
     """How an index is built.
 
     Attributes:
-        retriever: "knn" or "faiss".
+        retriever: "knn", "faiss" or "milvus".
         metric: "cosine" or "euclidean".
         pca: components to keep, a share of the variance, or None.
         standardize: scale each value to variance 1 first.
@@ -34,6 +42,12 @@ class IndexSettings:
         factory: FAISS factory string; None is Flat.
         nprobe: lists of an IVF index to look into; None leaves the choice to the retriever.
         target_recall: the recall@10 by which factory and search parameters are chosen (`tune`); None for no choice.
+        uri: where Milvus is: a path that ends in .db or an address; None for a database beside the index.
+        collection: of Milvus; None is "tfretrieval".
+        index_type: of Milvus; None is FLAT.
+        index_params: of Milvus, such as {"M": 16}.
+        search_params: of Milvus, such as {"ef": 128}.
+        token_env: the environment variable that holds the token of Milvus.
 
     Raises:
         UserError: settings that do not go together.
@@ -47,10 +61,18 @@ class IndexSettings:
     factory: str | None = None
     nprobe: int | None = None
     target_recall: float | None = None
+    uri: str | None = None
+    collection: str | None = None
+    index_type: str | None = None
+    index_params: Mapping[str, Any] | None = None
+    search_params: Mapping[str, Any] | None = None
+    token_env: str | None = None
 
     def __post_init__(self) -> None:
-        if self.retriever != "faiss" and (self.factory or self.nprobe or self.target_recall):
-            raise UserError("--factory, --nprobe and --target-recall belong to --retriever faiss")
+        for kind, names in OPTIONS.items():
+            for name in names:
+                if kind != self.retriever and getattr(self, name):
+                    raise UserError(f"--{name.replace('_', '-')} belongs to --retriever {kind}")
         if self.target_recall and (self.factory or self.nprobe):
             raise UserError("--target-recall chooses what --factory and --nprobe set: give the one or the others")
 
@@ -64,12 +86,11 @@ class IndexSettings:
             whiten=self.whiten,
             renormalize=self.metric == "cosine" and reduced,
         )
-        options: dict[str, Any] = {"metric": self.metric}
-        if self.factory:
-            options["factory"] = self.factory
+        given = {name: getattr(self, name) for name in OPTIONS.get(self.retriever, ())}
+        options = {name: value for name, value in given.items() if value and name not in ("nprobe", "target_recall")}
         if self.nprobe:
             options["search"] = {"nprobe": self.nprobe}
-        return transform, make_retriever(self.retriever, **options)
+        return transform, make_retriever(self.retriever, metric=self.metric, **options)
 
 
 @dataclass(frozen=True)
@@ -91,14 +112,34 @@ class Index:
     made_from: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def build(cls, gallery: Embeddings, settings: IndexSettings, made_from: Mapping[str, Any] | None = None) -> Index:
+    def build(
+        cls,
+        gallery: Embeddings,
+        settings: IndexSettings,
+        made_from: Mapping[str, Any] | None = None,
+        directory: Path | None = None,
+        replace_others: bool = False,
+        memory_limit: int | None = None,
+    ) -> Index:
         """Fit transform and retriever on the gallery's vectors.
 
         With a target recall the retriever is chosen first, and `made_from["tuning"]` keeps what was tried.
 
+        Args:
+            gallery: what is searched.
+            settings: how.
+            made_from: free keys to keep.
+            directory: where the index will be saved. Milvus without an address keeps its database beside it.
+            replace_others: drop a Milvus collection under the same name that holds vectors of another model.
+            memory_limit: bytes that this process may have in RAM. A FAISS index that would take more is built in shards
+                and searched from the disk; it is an IVF index then, and the transform is fitted on a sample.
+
         Raises:
-            UserError: settings that do not fit the vectors.
+            UserError: settings that do not fit the vectors; a collection of another model's vectors; a limit that is
+                too low.
         """
+        if memory_limit is not None and beyond(memory_limit, gallery.vectors):
+            return cls._within(gallery, settings, made_from, directory, memory_limit)
         transform, retriever = settings.unfitted()
         vectors = transform.fit_transform(gallery.vectors)
         kept = dict(made_from or {})
@@ -108,8 +149,40 @@ class Index:
             tuned = tune(vectors, settings.target_recall, settings.metric)
             kept["tuning"] = tuned.to_json()
             retriever.set_params(factory=tuned.chosen.factory, search=tuned.chosen.search or None)
-        retriever.fit(vectors)
+        _place(retriever, settings, directory)
+        retriever.replaces = replace_others or settings.uri is None
+        retriever.fit(vectors, items=_items(gallery, transform, settings.metric))
         return cls(settings, transform, retriever, gallery.fingerprint, kept)
+
+    @classmethod
+    def _within(
+        cls,
+        gallery: Embeddings,
+        settings: IndexSettings,
+        made_from: Mapping[str, Any] | None,
+        directory: Path | None,
+        memory_limit: int,
+    ) -> Index:
+        from tfretrieval.retrieval.faiss import FaissRetriever
+        from tfretrieval.retrieval.sharded import default_factory, resident_bytes
+        from tfretrieval.retrieval.streamed import Streamed
+
+        if settings.retriever != "faiss" or settings.target_recall:
+            raise UserError("--memory-limit is too low for this index; --retriever faiss builds one in shards")
+        if directory is None:
+            raise UserError("an index within a memory limit needs a directory to be built in")
+        transform, retriever = settings.unfitted()
+        assert isinstance(retriever, FaissRetriever)
+        raw = Streamed(gallery.vectors)
+        room = (memory_limit - resident_bytes()) // 4
+        transform.fit(raw.sample(max(1, room // (12 * raw.dim)), seed=0)[1])
+        vectors = Streamed(gallery.vectors, transform, settings.metric)
+        memory = int(0.8 * (memory_limit - resident_bytes()))
+        if settings.factory is None:
+            retriever.set_params(factory=default_factory(len(gallery), vectors.dim, memory))
+            log.info("the gallery does not fit into the memory limit: %s, searched from the disk", retriever.factory)
+        retriever.fit_within(vectors, memory, directory)
+        return cls(settings, transform, retriever, gallery.fingerprint, dict(made_from or {}))
 
     def search(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest gallery rows of query vectors [q, d]: distances float32 [q, k], rows int64 [q, k].
@@ -118,6 +191,24 @@ class Index:
             UserError: k is larger than the gallery, or the vectors are of another size.
         """
         return self.retriever.kneighbors(self.transform.transform(vectors), k)
+
+    def search_where(
+        self,
+        vectors: np.ndarray,
+        k: int,
+        gallery: Embeddings,
+        classes: Sequence[str] = (),
+        splits: Sequence[str] = (),
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As `search`, among the gallery items of some classes and some splits only.
+
+        Raises:
+            UserError: the gallery is another one, no item is left or fewer than k are, or the index is approximate
+                and of a kind without filters.
+        """
+        self._check_gallery(gallery)
+        asking = self.transform.transform(vectors)
+        return self.retriever.kneighbors_where(asking, k, Items.of(gallery), classes, splits)
 
     def add(self, gallery: Embeddings, new: Embeddings) -> tuple[Index, Embeddings]:
         """Put new items into the index without building it anew; the transform stays as it was fitted.
@@ -136,7 +227,8 @@ class Index:
         if new.dim != gallery.dim:
             raise UserError(f"the new items have {new.dim} dimensions where {gallery.dim} are needed")
         both = joined(gallery, new)
-        self.retriever.add(self.transform.transform(new.vectors))
+        items = _items(new, self.transform, self.settings.metric)
+        self.retriever.add(self.transform.transform(new.vectors), items)
         return self._changed(both, "added", len(new)), both
 
     def remove(self, gallery: Embeddings, ids: Sequence[str]) -> tuple[Index, Embeddings]:
@@ -194,7 +286,9 @@ class Index:
                 f"{directory / 'index.json'} is damaged ({error}); make it anew with `tfret index`"
             ) from None
         transform = Transform.load(directory / "transform")
-        return cls(settings, transform, load_retriever(directory / "retriever", mmap), gallery, made_from)
+        retriever = load_retriever(directory / "retriever", mmap)
+        _place(retriever, settings, directory)
+        return cls(settings, transform, retriever, gallery, made_from)
 
     def _check_gallery(self, gallery: Embeddings) -> None:
         if gallery.fingerprint != self.gallery:
@@ -207,3 +301,25 @@ class Index:
         made_from = {name: value for name, value in self.made_from.items() if not name.startswith("recall_at_")}
         made_from[how] = made_from.get(how, 0) + count
         return replace(self, gallery=gallery.fingerprint, made_from=made_from)
+
+
+def beyond(memory_limit: int, vectors: np.ndarray) -> bool:
+    """Whether indexing the vectors in memory, which holds them and an index over them, takes more than a limit."""
+    from tfretrieval.retrieval.sharded import resident_bytes
+
+    return resident_bytes() + 3 * vectors.nbytes > memory_limit
+
+
+def _items(gallery: Embeddings, transform: Transform, metric: str) -> Items:
+    """What a database keeps beside the vectors, with a fingerprint of what made them."""
+    model = gallery.made_from.get("model", "")
+    return Items.of(gallery, f"{model}-{transform.fingerprint}-{metric}")
+
+
+def _place(retriever: Retriever, settings: IndexSettings, directory: Path | None) -> None:
+    """Say where Milvus Lite keeps an index that has no address of its own: beside its folder."""
+    if retriever.kind != "milvus" or settings.uri is not None:
+        return
+    if directory is None:
+        raise UserError("--retriever milvus needs --uri here: a path that ends in .db or http://host:19530")
+    retriever.set_params(uri=f"{directory}.db")

@@ -15,6 +15,8 @@ from tfretrieval.retrieval.order import MATRIX_CELLS
 if TYPE_CHECKING:
     from sklearn.neighbors import NearestNeighbors
 
+    from tfretrieval.retrieval.items import Items
+
 
 class KNNRetriever(Retriever):
     """Exact neighbours by scikit-learn's `NearestNeighbors`; saved as the vectors themselves.
@@ -31,7 +33,7 @@ class KNNRetriever(Retriever):
     def __init__(self, metric: str = "euclidean") -> None:
         self.metric = metric
 
-    def _build(self, vectors: np.ndarray) -> None:
+    def _build(self, vectors: np.ndarray, items: Items | None = None) -> None:
         self.vectors_ = vectors
         self.__dict__.pop("nearest_", None)
 
@@ -63,7 +65,7 @@ class KNNRetriever(Retriever):
             raise ValueError(f"{path.name} has the shape {vectors.shape}")
         self._build(vectors)
 
-    def _append(self, vectors: np.ndarray) -> None:
+    def _append(self, vectors: np.ndarray, items: Items | None) -> None:
         self._build(np.concatenate([self.vectors_, vectors]))
 
     def _keep(self, kept: np.ndarray) -> None:

@@ -8,7 +8,6 @@ from tfretrieval.retrieval.blocks import blocks
 from tfretrieval.retrieval.distances import all_distances
 
 MATRIX_CELLS = 1 << 23
-ROW_BITS = np.uint64(32)
 
 
 def in_order(distances: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -28,23 +27,31 @@ def in_order(distances: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.nd
     return distances, rows
 
 
-def sorted_pairs(distances: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Float32 distances, 0 or more, and int64 rows, below 2^32, of the last axis in the order of a ranking.
+def nearest_first(distances: np.ndarray) -> np.ndarray:
+    """The order, int64 like them, that sorts float32 distances, 0 or more, along the last axis; equal ones keep theirs.
 
-    The bits of a distance above those of its row are one integer, and sorting integers is faster than sorting by
-    two keys.
+    >>> nearest_first(np.float32([1, 0.5, 0.5]))
+    array([1, 2, 0])
     """
-    keys = (np.ascontiguousarray(distances).view(np.uint32).astype(np.uint64) << ROW_BITS) | rows.astype(np.uint64)
-    keys.sort(axis=-1)
-    return (keys >> ROW_BITS).astype(np.uint32).view(np.float32), (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    return stable_order(distances.view(np.uint32))
+
+
+def stable_order(keys: np.ndarray) -> np.ndarray:
+    """The order, int64 like them, that sorts uint32 keys along the last axis; equal ones keep theirs.
+
+    By halves: NumPy has a radix sort for 16 bits, several times as fast as its other sorts.
+    """
+    order = np.argsort(keys.astype(np.uint16), axis=-1, kind="stable")
+    high = np.take_along_axis((keys >> np.uint32(16)).astype(np.uint16), order, axis=-1)
+    return np.take_along_axis(order, np.argsort(high, axis=-1, kind="stable"), axis=-1)
 
 
 def full_rankings(queries: np.ndarray, gallery: np.ndarray, k: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """Float32 distances and int64 rows [q, k] by sorting all distances."""
-    distances = np.empty((len(queries), k), np.float32)
+    near = np.empty((len(queries), k), np.float32)
     rows = np.empty((len(queries), k), np.int64)
-    every = np.arange(len(gallery))
     for block in blocks(len(queries), MATRIX_CELLS // len(gallery)):
-        near, their_rows = sorted_pairs(all_distances(queries[block], gallery, metric), every)
-        distances[block], rows[block] = near[:, :k], their_rows[:, :k]
-    return distances, rows
+        distances = all_distances(queries[block], gallery, metric)
+        rows[block] = nearest_first(distances)[:, :k]
+        near[block] = np.take_along_axis(distances, rows[block], axis=1)
+    return near, rows

@@ -11,10 +11,12 @@ from tfretrieval.retrieval.base import Retriever
 from tfretrieval.retrieval.blocks import blocks
 from tfretrieval.retrieval.knn import KNNRetriever
 from tfretrieval.retrieval.ranking import rank_gallery
+from tfretrieval.retrieval.streamed import Streamed
 from tfretrieval.vectors import checked_vectors
 
 EPSILON = 1e-6
 BLOCK = 1024
+ROWS_A_PART = 1 << 16
 
 
 def recall_against_exact(
@@ -69,3 +71,30 @@ def near_enough(exact: Retriever, queries: np.ndarray, rows: np.ndarray, limits:
     distances = exact.distances_to(queries, np.maximum(rows, 0))
     near = distances <= limits * (1 + EPSILON) + EPSILON * (exact.metric == "cosine")
     return near & (rows >= 0)
+
+
+def recall_streamed(retriever: Retriever, vectors: Streamed, k: int = 10, n_queries: int = 200, seed: int = 0) -> float:
+    """As `recall_against_exact`, of vectors that do not fit into memory; gallery items ask.
+
+    Args:
+        retriever: fitted on `vectors`.
+        vectors: the gallery of n items.
+        k: 1..n-1.
+        n_queries: so many are drawn at random.
+        seed: of that draw.
+    """
+    rows, queries = vectors.sample(n_queries, seed)
+    near, found = vectors.neighbours(queries, k + 1, ROWS_A_PART)
+    near[found == rows[:, None]] = np.inf  # itself
+    limits = np.sort(near, axis=1)[:, k - 1]
+    limits = np.sqrt(limits) if vectors.metric == "euclidean" else limits
+    good = 0
+    for row, query, limit in zip(rows, queries, limits):
+        its = rank_gallery(retriever, query[None], np.array([row]), k)[1][0]
+        retriever.give_back()
+        its = its[its >= 0]
+        if len(its):
+            exact = KNNRetriever(metric=retriever.metric).fit(vectors.at(np.sort(its)))
+            ranks = np.arange(len(its))[None]
+            good += int(near_enough(exact, query[None], ranks, np.array([[limit]], np.float32)).sum())
+    return good / (len(rows) * k)

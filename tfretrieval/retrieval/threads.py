@@ -12,6 +12,11 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 
+def n_threads() -> int:
+    """How many threads work at once."""
+    return int(faiss.omp_get_max_threads())
+
+
 def in_threads(work: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
     """The results of `work` on every part, in their order.
 
@@ -24,5 +29,5 @@ def in_threads(work: Callable[[Part], Result], parts: Iterable[Part]) -> list[Re
     every = list(parts)
     if len(every) == 1:
         return [work(every[0])]
-    with ThreadPoolExecutor(faiss.omp_get_max_threads(), initializer=faiss.omp_set_num_threads, initargs=(1,)) as each:
+    with ThreadPoolExecutor(n_threads(), initializer=faiss.omp_set_num_threads, initargs=(1,)) as each:
         return list(each.map(work, every))

@@ -38,12 +38,8 @@ def embed_split(
     """
     part = catalog.split(split)
     made_from = {"model": run.model_fingerprint(), "data": part.fingerprint}
-    stored = _stored(run, split, rebuild_damaged)
-    if (
-        stored is not None
-        and made_from.items() <= dict(stored.made_from).items()
-        and choice.is_met_by(stored.made_from)
-    ):
+    stored = _loaded(run.embeddings(split), rebuild_damaged)
+    if stored is not None and _is_current(stored, made_from, choice):
         return stored
     if stored is not None:
         log.info("the embeddings of %s are stale or by another engine: made anew", split)
@@ -59,15 +55,42 @@ def embed_catalog(
 ) -> Embeddings:
     """The embeddings of any catalogue by the model of a run, kept only where a folder is given.
 
+    A store that is there and up to date is used.
+
     Raises:
         UserError: no model, pictures that cannot be decoded, or a folder that cannot be written.
     """
     made_from = {"model": run.model_fingerprint(), "data": catalog.fingerprint}
+    if directory is not None and (directory / "embeddings.json").is_file():
+        stored = _loaded(directory, rebuild_damaged=True)
+        if stored is not None and _is_current(stored, made_from, choice):
+            return stored
     return engine_for(run, catalog, choice).embed(catalog, on_error, made_from, directory)
 
 
-def _stored(run: Run, split: str, rebuild_damaged: bool) -> Embeddings | None:
-    directory = run.embeddings(split)
+def embed_shards(
+    run: Run, catalog: Catalog, where: str, on_error: str = "fail", choice: EngineChoice = AUTO
+) -> tuple[int, int]:
+    """Let a Ray write the embeddings of a catalogue as shards; how many there are, and of how many values.
+
+    Raises:
+        UserError: the engine is not `ray`, no model, pictures that cannot be decoded, or shards that cannot be written.
+    """
+    from tfretrieval.embedding.ray_engine import RayEngine
+    from tfretrieval.embedding.shards import Shards
+
+    engine = engine_for(run, catalog, choice)
+    if not isinstance(engine, RayEngine):
+        raise UserError("--shards are written by the engine ray; give --engine ray")
+    made_from = {"model": run.model_fingerprint(), "data": catalog.fingerprint}
+    return engine.write_shards(catalog, Shards(where), on_error, made_from), engine.dim
+
+
+def _is_current(stored: Embeddings, made_from: dict[str, str], choice: EngineChoice) -> bool:
+    return made_from.items() <= dict(stored.made_from).items() and choice.is_met_by(stored.made_from)
+
+
+def _loaded(directory: Path, rebuild_damaged: bool) -> Embeddings | None:
     if not directory.exists():
         return None
     try:

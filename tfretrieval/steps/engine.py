@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.remote import fetched, is_remote
 from tfretrieval.embedding.agreement import cosines
 from tfretrieval.embedding.engine import Engine
 from tfretrieval.embedding.openvino_engine import OpenVINOEngine, has_bfloat16, is_installed
@@ -34,20 +35,35 @@ class EngineChoice:
 
     Attributes:
         engine: "keras", "openvino", or "auto": OpenVINO where it is installed, on a machine without a GPU, for 512
-            pictures or more or a model that is converted already.
+            pictures or more or a model that is converted already. "ray", "ray:keras" and "ray:openvino": Ray
+            distributes what that engine, or that of "auto", does.
         precision: "float32", "bfloat16", "int8", or "auto": bfloat16 where the CPU has it and the vectors agree.
+        address: of a Ray cluster; None is a Ray on this machine.
     """
 
     engine: str = "auto"
     precision: str = "auto"
+    address: str | None = None
 
     def __post_init__(self) -> None:
-        if self.engine == "keras" and self.precision not in ("auto", "float32"):
+        if self.address and not self.by_ray:
+            raise UserError("--address belongs to --engine ray")
+        if self.inner == "keras" and self.precision not in ("auto", "float32"):
             raise UserError(f"--precision {self.precision} belongs to --engine openvino; Keras computes in float32")
+
+    @property
+    def by_ray(self) -> bool:
+        """Whether Ray distributes the work."""
+        return self.engine.partition(":")[0] == "ray"
+
+    @property
+    def inner(self) -> str:
+        """What computes: "keras", "openvino" or "auto"."""
+        return (self.engine.partition(":")[2] or "auto") if self.by_ray else self.engine
 
     def is_met_by(self, made_from: Any) -> bool:
         """Whether vectors that were made from this are what is asked for."""
-        asked = {"engine": self.engine, "precision": self.precision}
+        asked = {"engine": self.inner, "precision": self.precision}
         return all(made_from.get(name) == value for name, value in asked.items() if value != "auto")
 
 
@@ -60,6 +76,19 @@ def engine_for(run: Run, catalog: Catalog, choice: EngineChoice = AUTO) -> Engin
     Raises:
         UserError: the engine is not installed, or the model cannot be converted.
     """
+    if choice.by_ray:
+        from tfretrieval.embedding.ray_engine import RayEngine
+
+        engine = _alone(run, catalog, EngineChoice(choice.inner, choice.precision))
+        home = engine.directory if isinstance(engine, OpenVINOEngine) else run.directory
+        return RayEngine(engine, home, choice.address)
+    if remote := next(filter(is_remote, catalog.paths), None):
+        raise UserError(f"{remote} is not a file of this machine; --engine ray reads it")
+    return _alone(run, catalog, choice)
+
+
+def _alone(run: Run, catalog: Catalog, choice: EngineChoice) -> Engine:
+    """The engine of one machine."""
     if choice.engine == "openvino" or (choice.engine == "auto" and _openvino_pays(run, len(catalog), choice)):
         return _openvino(run, catalog, choice.precision)
     embedder = load_model(run)
@@ -96,6 +125,7 @@ def _openvino(run: Run, catalog: Catalog, precision: str) -> OpenVINOEngine:
         raise UserError("the engine openvino is not installed; use pip install 'tfretrieval[openvino]'")
     directory = run.engine("openvino")
     if not _is_current(run, directory):
+        _say_what_is_damaged(directory)
         log.info("converting the model for OpenVINO")
         embedder = load_model(run)
         from tfretrieval.embedding.openvino_model import save_openvino_model
@@ -110,9 +140,18 @@ def _openvino(run: Run, catalog: Catalog, precision: str) -> OpenVINOEngine:
 
 def _is_current(run: Run, directory: Path) -> bool:
     try:
-        return read_header(directory)["model"] == run.model_fingerprint()
+        return bool(read_header(directory)["model"] == run.model_fingerprint())
     except UserError:
         return False
+
+
+def _say_what_is_damaged(directory: Path) -> None:
+    """Warn that a converted model that is there is made anew because it cannot be used."""
+    try:
+        if directory.exists():
+            read_header(directory)
+    except UserError as damage:
+        log.warning("%s; converted anew", str(damage).partition("; ")[0])
 
 
 def _agreeing_precision(catalog: Catalog, directory: Path) -> str:
@@ -120,8 +159,8 @@ def _agreeing_precision(catalog: Catalog, directory: Path) -> str:
     if not has_bfloat16():
         return "float32"
     if "bfloat16" not in read_header(directory):
-        paths = list(catalog.paths[_spread(len(catalog), SAMPLE)])
-        reference, vectors = (OpenVINOEngine(directory, name).vectors(paths) for name in ("float32", "bfloat16"))
+        with fetched(list(catalog.paths[_spread(len(catalog), SAMPLE)])) as (paths, _):
+            reference, vectors = (OpenVINOEngine(directory, name).vectors(paths) for name in ("float32", "bfloat16"))
         if not len(reference):
             return "float32"
         lowest = float(cosines(vectors, reference).min())
@@ -135,18 +174,21 @@ def _int8(run: Run, catalog: Catalog, source: Path) -> OpenVINOEngine:
     """The quantised model; its loss on a labelled sample is measured when it is made."""
     directory = run.engine("openvino-int8")
     if not _is_current(run, directory):
+        _say_what_is_damaged(directory)
         from tfretrieval.embedding.quantize import quantize
 
         sample = catalog.subset(_spread(len(catalog), CALIBRATION))
         log.info("quantising the model to int8 on %d pictures", len(sample))
-        quantize(source, directory, list(sample.paths), {})
-        update_header(directory, int8=_loss(sample, OpenVINOEngine(source), OpenVINOEngine(directory, "int8")))
-    measured = read_header(directory).get("int8", {})
-    if "map" in measured:
-        log.info(
-            "int8 on %d pictures: mAP %.4f, with float32 %.4f; lowest cosine %.4f",
-            measured["n"], measured["map"], measured["map_float32"], measured["lowest_cosine"],
-        )  # fmt: skip
+        with fetched(list(sample.paths)) as (paths, _):
+            quantize(source, directory, paths, {})
+            here = replace(sample, paths=np.array(paths, dtype=object))
+            update_header(directory, int8=_loss(here, OpenVINOEngine(source), OpenVINOEngine(directory, "int8")))
+        measured = read_header(directory)["int8"]
+        if "map" in measured:
+            log.info(
+                "int8 on %d pictures: mAP %.4f, with float32 %.4f; lowest cosine %.4f",
+                measured["n"], measured["map"], measured["map_float32"], measured["lowest_cosine"],
+            )  # fmt: skip
     return OpenVINOEngine(directory, "int8")
 
 

@@ -44,7 +44,7 @@ def evaluate_run(
     Args:
         run: with a trained model.
         catalog: its pictures.
-        retriever: "knn" or "faiss".
+        retriever: "knn", "faiss" or "milvus".
         ks: depths of the metrics that have one; None is 1, 3, 5 and 10.
         query_split: who asks; by default as `Catalog.roles` says.
         gallery_split: who is searched; likewise.

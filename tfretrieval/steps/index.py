@@ -8,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tfretrieval.atomic import read_json
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
+from tfretrieval.retrieval.base import Retriever
 from tfretrieval.retrieval.index import Index, IndexSettings
-from tfretrieval.retrieval.recall import recall_against_exact
+from tfretrieval.retrieval.recall import recall_against_exact, recall_streamed
+from tfretrieval.retrieval.streamed import Streamed
 from tfretrieval.runs import Run
 from tfretrieval.steps.model import run_config
 
@@ -20,28 +23,49 @@ log = logging.getLogger(__name__)
 RECALL_K = 10
 
 
-def ensure_index(run: Run, retriever: str, gallery: Embeddings, rebuild_damaged: bool = False, **changes: Any) -> Index:
+def ensure_index(
+    run: Run,
+    retriever: str,
+    gallery: Embeddings,
+    rebuild_damaged: bool = False,
+    replace_others: bool = False,
+    memory_limit: int | None = None,
+    **changes: Any,
+) -> Index:
     """The index of a kind over `gallery`: the one that is there if it fits, else a new one.
 
     Args:
         run: where it is kept.
-        retriever: "knn" or "faiss".
+        retriever: "knn", "faiss" or "milvus".
         gallery: what is searched.
-        rebuild_damaged: build a damaged index anew, from `changes` and defaults alone, and warn of it.
+        rebuild_damaged: build a damaged index anew, with its settings where they can be read, and warn of it.
+        replace_others: drop a Milvus collection under the same name that holds vectors of another model.
+        memory_limit: bytes, as in `Index.build`.
         changes: fields of `IndexSettings`; None keeps the figure of the index that is there, or the default.
 
     Raises:
         UserError: settings that do not fit, or a damaged index (unless `rebuild_damaged`).
     """
     directory = run.index(retriever)
+    kept = _kept_settings(directory)
     stored = _stored(directory, rebuild_damaged)
     default = IndexSettings(retriever=retriever, metric=run_config(run).metric)
-    settings = with_changes(stored.settings if stored else default, changes)
+    settings = with_changes(stored.settings if stored else kept or default, changes)
     if stored and stored.settings == settings and stored.gallery == gallery.fingerprint:
-        return stored
+        if not rebuild_damaged or stored.retriever.is_there():
+            return stored
+        log.warning("the %s index is not what it was where it is kept: brought up to date", retriever)
     if stored and stored.gallery != gallery.fingerprint:
         log.info("the %s index is stale: built anew", retriever)
-    return build_index(run, gallery, settings)
+    return build_index(run.index(retriever), gallery, settings, replace_others, memory_limit)
+
+
+def _kept_settings(directory: Path) -> IndexSettings | None:
+    """The settings of an index that may be damaged otherwise."""
+    try:
+        return IndexSettings(**read_json(directory / "index.json")["settings"])
+    except (UserError, KeyError, TypeError):
+        return None
 
 
 def _stored(directory: Path, rebuild_damaged: bool) -> Index | None:
@@ -57,17 +81,23 @@ def _stored(directory: Path, rebuild_damaged: bool) -> Index | None:
         return None
 
 
-def build_index(run: Run, gallery: Embeddings, settings: IndexSettings) -> Index:
-    """Build an index over `gallery` and keep it. The recall of an approximate one is measured.
+def build_index(
+    directory: Path,
+    gallery: Embeddings,
+    settings: IndexSettings,
+    replace_others: bool = False,
+    memory_limit: int | None = None,
+) -> Index:
+    """Build an index over `gallery` and keep it in a folder. The recall of an approximate one is measured.
 
     Raises:
         UserError: settings that do not fit the gallery.
     """
-    index = Index.build(gallery, settings, {"model": gallery.made_from.get("model")})
+    made_from = {"model": gallery.made_from.get("model")}
+    index = Index.build(gallery, settings, made_from, directory, replace_others, memory_limit)
     if not index.retriever.is_exact:
         recall = index_recall(index, gallery)
-        factory = index.retriever.get_params()["factory"]
-        log.info("%s is approximate: recall@%d against exact search is %.4f", factory, RECALL_K, recall)
+        log.info("%s is approximate: recall@%d against exact search is %.4f", named(index.retriever), RECALL_K, recall)
         if settings.target_recall and recall < settings.target_recall:
             log.warning("the recall of %.4f is below the target of %g", recall, settings.target_recall)
         index = replace(index, made_from={**index.made_from, f"recall_at_{RECALL_K}": recall})
@@ -79,12 +109,21 @@ def build_index(run: Run, gallery: Embeddings, settings: IndexSettings) -> Index
             "no index reaches a recall of %g faster than exact search, so the index is exact; %s reaches %.4f",
             settings.target_recall, best["factory"], best["recall"],
         )  # fmt: skip
-    index.save(run.index(settings.retriever))
+    index.save(directory)
     return index
+
+
+def named(retriever: Retriever) -> str:
+    """The kind of index within a retriever: FAISS's factory string, or Milvus's index type."""
+    params = retriever.get_params()
+    return str(params.get("factory") or params.get("index_type") or retriever.kind)
 
 
 def index_recall(index: Index, gallery: Embeddings, seed: int = 0) -> float:
     """The share of the 10 exact neighbours that an index finds, 0..1; gallery items ask, each without itself."""
+    if index.retriever.mapped_:
+        streamed = Streamed(gallery.vectors, index.transform, index.settings.metric)
+        return recall_streamed(index.retriever, streamed, min(RECALL_K, len(gallery) - 1), seed=seed)
     vectors = index.transform.transform(gallery.vectors)
     return recall_against_exact(index.retriever, vectors, k=min(RECALL_K, len(gallery) - 1), seed=seed)
 

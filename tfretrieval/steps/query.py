@@ -10,7 +10,6 @@ import numpy as np
 
 from tfretrieval.atomic import read_json
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.sources import changed_at
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.evaluation.vote import majority_vote
@@ -18,8 +17,8 @@ from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
 from tfretrieval.steps.embed import embed_catalog, embed_split
 from tfretrieval.steps.engine import engine_of
+from tfretrieval.steps.gallery import gallery_changed_at, run_catalog
 from tfretrieval.steps.index import ensure_index
-from tfretrieval.steps.model import run_catalog
 
 
 def query_run(
@@ -30,6 +29,8 @@ def query_run(
     source: str | None = None,
     gallery_split: str | None = None,
     on_error: str = "fail",
+    classes: Sequence[str] = (),
+    splits: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """The k nearest gallery items of each picture.
 
@@ -40,17 +41,19 @@ def query_run(
         run: with a trained model.
         images: the pictures that ask.
         k: neighbours of each.
-        retriever: "knn" or "faiss".
+        retriever: "knn", "faiss" or "milvus".
         source: the data whose gallery is searched; None: the run's own.
         gallery_split: who is searched; by default as `Catalog.roles` says.
         on_error: what a broken picture does, "fail" or "skip".
+        classes: of the neighbours; all where none is named.
+        splits: of the neighbours; likewise.
 
     Returns:
         for each picture a dict: "image"; "vote", the class most of the k have; "neighbours", a list of dicts with
         rank, id, label, distance and path.
 
     Raises:
-        UserError: a picture is missing or broken, or k is larger than the gallery.
+        UserError: a picture is missing or broken, k is larger than what is searched, or a class is not known.
     """
     if missing := [path for path in images if not path.is_file()]:
         raise UserError(f"no picture {missing[0]}")
@@ -64,7 +67,12 @@ def query_run(
     names = [str(path) for path in images]
     pictures = Catalog.from_lists(names, ids=[f"{i}:{n}" for i, n in enumerate(names)])
     asked = embed_catalog(run, pictures, on_error, engine_of(gallery))
-    distances, rows = index.search(asked.vectors, k)
+    if unknown := [name for name in classes if name not in gallery.class_names]:
+        raise UserError(f"there is no class {unknown[0]!r}; there are {', '.join(gallery.class_names)}")
+    if classes or splits:
+        distances, rows = index.search_where(asked.vectors, k, gallery, classes, splits)
+    else:
+        distances, rows = index.search(asked.vectors, k)
     votes = majority_vote(np.where(rows >= 0, gallery.labels[np.maximum(rows, 0)], -1))
     return [
         {
@@ -91,9 +99,10 @@ def standing_gallery(run: Run, retriever: str, split: str | None) -> tuple[Index
     if not run.index(retriever).exists():
         return None
     index = Index.load(run.index(retriever), mmap=True)
+    changed = gallery_changed_at(run)
     for store in [run.embeddings(split)] if split else sorted(run.embeddings("").glob("*/")):
         header = store / "embeddings.json"
-        if not header.is_file() or header.stat().st_mtime < changed_at(run.manifest()["data"]["source"]):
+        if not header.is_file() or header.stat().st_mtime < changed:
             continue
         described = read_json(header)
         if (

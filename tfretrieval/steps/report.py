@@ -15,7 +15,7 @@ from tfretrieval.visualize.theme import save_figure
 
 SUMMARY = ("precision_at_1", "precision_at_3", "precision_at_5", "precision_at_10", "map")
 SHORT = {name: name.replace("precision_at_", "P@").replace("map", "mAP") for name in SUMMARY}
-RETRIEVERS = {"knn": "KNN", "faiss": "FAISS"}
+RETRIEVERS = {"knn": "KNN", "faiss": "FAISS", "milvus": "Milvus"}
 
 Results = Mapping[str, Mapping[str, Evaluation]]
 

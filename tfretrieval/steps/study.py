@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from tfretrieval.training.fit import train
 log = logging.getLogger(__name__)
 
 RETRIEVERS = ("knn", "faiss")
+REDUCED = ("faiss", "milvus")
+STEM = "tfretrieval"
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,10 @@ def run_study(
     pca: float | int | None = 0.95,
     figures: tuple[str, ...] = KINDS,
     argv: list[str] | None = None,
+    retrievers: Sequence[str] = RETRIEVERS,
+    milvus: Mapping[str, Any] | None = None,
 ) -> StudyResult:
-    """Train every model, evaluate it with KNN and with FAISS after PCA, and compare.
+    """Train every model, evaluate it with KNN, and with FAISS and Milvus after PCA, and compare.
 
     A study that was interrupted goes on where it stopped: finished trainings are not repeated.
 
@@ -51,9 +55,11 @@ def run_study(
         catalog: the pictures, with a train and a test split.
         configs: model name -> its figures.
         output: `output/<model>/` is the model's run; `summary.csv` and `report.html` lie beside.
-        pca: what FAISS searches: so many components, or such a part of the variance, or all (None).
+        pca: what FAISS and Milvus search: so many components, or such a part of the variance, or all (None).
         figures: of `steps.visualize.KINDS`.
         argv: the command to be named in the manifests.
+        retrievers: kinds, the first of which the maps and neighbours show.
+        milvus: fields of `IndexSettings` for that kind; every model has a collection of its own.
 
     Raises:
         UserError: whatever stands in the way.
@@ -67,15 +73,21 @@ def run_study(
         log.info("%s: training", name)
         run = runs[name]
         train(catalog, config, run, resume=True, argv=argv)
+        settings: dict[str, dict[str, Any]] = {
+            kind: {"pca": pca if kind in REDUCED and pca is not None else "none"} for kind in retrievers
+        }
+        if "milvus" in settings:
+            settings["milvus"] |= {**(milvus or {}), "collection": f"{(milvus or {}).get('collection', STEM)}_{name}"}
         results[name] = {
             kind: evaluate_run(
-                run, catalog, kind, seed=config.seed, on_error=config.on_error, pca=_pca(kind, pca)
+                run, catalog, kind, seed=config.seed, on_error=config.on_error, **settings[kind]
             ).evaluation
-            for kind in RETRIEVERS
+            for kind in retrievers
         }
         log.info("%s: figures", name)
-        drawn[name] = draw_run(run, catalog, figures, "knn", seed=config.seed)
-        drawn[name] |= draw_run(run, catalog, ("pr", "confusion"), "faiss", seed=config.seed)
+        drawn[name] = draw_run(run, catalog, figures, retrievers[0], seed=config.seed)
+        for kind in retrievers[1:]:
+            drawn[name] |= draw_run(run, catalog, ("pr", "confusion"), kind, seed=config.seed)
         write_run_report(run, results[name], drawn[name])
         seconds[name] = round(time.monotonic() - started, 1)
     summary, report = output / "summary.csv", output / "report.html"
@@ -105,7 +117,3 @@ def write_summary(path: Path, results: Mapping[str, Mapping[str, Evaluation]]) -
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _pca(kind: str, pca: float | int | None) -> float | int | str:
-    return "none" if kind == "knn" or pca is None else pca

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.read_picture import BrokenPicture, read_picture
 from tfretrieval.embedding.store import Embeddings
+from tfretrieval.errors import UserError
 from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
 from tfretrieval.steps.evaluate import Evaluated, evaluate_run
@@ -29,7 +32,8 @@ log = logging.getLogger(__name__)
 
 KINDS = ("pr", "confusion", "neighbours", "umap", "tsne", "history")
 MAX_POINTS = 5000
-THUMBNAIL = 128
+NEIGHBOURS = 5
+THUMBNAIL = 192
 
 
 def draw_run(
@@ -37,7 +41,7 @@ def draw_run(
     catalog: Catalog,
     kinds: Sequence[str] = KINDS,
     retriever: str = "knn",
-    k: int = 5,
+    k: int | None = None,
     n_queries: int = 6,
     seed: int = 0,
 ) -> dict[str, Path]:
@@ -48,7 +52,7 @@ def draw_run(
         catalog: its pictures.
         kinds: of `KINDS`.
         retriever: whose results are drawn.
-        k: neighbours a query.
+        k: neighbours a query; by default 5, or all of a smaller gallery.
         n_queries: queries drawn at random, of the gallery's split and of the queries' split each.
         seed: of that draw and of the projections.
 
@@ -69,7 +73,7 @@ def draw_run(
 
 
 def _figures(
-    kind: str, run: Run, result: Evaluated, retriever: str, k: int, n_queries: int, seed: int
+    kind: str, run: Run, result: Evaluated, retriever: str, k: int | None, n_queries: int, seed: int
 ) -> dict[str, Figure]:
     evaluation = result.evaluation
     if kind == "pr":
@@ -91,10 +95,15 @@ def _figures(
     return {kind: draw_map(result.queries, result.gallery, method, seed)}
 
 
-def draw_neighbours(index: Index, items: Embeddings, gallery: Embeddings, k: int, n_queries: int, seed: int) -> Figure:
+def draw_neighbours(
+    index: Index, items: Embeddings, gallery: Embeddings, k: int | None, n_queries: int, seed: int
+) -> Figure:
     """The neighbours of random items, each without itself."""
     chosen = items.subset(subsample(len(items), n_queries, seed))
-    k = min(k, len(gallery) - 1)
+    most = len(gallery) - 1
+    if k is not None and k > most:
+        raise UserError(f"cannot draw {k} neighbours: the gallery has {most} items beside the query")
+    k = min(NEIGHBOURS, most) if k is None else k
     distances, rows = index.search(chosen.vectors, k + 1)
     panels = []
     for i in range(len(chosen)):
@@ -133,8 +142,9 @@ def draw_map(queries: Embeddings, gallery: Embeddings, method: Literal["umap", "
 
 
 def _thumbnails(paths: Sequence[str]) -> list[np.ndarray]:
-    from tfretrieval.data.images import decode_files
-
-    images, _ = decode_files([str(path) for path in paths], THUMBNAIL, fit="pad")
-    assert images is not None
+    """The pictures, each uint8 [s, s, 3] with borders; black where a file cannot be read any more."""
+    images = np.zeros((len(paths), THUMBNAIL, THUMBNAIL, 3), np.uint8)
+    for image, path in zip(images, paths):
+        with contextlib.suppress(BrokenPicture):
+            image[:] = read_picture(path, THUMBNAIL, fit="pad")
     return list(images)

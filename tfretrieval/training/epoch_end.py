@@ -1,67 +1,83 @@
-"""The callback that closes an epoch: its row of history, its checkpoint, and whether training goes on."""
+"""What closes an epoch: its row of history, its checkpoint, its logs, and whether training goes on."""
 
 from __future__ import annotations
 
 import logging
-import math
 import time
-from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-from tfretrieval.errors import UserError
+from tfretrieval.runs import Run
 from tfretrieval.training.checkpoints import Checkpoints, TrainState, write_history
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.network import embedder_of
 
 log = logging.getLogger(__name__)
 
-_OTHERS = ("learning_rate", "lr")  # what Keras' scheduler logs, under a name that changed between versions
 
+class EpochEnd:
+    """Keeps `state` and writes it after every epoch.
 
-class EpochEnd(keras.callbacks.Callback):
-    """Keeps `state`, saves it after every epoch, and stops training when patience is at its end.
-
-    Comes last among the callbacks, so that it sees what the others logged.
+    Args:
+        state: how far the run is; changed in place.
+        config: of the run.
+        network: what learns.
+        run: where it is written; TensorBoard's files are in `logs/train` and `logs/validation`.
     """
 
-    def __init__(self, state: TrainState, config: TrainConfig, checkpoints: Checkpoints, history_path: Path) -> None:
-        super().__init__()
+    def __init__(self, state: TrainState, config: TrainConfig, network: keras.Model, run: Run) -> None:
         self.state = state
         self._config = config
-        self._checkpoints = checkpoints
-        self._history_path = history_path
-        self._started = 0.0
+        self._network = network
+        self._run = run
+        self._checkpoints = Checkpoints(run.checkpoints)
+        self._began = time.monotonic()
+        self._writers: dict[str, Any] = {}
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._started = time.monotonic()
+    def close(self, figures: dict[str, float]) -> bool:
+        """Close the epoch that has these figures; whether patience is at its end.
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        figures = {name: float(value) for name, value in (logs or {}).items() if name not in _OTHERS}
-        if not math.isfinite(figures.get("loss", 0.0)):
-            raise UserError(
-                f"the loss is {figures['loss']} in epoch {epoch + 1}; "
-                "try a lower --learning-rate, or no --mixed-precision"
-            )
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        state, epoch = self.state, self.state.epochs_done
         row: dict[str, float] = {
             "epoch": epoch + 1,
-            **figures,
+            **{name: float(value) for name, value in figures.items()},
             "learning_rate": self._config.learning_rate_at(epoch),
-            "seconds": round(time.monotonic() - self._started, 2),
+            "seconds": round(time.monotonic() - self._began, 2),
         }
-        state = self.state
+        self._began = time.monotonic()
         state.history.append(row)
         state.epochs_done = epoch + 1
-        value = figures.get(self._config.monitor)
+        value = row.get(self._config.monitor)
         if value is None or state.best_value is None or value > state.best_value:
             state.best_epoch, state.best_value = state.epochs_done, value
-        if self._config.patience and state.epochs_done - state.best_epoch >= self._config.patience:
-            log.info("no better %s for %d epochs: stopped", self._config.monitor, self._config.patience)
-            self.model.stop_training = True
-        self._checkpoints.save(self.model, embedder_of(self.model), state)
-        write_history(self._history_path, state.history)
+        self._checkpoints.save(self._network, embedder_of(self._network), state)
+        write_history(self._run.history_path, state.history)
+        self._write_logs(row)
         log.info(_line(row, self._config.epochs))
+        if patience_is_up(state, self._config):
+            log.info("no better %s for %d epochs: stopped", self._config.monitor, self._config.patience)
+            return True
+        return False
+
+    def _write_logs(self, row: dict[str, float]) -> None:
+        for name, value in row.items():
+            part = "validation" if name.startswith("val_") else "train"
+            if part not in self._writers:
+                self._writers[part] = tf.summary.create_file_writer(str(self._run.logs / part))
+            with self._writers[part].as_default(step=int(row["epoch"])):
+                tf.summary.scalar(f"epoch_{name.removeprefix('val_')}", value)
+        for writer in self._writers.values():
+            writer.flush()
+
+
+def patience_is_up(state: TrainState, config: TrainConfig) -> bool:
+    """Whether there has been no better epoch for as long as a run waits for one."""
+    return bool(config.patience) and state.epochs_done - state.best_epoch >= config.patience
 
 
 def _line(row: dict[str, float], epochs: int) -> str:

@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
+import math
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
-from tfretrieval.atomic import clear_leftovers, replaced_file
+from tfretrieval.atomic import replaced_file
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
 from tfretrieval.data.pipelines import Table
 from tfretrieval.errors import UserError
 from tfretrieval.losses import batches_for
 from tfretrieval.models.head import backbone_of, head_of, put_head
+from tfretrieval.progress import progress
 from tfretrieval.runs import Run
 from tfretrieval.training.checkpoints import Checkpoints, TrainState, save_model, write_history
+from tfretrieval.training.claim import check_claim, claim
+from tfretrieval.training.cluster import read_cluster
 from tfretrieval.training.config import TrainConfig
-from tfretrieval.training.epoch_end import EpochEnd
+from tfretrieval.training.epoch_end import EpochEnd, patience_is_up
 from tfretrieval.training.features import feature_table
 from tfretrieval.training.imprint import imprint_head
 from tfretrieval.training.interruption import Interruption
+from tfretrieval.training.learner import Learner
 from tfretrieval.training.network import build_network, config_embedder, embedder_of, network_around
 from tfretrieval.training.optimizers import begin_epochs_of
+from tfretrieval.training.replicas import Replicas, open_replicas
 from tfretrieval.training.retrieval_metrics import RetrievalMetrics
-from tfretrieval.training.step_progress import StepProgress
 from tfretrieval.training.streams import training_stream, validation_set
 
 log = logging.getLogger(__name__)
-
-MAY_CHANGE = ("epochs", "patience")  # of a run that is gone on with
 
 
 def train(
@@ -44,6 +47,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     argv: list[str] | None = None,
+    strategy: str = "none",
 ) -> keras.Model:
     """Train an embedder on the train split of a catalogue and leave it in `run`.
 
@@ -57,40 +61,58 @@ def train(
         resume: go on after the last whole epoch, or from the start where there is none.
         overwrite: forget the run that is there, as soon as the new one can begin.
         argv: the command to be named in the manifest.
+        strategy: where the network learns, see `open_replicas`. The batches are the same wherever that is.
 
     Returns:
-        The embedder of the best epoch.
+        The embedder of the best epoch; from a worker that is not the chief, of the last.
 
     Raises:
         UserError: pictures that cannot be decoded, classes too few or small, a run that is already there or
-            was made with other figures or from other data, a loss that is no longer a number.
+            was made with other figures or from other data, a loss that is no longer a number, no such strategy.
+        WorkerLost: another worker went away.
     """
-    keras.utils.set_random_seed(config.seed)
+    if batches_for(config.loss) == "images" and config.freeze and config.embedding_dim is None and config.epochs:
+        log.warning(
+            "the backbone is frozen and there is no --embedding-dim: the classifier learns, but what is retrieved are "
+            "the backbone's features as they were"
+        )
+    if config.xla and strategy != "none":
+        raise UserError("--xla compiles for one device; leave it out with --strategy")
     data = {"source": catalog.source, "fingerprint": catalog.fingerprint, "n": len(catalog)}
-    _check_claim(run, data, config, resume, overwrite)
+    if strategy != "multi-worker" or read_cluster().is_chief:
+        check_claim(run, data, config, resume, overwrite)
+    replicas = open_replicas(strategy)
+    keras.utils.set_random_seed(config.seed)
     rest, held = _training_part(catalog).hold_out(config.validation_fraction, config.seed)
     checkpoints = Checkpoints(run.checkpoints)
     with _precision(config.mixed_precision):
-        begun = checkpoints.latest() if resume else None
+        begun = replicas.by_chief(lambda: checkpoints.latest() if resume else None) or None
         frozen = _frozen_embedder(config, checkpoints if begun else None)
         network, state = begun or (_new_network(config, catalog.n_classes, frozen), TrainState())
+
+        def take_the_folder() -> None:
+            claim(run, data, config, overwrite, argv, replicas.count)
+
         if config.epochs == 0:
-            _claim(run, data, config, overwrite, argv)
-            write_history(run.history_path, [])
-            save_model(embedder_of(network), run.model_path)
+            replicas.by_chief(lambda: _publish_untrained(run, network, take_the_folder))
             return embedder_of(network)
-        if state.epochs_done < config.epochs and not _patience_is_up(state, config):
-            gallery = _table(rest, config, frozen)
-            queries = _table(held, config, frozen) if len(held) else None
-            if batches_for(config.loss) == "images" and config.head == "cosine" and begun is None:
-                imprint_head(network, gallery, config.seed)
-            _claim(run, data, config, overwrite, argv)
-            if frozen is not None and begun is None:
-                save_model(frozen, checkpoints.frozen_path)
-            _fit(network, state, config, gallery, queries, checkpoints, run)
-        else:
+        if replicas.by_chief(lambda: state.epochs_done >= config.epochs or patience_is_up(state, config)):
             log.info("nothing to do: %s is trained to its end", run.directory)
-        return _publish(run, checkpoints, state, frozen)
+        else:
+            gallery = _table(rest, config, frozen)
+            queries = _table(held, config, frozen) if len(held) and replicas.is_chief else None
+
+            def begin() -> int:
+                if batches_for(config.loss) == "images" and config.head == "cosine" and begun is None:
+                    imprint_head(network, gallery, config.seed)
+                take_the_folder()
+                if frozen is not None and begun is None:
+                    save_model(frozen, checkpoints.frozen_path)
+                return state.epochs_done
+
+            state.epochs_done = replicas.by_chief(begin)
+            _fit(network, state, config, gallery, queries, run, replicas)
+        return _publish(run, checkpoints, state, frozen) if replicas.is_chief else embedder_of(network)
 
 
 def _frozen_embedder(config: TrainConfig, begun: Checkpoints | None) -> keras.Model | None:
@@ -111,38 +133,6 @@ def _new_network(config: TrainConfig, n_classes: int, frozen: keras.Model | None
     if frozen is None:
         return build_network(config, n_classes)
     return network_around(head_of(frozen), config, n_classes)
-
-
-def _check_claim(run: Run, data: dict[str, Any], config: TrainConfig, resume: bool, overwrite: bool) -> None:
-    """Refuse a folder that is not free and holds no run that may be gone on with or forgotten."""
-    if not (run.directory / "run.json").is_file():
-        if run.directory.exists() and (not run.directory.is_dir() or not _is_free(run.directory)):
-            raise UserError(f"{run.directory} exists, is not empty and is not a run; give another --run")
-    elif resume:
-        for name, begun_with in run.config().items():
-            value = config.to_dict().get(name)
-            if name not in MAY_CHANGE and value != begun_with:
-                raise UserError(
-                    f"{run.directory} was begun with {name} {begun_with}, not {value}; "
-                    "give it as it was, or begin anew in another folder or with --overwrite"
-                )
-        if run.manifest()["data"]["fingerprint"] != data["fingerprint"]:
-            raise UserError(f"the data of {run.directory} have changed since it began; train anew with --overwrite")
-    elif not overwrite:
-        raise UserError(f"{run.directory} holds a run already; give --resume, --overwrite or another --run")
-
-
-def _claim(run: Run, data: dict[str, Any], config: TrainConfig, overwrite: bool, argv: list[str] | None) -> None:
-    """Make the run's folder this run's."""
-    if overwrite and (run.directory / "run.json").is_file():
-        shutil.rmtree(run.directory)
-    clear_leftovers(run.directory)
-    run.write_manifest(config.to_dict(), data, argv)
-
-
-def _is_free(directory: Path) -> bool:
-    """Whether a folder holds nothing but what a run leaves that was killed as it began."""
-    return all(path.name == "config.yaml" or path.name.startswith(".tmp") for path in directory.iterdir())
 
 
 def _training_part(catalog: Catalog) -> Catalog:
@@ -173,33 +163,46 @@ def _fit(
     config: TrainConfig,
     gallery: Table,
     queries: Table | None,
-    checkpoints: Checkpoints,
     run: Run,
+    replicas: Replicas,
 ) -> None:
-    stream, steps = training_stream(gallery, config, first_epoch=state.epochs_done)
+    """Train from `state` to the last epoch; what is measured and written after each is the chief's alone."""
+    stream, steps = training_stream(gallery, config, state.epochs_done, replicas.shares)
     begin_epochs_of(network, steps)
-    callbacks: list[keras.callbacks.Callback] = [
-        keras.callbacks.LearningRateScheduler(lambda epoch, _: config.learning_rate_at(epoch))
-    ]
+    learner = Learner(network, stream, replicas, config.xla)
+    validation, metrics = None, None
     if queries is not None:
+        validation = validation_set(queries, config)
         metrics = RetrievalMetrics(embedder_of(network), queries, gallery, config.metric, config.seed)
-        callbacks.append(metrics)
-    callbacks += [
-        keras.callbacks.TensorBoard(run.logs, profile_batch=0),
-        StepProgress(steps, config.epochs),
-        EpochEnd(state, config, checkpoints, run.history_path),
-    ]
+    end = EpochEnd(state, config, network, run)
+
+    def close(figures: dict[str, float]) -> bool:
+        if validation is not None:
+            measured = network.evaluate(validation, verbose=0, return_dict=True)
+            figures |= {f"val_{name}": value for name, value in measured.items()}
+        if metrics is not None:
+            figures |= metrics.after_epoch()
+        return end.close(figures)
+
+    def after_each(bar: Any) -> Callable[[], None]:
+        def step_is_done() -> None:
+            bar.update(1)
+            interruption.check()
+
+        return step_is_done
+
     with Interruption() as interruption:
-        network.fit(
-            stream,
-            steps_per_epoch=steps,
-            epochs=config.epochs,
-            initial_epoch=state.epochs_done,
-            validation_data=validation_set(queries, config) if queries is not None else None,
-            callbacks=[*callbacks, interruption],
-            shuffle=False,
-            verbose=0,
-        )
+        for epoch in range(state.epochs_done, config.epochs):
+            learner.begin_epoch(config.learning_rate_at(epoch))
+            with progress(None, f"epoch {epoch + 1}/{config.epochs}", total=steps, unit="step") as bar:
+                figures = learner.steps(steps, after_each(bar))
+            if not math.isfinite(figures["loss"]):
+                raise UserError(
+                    f"the loss is {figures['loss']} in epoch {epoch + 1}; "
+                    "try a lower --learning-rate, or no --mixed-precision"
+                )
+            if replicas.by_chief(functools.partial(close, figures)):
+                break
 
 
 def _publish(run: Run, checkpoints: Checkpoints, state: TrainState, frozen: keras.Model | None) -> keras.Model:
@@ -222,8 +225,10 @@ def _same_weights(one: keras.Model, other: keras.Model) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights()))
 
 
-def _patience_is_up(state: TrainState, config: TrainConfig) -> bool:
-    return bool(config.patience) and state.epochs_done - state.best_epoch >= config.patience
+def _publish_untrained(run: Run, network: keras.Model, take_the_folder: Callable[[], None]) -> None:
+    take_the_folder()
+    write_history(run.history_path, [])
+    save_model(embedder_of(network), run.model_path)
 
 
 @contextlib.contextmanager

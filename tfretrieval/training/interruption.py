@@ -5,20 +5,18 @@ from __future__ import annotations
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Any
-
-import keras
 
 
-class Interruption(keras.callbacks.Callback):
-    """Inside its `with` block, ends training at the next step where a Ctrl-C has been dropped on the way.
+class Interruption:
+    """Inside its `with` block, `check` ends training where a Ctrl-C has been dropped on the way.
 
     Python prints and forgets an exception that is raised while a finaliser runs, also a KeyboardInterrupt, and
-    TensorFlow runs many finalisers. Where Ctrl-C is ignored or handled already, or in a thread, nothing changes.
+    TensorFlow runs many finalisers. Where a library answers the KeyboardInterrupt with an error of its own, the block
+    ends with a KeyboardInterrupt all the same. Where Ctrl-C is ignored or handled already, or in a thread, nothing
+    changes.
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self._asked = False
         self._installed = False
 
@@ -34,8 +32,11 @@ class Interruption(keras.callbacks.Callback):
     ) -> None:
         if self._installed:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self._asked and isinstance(error, Exception):
+            raise KeyboardInterrupt from error
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def check(self) -> None:
+        """Raise the KeyboardInterrupt that was dropped, if one was; called after each step."""
         if self._asked:
             raise KeyboardInterrupt
 

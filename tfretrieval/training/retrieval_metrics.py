@@ -1,9 +1,8 @@
-"""The callback that measures retrieval on the held-out part after every epoch."""
+"""How well the held-out part is retrieved after every epoch."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import keras
 import numpy as np
@@ -20,8 +19,8 @@ log = logging.getLogger(__name__)
 MAX_GALLERY = 2000
 
 
-class RetrievalMetrics(keras.callbacks.Callback):
-    """Logs `val_map`, `val_precision_at_1` and `spread`, and warns when the embedding collapses.
+class RetrievalMetrics:
+    """Measures the network in training, and warns when its embedding collapses.
 
     Held-out pictures are the queries, training pictures the gallery, as test and train will be.
 
@@ -34,7 +33,6 @@ class RetrievalMetrics(keras.callbacks.Callback):
     """
 
     def __init__(self, embedder: keras.Model, queries: Table, gallery: Table, metric: str, seed: int) -> None:
-        super().__init__()
         self._engine = engine_of(embedder)
         self._queries = queries
         self._gallery = gallery
@@ -43,13 +41,13 @@ class RetrievalMetrics(keras.callbacks.Callback):
         self._rows = np.sort(rows)
         self._warned = False
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def after_epoch(self) -> dict[str, float]:
+        """What `measure` gives; a collapse is warned of once."""
         measured = self.measure()
-        if logs is not None:
-            logs.update(measured)
         if measured["spread"] < COLLAPSED and not self._warned:
             log.warning(ADVICE.format(spread=measured["spread"]))
             self._warned = True
+        return measured
 
     def measure(self) -> dict[str, float]:
         """`val_map`, `val_precision_at_1` and `spread` of the network as it is now."""

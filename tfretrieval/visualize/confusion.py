@@ -90,7 +90,8 @@ def _readable_on(share: float) -> str:
 
 def _name_classes(axes: Axes, class_names: Sequence[str]) -> None:
     c = len(class_names)
-    axes.set(xlabel="Class of the nearest neighbour", ylabel="True class")
+    key = "\nIn a cell: queries, and their share of all." if c <= MOST_WITH_TEXT else ""
+    axes.set(xlabel=f"Class of the nearest neighbour{key}", ylabel="True class")
     axes.grid(False)
     axes.spines[:].set_visible(False)
     if c > MOST_WITH_NAMES:

@@ -6,6 +6,7 @@ together.
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from typing import Literal, get_args
@@ -77,6 +78,7 @@ def _umap(vectors: np.ndarray, seed: int) -> np.ndarray:
 def _umap_class() -> type:
     """UMAP without its parametric kin, which would load TensorFlow (and takes ten seconds for it)."""
     kin = "umap.parametric_umap"
+    _use_threads_of_numba()
     if "tensorflow" in sys.modules or kin in sys.modules:
         from umap import UMAP
 
@@ -87,6 +89,17 @@ def _umap_class() -> type:
     finally:
         del sys.modules[kin]
     return UMAP
+
+
+def _use_threads_of_numba() -> None:
+    """Keep Numba, which UMAP is compiled by, from the threads of another library.
+
+    Left to itself it takes any TBB that is loaded, also the one that OpenVINO brings for its own use.
+    """
+    from numba import config
+
+    if "NUMBA_THREADING_LAYER" not in os.environ:
+        config.THREADING_LAYER = "workqueue"  # type: ignore[attr-defined]
 
 
 def _tsne(vectors: np.ndarray, seed: int) -> np.ndarray:

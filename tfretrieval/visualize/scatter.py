@@ -10,12 +10,14 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from scipy.spatial import KDTree
 
 from tfretrieval.errors import UserError
 from tfretrieval.visualize.theme import INK, MUTED, bare, class_style, look, new_figure, shown
 
 MOST_IN_LEGEND = 40
 MOST_NAMED_IN_PLACE = 20
+HEART = 40  # points of a neighbourhood
 _GALLERY_NAMES = ("gallery", "train")
 
 
@@ -29,7 +31,7 @@ def plot_scatter(
     """Draw points coloured by class; the gallery as dots, the queries larger, with a marker of their class.
 
     The gallery is the split named "gallery" or "train", else that of the first point; without `splits` all
-    points are gallery. With up to 20 classes each has its name above its points, so that the plot can be read
+    points are gallery. With up to 20 classes each has its name among its points, so that the plot can be read
     without its colours.
 
     Args:
@@ -64,9 +66,10 @@ def plot_scatter(
         for label in present:
             _draw(axes, label, points[(labels == label) & is_query], dots=False, n=n)
         if len(present) <= MOST_NAMED_IN_PLACE:
+            tree = KDTree(points)
             for label in present:
                 if label >= 0:
-                    _write_name(axes, class_names[label], points[labels == label])
+                    _write_name(axes, class_names[label], _heart(tree, labels, label))
         _legend(figure, present, class_names, (gallery, query) if is_query.any() else None)
     return figure
 
@@ -108,17 +111,21 @@ def _draw(axes: Axes, label: int, points: np.ndarray, dots: bool, n: int) -> Non
         )
 
 
-def _write_name(axes: Axes, name: str, points: np.ndarray) -> None:
-    """Above the bulk of the class: strays do not carry its name away."""
-    center, spread = np.median(points, axis=0), np.median(np.abs(points - np.median(points, axis=0)), axis=0)
-    near = points[(np.abs(points - center) <= 4 * spread + 1e-12).all(axis=1)]
+def _heart(tree: KDTree, labels: np.ndarray, label: int) -> np.ndarray:
+    """The point of a class whose neighbourhood is most its own; of equals that with the nearest neighbours."""
+    points = tree.data[labels == label]
+    distances, rows = tree.query(points, k=min(HEART, len(labels)))
+    distances, rows = distances.reshape(len(points), -1), rows.reshape(len(points), -1)
+    own = (labels[rows] == label).sum(axis=1)
+    return points[np.lexsort((distances.sum(axis=1), -own))[0]]
+
+
+def _write_name(axes: Axes, name: str, point: np.ndarray) -> None:
     axes.annotate(
         shown(name, 24),
-        (center[0], near[:, 1].max() if len(near) else center[1]),
-        xytext=(0, 4),
-        textcoords="offset points",
+        (point[0], point[1]),
         ha="center",
-        va="bottom",
+        va="center",
         weight="bold",
         color=INK,
         zorder=5,

@@ -1,0 +1,60 @@
+"""A worker of `test_workers`: takes ten steps of some trainings and prints the losses of each.
+
+Usage: losses_of_steps.py STRATEGY FLOATX DATA CASES, the cases in JSON: [[recipe, {figure: value}], ...].
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from tfretrieval.training.config import TrainConfig
+from tfretrieval.training.replicas import Replicas, open_replicas
+
+STEPS = 10
+
+
+def main(strategy: str, floatx: str, source: str, cases: str) -> None:
+    if strategy == "mirrored":
+        _make_two_devices()
+    replicas = open_replicas(strategy)
+    import keras
+
+    from tfretrieval.data.catalog import Catalog
+
+    keras.backend.set_floatx(floatx)
+    catalog = Catalog.from_source(source).split("train")
+    configs = [TrainConfig.for_recipe(recipe, **figures) for recipe, figures in json.loads(cases)]
+    print(json.dumps([_losses(catalog, config, replicas) for config in configs]), flush=True)
+
+
+def _losses(catalog: Any, config: TrainConfig, replicas: Replicas) -> list[float]:
+    import keras
+
+    from tfretrieval.data.images import ImageTable
+    from tfretrieval.training.learner import Learner
+    from tfretrieval.training.network import build_network
+    from tfretrieval.training.optimizers import begin_epochs_of
+    from tfretrieval.training.streams import training_stream
+
+    keras.utils.set_random_seed(config.seed if replicas.is_chief else 99)
+    network = build_network(config, catalog.n_classes)
+    table = ImageTable(catalog, config.image_size, config.fit)
+    stream, steps = training_stream(table, config, 0, replicas.shares)
+    begin_epochs_of(network, steps)
+    learner = Learner(network, stream, replicas)
+    learner.begin_epoch(config.learning_rate_at(0))
+    return [learner.steps(1)["loss"] for _ in range(STEPS)]
+
+
+def _make_two_devices() -> None:
+    """The CPU as two, each a replica of a strategy in one process."""
+    import tensorflow as tf
+
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

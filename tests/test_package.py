@@ -12,9 +12,9 @@ import pytest
 import tfretrieval
 
 PACKAGE = Path(tfretrieval.__file__).parent
-GROUND = ["_version", "errors", "atomic", "progress", "vectors", "runs", "quiet", "estimator"]
+GROUND = ["_version", "errors", "atomic", "progress", "vectors", "runs", "quiet", "reach", "estimator"]
 ROOMS = ["data", "models", "losses", "embedding", "transform", "retrieval", "evaluation", "training", "visualize"]
-ROOMS += ["report", "steps", "cli"]
+ROOMS += ["report", "steps", "serve", "cli"]
 
 
 def test_every_public_name_is_there():

@@ -22,7 +22,7 @@ def prints_result(command: Callable[..., tuple[Any, str]]) -> Callable[..., int]
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
     @functools.wraps(command)
     def wrapped(*arguments: Any, as_json: bool, **options: Any) -> int:
-        with contextlib.redirect_stdout(sys.stderr), _notes_to_stderr():
+        with contextlib.redirect_stdout(sys.stderr), notes_to_stderr():
             result, text = command(*arguments, **options)
         code = result.pop("exit_code", 0)
         click.echo(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else text)
@@ -32,7 +32,7 @@ def prints_result(command: Callable[..., tuple[Any, str]]) -> Callable[..., int]
 
 
 @contextlib.contextmanager
-def _notes_to_stderr() -> Iterator[None]:
+def notes_to_stderr() -> Iterator[None]:
     """Show what this package logs, down to its notes, inside the block."""
     log = logging.getLogger("tfretrieval")
     handler = logging.StreamHandler(sys.stderr)

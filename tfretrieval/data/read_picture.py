@@ -6,20 +6,24 @@ Pixels are those of `decode_and_resize` to the bit for what both read.
 from __future__ import annotations
 
 import os
+import struct
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 ROOM = 3  # a JPEG is decoded at so many times the wanted size at least, so that the resize still sets the filter
+# what Pillow raises for damaged files is not one class
+DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, struct.error)
 
 
 class BrokenPicture(Exception):
     """A file that cannot be decoded; its text is the reason, without the name of the file."""
 
 
-def read_picture(path: str | os.PathLike[str], size: int, fit: str = "crop") -> np.ndarray:
-    """Read an image file and bring it to `size` x `size`: uint8 [size, size, 3], RGB, upright.
+def read_picture(path: str | os.PathLike[str] | BinaryIO, size: int, fit: str = "crop") -> np.ndarray:
+    """Read an image file, or an open one, and bring it to `size` x `size`: uint8 [size, size, 3], RGB, upright.
 
     Args:
         path: a JPEG, PNG, BMP, GIF or WebP file.
@@ -29,22 +33,41 @@ def read_picture(path: str | os.PathLike[str], size: int, fit: str = "crop") -> 
     Raises:
         BrokenPicture: the file cannot be read, or is not a whole image.
     """
+    return np.asarray(_resized(open_picture(path, size), size, fit))
+
+
+def open_picture(path: str | os.PathLike[str] | BinaryIO, size: int) -> Image.Image:
+    """The picture of an image file, decoded, upright and in RGB.
+
+    Args:
+        path: as for `read_picture`.
+        size: what its sides are to become: a JPEG is scaled while it is decoded, never below three times that.
+
+    Raises:
+        BrokenPicture: the file cannot be read, or is not a whole image.
+    """
     try:
         with Image.open(path, formats=FORMATS) as file:
             if file.format == "JPEG":
                 file.draft("RGB", (ROOM * size, ROOM * size))
-            image = ImageOps.exif_transpose(file) if file.format == "JPEG" else file
-            return np.asarray(_resized(_as_rgb(image), size, fit))
+            file.load()
+            return _as_rgb(ImageOps.exif_transpose(file) if file.format == "JPEG" else file)
     except FileNotFoundError:
         raise BrokenPicture("the file does not exist") from None
     except PermissionError:
         raise BrokenPicture("no permission to read it") from None
     except Image.UnidentifiedImageError:
-        empty = os.path.getsize(path) == 0
-        raise BrokenPicture("the file is empty" if empty else "it is not an image of a known format") from None
-    # what Pillow raises for damaged files is not one class
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, Image.DecompressionBombError) as error:
+        raise BrokenPicture(
+            "the file is empty" if _is_empty(path) else "it is not an image of a known format"
+        ) from None
+    except (*DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BrokenPicture((str(error).splitlines() or [type(error).__name__])[0][:120]) from None
+
+
+def _is_empty(file: str | os.PathLike[str] | BinaryIO) -> bool:
+    if isinstance(file, (str, os.PathLike)):
+        return os.path.getsize(file) == 0
+    return file.seek(0, os.SEEK_END) == 0
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:

@@ -44,6 +44,10 @@ class Engine(ABC):
     def why_broken(self, path: str) -> str:
         """Why a file cannot be decoded."""
 
+    @abstractmethod
+    def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
+        """The vectors float32 [b, d] of decoded pictures uint8 [b, image_size, image_size, 3]; from any thread."""
+
     def embed(
         self,
         catalog: Catalog,

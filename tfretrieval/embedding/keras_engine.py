@@ -44,6 +44,9 @@ class KerasEngine(Engine):
     def why_broken(self, path: str) -> str:
         return why_broken(path, self.image_size, self.fit)
 
+    def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
+        return np.asarray(self._forward(tf.constant(pixels)).numpy())
+
     def embed_table(self, table: ImageTable, rows: np.ndarray | None = None) -> np.ndarray:
         """The embeddings of pictures that are already decoded, all or those at `rows`: float32 [n, d]."""
         batches = image_batches(table, self.batch_size, rows)

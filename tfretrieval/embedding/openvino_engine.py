@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -54,6 +55,8 @@ class OpenVINOEngine(Engine):
         self.fit = self.header["fit"]
         self.directory = directory
         self._compiled_for: dict[tuple[int, str], Any] = {}
+        self._single: _Request | None = None
+        self._lock = threading.Lock()
         if precision == "bfloat16" and not has_bfloat16():
             raise UserError("this CPU does not compute in bfloat16; use --precision float32 or auto")
 
@@ -81,6 +84,17 @@ class OpenVINOEngine(Engine):
         except BrokenPicture as reason:
             return str(reason)
         return "it could not be decoded the first time"
+
+    def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
+        with self._lock:
+            if self._single is None:
+                self._single = _Request(self._compiled(1, "LATENCY"), 1, self.image_size, self.dim)
+            vectors = np.empty((len(pixels), self.dim), np.float32)
+            for place, picture in enumerate(pixels):
+                self._single.pictures[0] = picture
+                self._single.compute()
+                vectors[place] = self._single.vectors[0]
+        return vectors
 
     def _one_batch(self, request: _Request, paths: Sequence[str], places: range) -> Batch:
         whole: list[int] = []

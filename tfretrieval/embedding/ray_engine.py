@@ -145,6 +145,9 @@ class RayEngine(Engine):
             whole = self._whole(batch, paths)
             yield batch["row"][whole], np.asarray(batch["vector"][whole], np.float32)
 
+    def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
+        return self._engine.embed_pixels(pixels)
+
     def write_shards(
         self, catalog: Catalog, shards: Shards, on_error: str = "fail", made_from: Mapping[str, Any] | None = None
     ) -> int:

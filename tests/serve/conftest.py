@@ -1,0 +1,85 @@
+"""A run on digits, and a server over it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from tfretrieval.data.catalog import Catalog
+from tfretrieval.runs import Run
+from tfretrieval.serve.app import create_app
+from tfretrieval.serve.opening import open_collection
+from tfretrieval.serve.service import Service
+from tfretrieval.training.config import TrainConfig
+from tfretrieval.training.fit import train
+
+SETTINGS = {"image_size": 16, "epochs": 1, "steps_per_epoch": 30, "batch_size": 32}
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory) -> Run:
+    run = Run(tmp_path_factory.mktemp("served") / "digits-run")
+    train(Catalog.from_source("digits"), TrainConfig.for_recipe("triplet", **SETTINGS), run)
+    return run
+
+
+@pytest.fixture(scope="session")
+def service(digits_run) -> Service:
+    return Service(open_collection(digits_run, retrievers=("knn", "faiss")))
+
+
+@contextlib.contextmanager
+def serving(service: Service, hosts: tuple[str, ...] = ("127.0.0.1",)) -> Iterator[httpx.Client]:
+    """The application on a port of this machine, and who asks it."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(create_app(service, hosts), log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.02)
+        with httpx.Client(base_url=f"http://127.0.0.1:{bound.getsockname()[1]}", timeout=60) as client:
+            yield client
+        server.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture(scope="session")
+def client(service):
+    with serving(service) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def start():
+    """`serving`, for a test that wants a server of its own."""
+    return serving
+
+
+@pytest.fixture(scope="session")
+def digit_file(service) -> Path:
+    """The file of the first query."""
+    return Path(service.collection.queries.paths[0])
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium; skipped where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    flags = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()

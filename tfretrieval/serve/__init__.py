@@ -1,0 +1,1 @@
+"""A web page over a run, and the HTTP interface beneath it."""

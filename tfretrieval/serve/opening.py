@@ -1,0 +1,91 @@
+"""From a run to the `Collection` that is served, with whatever is missing made first."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from tfretrieval.data.catalog import Catalog
+from tfretrieval.embedding.store import Embeddings
+from tfretrieval.errors import UserError
+from tfretrieval.evaluation.result import Evaluation
+from tfretrieval.retrieval.index import Index
+from tfretrieval.runs import Run
+from tfretrieval.serve.collection import Collection
+from tfretrieval.steps.embed import embed_split
+from tfretrieval.steps.engine import engine_for, engine_of
+from tfretrieval.steps.evaluate import evaluate_run
+from tfretrieval.steps.gallery import run_catalog
+from tfretrieval.steps.index import ensure_index
+from tfretrieval.steps.model import run_config
+
+log = logging.getLogger(__name__)
+
+
+def open_collection(run: Run, source: str | None = None, retrievers: Sequence[str] = (), seed: int = 0) -> Collection:
+    """The gallery of a run with its indexes, their evaluations and an engine for new pictures.
+
+    What is there and up to date is used. Else the gallery is embedded, indexed and measured first.
+
+    Args:
+        run: with a trained model.
+        source: other data than the run's own.
+        retrievers: kinds to search by; by default those that the run has, or knn.
+        seed: of the bootstrap of an evaluation.
+
+    Raises:
+        UserError: whatever stands in the way.
+    """
+    catalog = run_catalog(run, source)
+    asking, searched = catalog.roles()
+    gallery = embed_split(run, catalog, searched)
+    queries = gallery if asking == searched else embed_split(run, catalog, asking, choice=engine_of(gallery))
+    kinds = list(retrievers) or sorted(path.parent.name for path in run.index("").glob("*/index.json")) or ["knn"]
+    indexes = {kind: ensure_index(run, kind, gallery) for kind in kinds}
+    evaluations = {
+        kind: evaluation
+        for kind, index in indexes.items()
+        if (evaluation := _evaluation(run, catalog, kind, index, queries, gallery, seed)) is not None
+    }
+    return Collection(
+        name=run.directory.resolve().name,
+        gallery=gallery,
+        queries=queries,
+        indexes=indexes,
+        evaluations=evaluations,
+        engine=engine_for(run, catalog.split(searched), engine_of(gallery)),
+        facts=_facts(run, gallery),
+        directory=run.directory / "maps",
+    )
+
+
+def _evaluation(
+    run: Run, catalog: Catalog, kind: str, index: Index, queries: Embeddings, gallery: Embeddings, seed: int
+) -> Evaluation | None:
+    """What was measured of an index; measured now where that is not there or stale; None where nothing can be."""
+    try:
+        kept = Evaluation.load(run.evaluation(kind))
+        made = kept.made_from
+        if (made.get("queries"), made.get("gallery")) == (queries.fingerprint, gallery.fingerprint):
+            return kept
+        log.info("the evaluation of %s is stale: measured anew", kind)
+    except UserError:
+        log.info("measuring %s", kind)
+    try:
+        return evaluate_run(run, catalog, kind, seed=seed).evaluation
+    except UserError as error:
+        log.warning("%s is not measured: %s", kind, error)
+        return None
+
+
+def _facts(run: Run, gallery: Embeddings) -> dict[str, str]:
+    config, manifest = run_config(run), run.manifest()
+    engine = f"{gallery.made_from.get('engine')}, {gallery.made_from.get('precision')}"
+    return {
+        "Data": Path(manifest["data"]["source"]).name,
+        "Model": f"{config.backbone} at {config.image_size} pixels, loss {config.loss}, {config.epochs} epochs",
+        "Embedding": f"{gallery.dim} values by {engine}",
+        "Seed": str(manifest["seed"]),
+        "Versions": ", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),
+    }

@@ -1,0 +1,63 @@
+"""The server: a socket, and uvicorn on it until somebody ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from importlib import metadata
+
+from tfretrieval.errors import UserError
+
+NEEDED = ("fastapi", "uvicorn", "python-multipart", "prometheus-client")
+SECONDS_TO_FINISH = 10
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens.
+
+    Raises:
+        UserError: what serves is not installed, or the address cannot be had.
+    """
+    _check_installed()
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(found[0], found[1])
+    except OSError as error:
+        raise UserError(f"cannot listen at {host}: {error.strerror}") from None
+    with bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind(found[4])
+        except OSError as error:
+            raise UserError(f"cannot listen at {host}, port {port}: {error.strerror}; give another --port") from None
+        yield bound
+
+
+def serve_forever(service: object, bound: socket.socket, host: str) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way are answered first, for ten seconds at most."""
+    import uvicorn
+
+    from tfretrieval.serve.app import create_app
+    from tfretrieval.serve.service import Service
+
+    assert isinstance(service, Service)
+    own = [host, *LOCAL, "[::1]"] if host in LOCAL else ["*"]
+    port = bound.getsockname()[1]
+    config = uvicorn.Config(
+        create_app(service, own), log_level="warning", access_log=False, server_header=False,
+        timeout_graceful_shutdown=SECONDS_TO_FINISH, timeout_keep_alive=20, h11_max_incomplete_event_size=1 << 16,
+    )  # fmt: skip
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    print(f"{service.collection.name} is at http://{f'[{shown}]' if ':' in shown else shown}:{port} (Ctrl-C ends it)")
+    uvicorn.Server(config).run(sockets=[bound])
+
+
+def _check_installed() -> None:
+    for name in NEEDED:
+        try:
+            metadata.version(name)
+        except metadata.PackageNotFoundError:
+            raise UserError(f"{name} is not installed; use pip install 'tfretrieval[serve]'") from None

@@ -1,0 +1,159 @@
+import { ask } from "./api.js";
+import { count, decimal, make, showingErrors } from "./dom.js";
+import { pairsOf } from "./pairs.js";
+import { colour, isDark, onThemeChange } from "./theme.js";
+
+const METRICS = [["precision_at_1", "P@1"], ["precision_at_3", "P@3"], ["precision_at_5", "P@5"], ["precision_at_10", "P@10"], ["map", "mAP"], ["map_at_r", "MAP@R"], ["r_precision", "R-precision"], ["mrr", "MRR"], ["knn_accuracy", "KNN accuracy"]];
+
+let view = null;
+
+/** The view of what was measured: `?retriever=`, and `class=` and `nearest=` of a cell of the confusion matrix. */
+export function openEvaluation(section, shared, parameters) {
+  view ??= build(section, shared);
+  view.show(parameters);
+}
+
+function build(section, shared) {
+  const { evaluated } = shared.collection;
+  const retriever = make("select", { id: "evaluated", onchange: () => { window.location.hash = `evaluation?retriever=${retriever.value}`; } }, evaluated.map((kind) => make("option", { value: kind }, kind)));
+  const body = make("div", {});
+  section.append(
+    make("h1", { id: "evaluation-title" }, "Evaluation"),
+    make("div", { class: "controls" }, make("div", {}, make("label", { class: "label", for: "evaluated" }, "Retriever"), retriever)),
+    body,
+  );
+  if (!evaluated.length) body.replaceChildren(make("p", {}, "Nothing was measured of this collection: no query has a class that the gallery has."));
+  let drawn = null;
+  let found = null;
+  onThemeChange(() => { if (found) draw(); });
+
+  async function show(parameters) {
+    if (!evaluated.length) return;
+    retriever.value = evaluated.includes(parameters.get("retriever")) ? parameters.get("retriever") : evaluated[0];
+    await showingErrors(body, async () => {
+      if (drawn !== retriever.value) {
+        found = await ask(`evaluation/${retriever.value}`);
+        drawn = retriever.value;
+        draw();
+      }
+      if (parameters.has("class")) await showCell(parameters.get("class"), parameters.get("nearest"));
+    });
+  }
+
+  function draw() {
+    body.replaceChildren(
+      summary(found),
+      make("div", { class: "columns" }, make("div", {}, make("h2", {}, "Confusion"), matrix(found)), make("div", {}, make("h2", {}, "Precision and recall"), curves(found, shared.collection.class_names))),
+      make("div", { class: "cell", id: "cell" }),
+      make("h2", {}, "By class"), classes(found),
+    );
+  }
+
+  async function showCell(label, nearest) {
+    const place = document.getElementById("cell");
+    for (const button of body.querySelectorAll(".matrix button")) {
+      button.setAttribute("aria-pressed", String(button.dataset.label === label && button.dataset.nearest === nearest));
+    }
+    await showingErrors(place, async () => {
+      const answer = await ask(`evaluation/${drawn}/confused`, { class: label, nearest, n: 60 });
+      const title = label === nearest ? `${label}, found right` : `${label} taken for ${nearest}`;
+      const more = answer.total > answer.queries.length ? `, the ${answer.queries.length} nearest shown` : "";
+      place.replaceChildren(make("h2", { tabindex: -1, id: "cell-title" }, `${title}: ${count(answer.total, "query", "queries")}${more}`), pairsOf(answer.queries));
+      document.getElementById("cell-title").focus();
+    });
+  }
+
+  function matrix(evaluation) {
+    const names = evaluation.class_names;
+    const most = evaluation.confusion.map((row) => Math.max(1, row.reduce((a, b) => a + b, 0)));
+    const rows = evaluation.confusion.map((row, i) => make(
+      "tr", {}, make("th", { scope: "row" }, names[i]),
+      row.map((n, j) => make("td", {}, make(
+        "button",
+        {
+          type: "button", disabled: n === 0, "data-label": names[i], "data-nearest": names[j], "aria-pressed": "false", style: shade(n / most[i]),
+          "aria-label": `${count(n, "query", "queries")} of ${names[i]}, nearest ${names[j]}`,
+          onclick: () => { window.location.hash = `evaluation?${new URLSearchParams({ retriever: drawn, class: names[i], nearest: names[j] })}`; },
+        },
+        String(n),
+      ))),
+    ));
+    return make(
+      "div", { class: "scroll" },
+      make("table", { class: "matrix" }, make("caption", {}, "Rows: class of the query. Columns: class of its nearest neighbour. Choose a cell to see its pictures."),
+        make("thead", {}, make("tr", {}, make("th", {}, ""), names.map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, rows)),
+    );
+  }
+
+  return { show };
+}
+
+/** Background and ink of a cell by its share of the row. */
+function shade(share) {
+  const dark = isDark();
+  const strength = Math.round(Math.sqrt(share) * 100);
+  const ground = dark ? "#1d2226" : "#ffffff";
+  const full = dark ? "#7cc4f0" : "#00598c";
+  const inked = share > 0.3 ? (dark ? "#0c1f2c" : "#ffffff") : dark ? "#e6e9ec" : "#1b1f24";
+  const mixed = share > 0.3 ? Math.max(strength, 85) : Math.min(strength, dark ? 35 : 45);
+  return { "--cell": `color-mix(in srgb, ${full} ${mixed}%, ${ground})`, "--cell-ink": inked };
+}
+
+function summary(evaluation) {
+  const known = METRICS.filter(([name]) => name in evaluation.metrics);
+  return make(
+    "div", {},
+    make("p", { class: "muted" }, `${count(evaluation.n_queries, "query", "queries")} against ${count(evaluation.n_gallery, "gallery item")}, ${evaluation.dim} values each. A random ranking has a precision of ${decimal(evaluation.chance_precision)}. Below each figure: its 95 % interval.`),
+    make("dl", { class: "facts" }, known.map(([name, short]) => {
+      const interval = evaluation.intervals[name];
+      return make("div", {}, make("dt", {}, short), make("dd", {}, decimal(evaluation.metrics[name]), interval ? make("small", {}, `${decimal(interval[0])} to ${decimal(interval[1])}`) : null));
+    })),
+  );
+}
+
+function classes(evaluation) {
+  const columns = [["n_queries", "Queries", 0], ["n_gallery", "Gallery", 0], ["precision_at_1", "P@1", 3], ["map", "mAP", 3], ["ap", "AP (pooled)", 3]];
+  return make(
+    "div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Figures by class" },
+    make("table", {}, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Class"), columns.map(([, name]) => make("th", { scope: "col" }, name)))),
+      make("tbody", {}, Object.entries(evaluation.per_class).map(([name, row]) => make("tr", {}, make("th", { scope: "row" }, name), columns.map(([key, , digits]) => make("td", {}, decimal(row[key], digits))))))),
+  );
+}
+
+/** Curves as a drawing, with a list beneath that brings one out. */
+function curves(evaluation, classNames) {
+  const [width, height, left, bottom] = [640, 440, 44, 40];
+  const x = (recall) => left + recall * (width - left - 10);
+  const y = (precision) => 10 + (1 - precision) * (height - bottom - 10);
+  const svg = (tag, attributes, ...children) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    element.append(...children);
+    return element;
+  };
+  const dashes = ["", "10 3", "3 3", "10 3 3 3"];
+  const lines = Object.entries(evaluation.curves).map(([name, points]) => {
+    const label = Math.max(0, classNames.indexOf(name));
+    return svg("polyline", { points: points.map(([recall, precision]) => `${x(recall).toFixed(1)},${y(precision).toFixed(1)}`).join(" "), stroke: colour(label), "stroke-dasharray": dashes[(label + Math.floor(label / 8)) % 4], "data-class": name });
+  });
+  const ticks = [0, 0.25, 0.5, 0.75, 1];
+  const drawing = svg(
+    "svg", { class: "curves", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Precision against recall, a curve a class; the table by class holds each curve's average precision" },
+    ...ticks.map((t) => svg("line", { class: "grid", x1: x(0), x2: x(1), y1: y(t), y2: y(t) })),
+    ...ticks.map((t) => svg("text", { x: left - 8, y: y(t) + 4, "text-anchor": "end" }, String(t))),
+    ...ticks.map((t) => svg("text", { x: x(t), y: height - 20, "text-anchor": "middle" }, String(t))),
+    svg("text", { x: x(0.5), y: height - 3, "text-anchor": "middle" }, "recall"),
+    svg("text", { x: 12, y: y(0.5), "text-anchor": "middle", transform: `rotate(-90 12 ${y(0.5)})` }, "precision"),
+    ...lines,
+  );
+  const buttons = Object.keys(evaluation.curves).map((name) => make(
+    "li", {},
+    make("button", { type: "button", "aria-pressed": "false", onclick: (event) => {
+      const on = event.currentTarget.getAttribute("aria-pressed") !== "true";
+      for (const button of buttons) button.firstChild.setAttribute("aria-pressed", "false");
+      event.currentTarget.setAttribute("aria-pressed", String(on));
+      for (const line of lines) line.classList.toggle("faint", on && line.dataset.class !== name);
+    } }, make("i", { style: { background: colour(Math.max(0, classNames.indexOf(name))) } }), name, make("small", {}, decimal(evaluation.per_class[name]?.ap))),
+  ));
+  return make("div", {}, drawing, make("ul", { class: "legend", style: { display: "grid", "grid-template-columns": "repeat(auto-fill, minmax(11rem, 1fr))" } }, buttons));
+}

@@ -1,0 +1,165 @@
+import { ask, thumbnail, upload } from "./api.js";
+import { announce, count, decimal, make, showingErrors } from "./dom.js";
+import { card, cards, fullSize } from "./pictures.js";
+
+const SUGGESTED = 24;
+
+let view = null;
+
+/** The view that finds what is like a picture. Its query is an item, by `?id=`, or a picture that was dropped or pasted. */
+export function openSearch(section, shared, parameters) {
+  view ??= build(section, shared);
+  const id = parameters.get("id");
+  if (id !== null && id !== view.id) view.askItem(id);
+}
+
+function build(section, shared) {
+  const { collection } = shared;
+  const state = { id: null, picture: null, running: null };
+
+  const file = make("input", { type: "file", accept: "image/jpeg,image/png,image/bmp,image/gif,image/webp", onchange: () => file.files[0] && askPicture(file.files[0]) });
+  const asked = make("div", { class: "asked", hidden: true });
+  const words = collection.accepts_uploads
+    ? "Drop a picture here, paste one, or choose a file. Or click any picture below."
+    : "This collection has no model: click a picture below.";
+  const drop = make(
+    "div",
+    { class: "drop" },
+    asked,
+    make("div", {}, make("p", {}, words), collection.accepts_uploads ? make("label", { class: "file" }, file, make("span", {}, "Choose a picture")) : null),
+  );
+
+  const k = make("input", { type: "number", id: "k", min: 1, max: Math.min(collection.limits.neighbours, collection.n_gallery), value: Math.min(12, collection.n_gallery), onchange: again });
+  const filter = make(
+    "select", { id: "filter", onchange: again },
+    make("option", { value: "" }, "all classes"), collection.class_names.map((name) => make("option", { value: name }, name)),
+  );
+  const retrievers = boxes("Retrievers", Object.entries(collection.retrievers).map(([kind, how]) => [kind, kind, how]), again);
+  const named = { none: "as found", expansion: "query expansion", reciprocal: "k-reciprocal" };
+  const rerankers = boxes("Order", collection.rerankers.map((name) => [name, named[name] ?? name, ""]), again);
+
+  const results = make("div", { class: "results" });
+  const suggestions = make("div", {});
+  section.append(
+    make("h1", { id: "search-title" }, "Find pictures like this one"),
+    drop,
+    make(
+      "div", { class: "controls" },
+      make("div", {}, make("label", { class: "label", for: "k" }, "Neighbours"), k),
+      make("div", {}, make("label", { class: "label", for: "filter" }, "Found among"), filter),
+      retrievers.element, rerankers.element,
+    ),
+    results, suggestions,
+  );
+  suggest();
+
+  drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    if (event.dataTransfer.files[0]) askPicture(event.dataTransfer.files[0]);
+  });
+  document.addEventListener("paste", (event) => {
+    const pasted = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
+    if (pasted && collection.accepts_uploads && !section.hidden) askPicture(pasted);
+  });
+
+  function askItem(id) {
+    Object.assign(state, { id, picture: null });
+    file.value = "";
+    again();
+  }
+
+  function askPicture(picture) {
+    Object.assign(state, { id: null, picture });
+    if (window.location.hash !== "#search") window.history.replaceState(null, "", "#search");
+    again();
+  }
+
+  async function again() {
+    if (state.id === null && state.picture === null) return;
+    state.running?.abort();
+    const running = (state.running = new AbortController());
+    const parameters = { k: k.value, by: ways(), class: filter.value ? [filter.value] : [] };
+    results.setAttribute("aria-busy", "true");
+    await showingErrors(results, async () => {
+      if (state.picture !== null && state.picture.size > collection.limits.upload_bytes) {
+        throw new Error(`The file is too large: ${collection.limits.upload_bytes.toLocaleString("en")} bytes are the most.`);
+      }
+      const found = state.id !== null
+        ? await ask("search", { id: state.id, ...parameters }, { signal: running.signal })
+        : await upload(state.picture, parameters, running.signal);
+      if (running.signal.aborted) return;
+      shared.asked = { ...found, picture: state.picture };
+      showAsked(found);
+      results.replaceChildren(make("div", { class: "ways" }, found.answers.map((answer) => column(answer, found.label))));
+      suggestions.hidden = true;
+      announce(`${count(found.answers[0].neighbours.length, "neighbour")} found`);
+    });
+    if (state.running === running) results.removeAttribute("aria-busy");
+  }
+
+  function ways() {
+    return retrievers.chosen().flatMap((kind) => rerankers.chosen().map((order) => (order === "none" ? kind : `${kind}:${order}`)));
+  }
+
+  function showAsked(found) {
+    const source = state.picture ? URL.createObjectURL(state.picture) : thumbnail(found.id, 256);
+    const picture = make("img", { src: source, alt: state.picture ? "The query: your picture" : `The query: ${found.id}` });
+    if (state.picture) picture.addEventListener("load", () => URL.revokeObjectURL(source), { once: true });
+    const name = state.picture ? state.picture.name || "pasted picture" : found.id;
+    asked.replaceChildren(picture, make("small", { class: "query-name" }, `${name}${found.label ? ` · ${found.label}` : ""} `), state.picture ? "" : fullSize(found.id));
+    asked.hidden = false;
+  }
+
+  async function suggest() {
+    await showingErrors(suggestions, async () => {
+      const items = await shared.loadItems();
+      const chosen = sample(items.ids.length, SUGGESTED).map((row) => ({ id: items.ids[row], label: collection.class_names[items.labels[row]] }));
+      suggestions.replaceChildren(
+        make("h2", {}, "From the gallery"),
+        cards(chosen.map((item) => card(item))),
+        make("p", {}, make("button", { type: "button", style: { "margin-top": "1rem" }, onclick: suggest }, "Others")),
+      );
+    });
+  }
+
+  return { askItem, get id() { return state.id; } };
+}
+
+/** The answer of one way of searching. */
+function column(answer, label) {
+  const title = answer.reranker === "none" ? answer.retriever : `${answer.retriever}, ${answer.reranker}`;
+  const list = answer.neighbours.map((found) =>
+    card(found, [`${found.rank} · ${decimal(found.distance, 4)}`], label ? found.label === label : null),
+  );
+  const vote = answer.vote ? `Most are ${answer.vote}. ` : "";
+  return make(
+    "section", { class: "way", "data-way": title },
+    make("header", {}, make("h2", {}, title), make("small", {}, `${vote}${answer.metric} distance, ${decimal(answer.milliseconds, 1)} ms`)),
+    list.length ? cards(list) : make("p", {}, "Nothing was found."),
+  );
+}
+
+/** Check boxes of which one stays checked at least. */
+function boxes(title, choices, changed) {
+  const inputs = choices.map(([value], place) =>
+    make("input", { type: "checkbox", value, checked: place === 0, onchange: (event) => {
+      if (!inputs.some((input) => input.checked)) event.target.checked = true;
+      else changed();
+    } }),
+  );
+  const labels = choices.map(([, name, how], place) => make("label", { title: how || null }, inputs[place], name));
+  return {
+    element: make("fieldset", {}, make("legend", {}, title), make("div", { class: "choices" }, labels)),
+    chosen: () => inputs.filter((input) => input.checked).map((input) => input.value),
+  };
+}
+
+/** Different numbers below n, at most so many, in random order. */
+function sample(n, most) {
+  const chosen = new Set();
+  while (chosen.size < Math.min(n, most)) chosen.add(Math.floor(Math.random() * n));
+  return [...chosen];
+}

@@ -169,3 +169,25 @@ def test_int8_is_near_and_says_what_it_was_calibrated_on(converted, scenes, tmp_
     assert 0.95 < cosines(near, exact).min() < 1 - 1e-9
     with pytest.raises(UserError, match="none of the pictures"):
         quantize(converted, tmp_path / "q", [str(tmp_path / "none.jpg")], {})
+
+
+def test_ctrl_c_after_engines_have_come_and_gone_is_a_ctrl_c(converted, scenes):
+    program = """
+import os, signal, sys
+from pathlib import Path
+from tfretrieval.embedding.openvino_engine import OpenVINOEngine
+signal.signal(signal.SIGINT, signal.default_int_handler)
+first, second = OpenVINOEngine(Path(sys.argv[1])), OpenVINOEngine(Path(sys.argv[1]))
+for engine in (first, second):
+    engine.vectors([sys.argv[2]])
+del engine, first
+del second
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    picture = str(Catalog.from_source(scenes).paths[0])
+    command = [sys.executable, "-c", program, str(converted), picture]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr

@@ -20,6 +20,7 @@ import numpy as np
 
 from tfretrieval.data.read_picture import BrokenPicture, read_picture
 from tfretrieval.embedding.engine import Batch, Engine
+from tfretrieval.embedding.openvino_core import core
 from tfretrieval.embedding.openvino_folder import MODEL, read_header
 from tfretrieval.errors import UserError
 from tfretrieval.quiet import silent_stderr
@@ -115,12 +116,9 @@ class OpenVINOEngine(Engine):
         return self._compiled_for[batch, hint]
 
     def _compile(self, batch: int, hint: str) -> Any:
-        import openvino
-
-        core = openvino.Core()
         try:
             with silent_stderr():  # OpenVINO prints what its exception says
-                model = core.read_model(self.directory / MODEL)
+                model = core().read_model(self.directory / MODEL)
             model.reshape([batch, self.image_size, self.image_size, 3])
             settings: dict[str, Any] = {
                 "PERFORMANCE_HINT": hint,
@@ -128,7 +126,7 @@ class OpenVINOEngine(Engine):
             }
             if os.access(self.directory, os.W_OK):
                 settings["CACHE_DIR"] = str(self.directory / "cache")
-            return core.compile_model(model, "CPU", settings)
+            return core().compile_model(model, "CPU", settings)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[-160:]
             raise UserError(f"the engine in {self.directory} is damaged ({reason}); delete the folder") from None
@@ -165,9 +163,7 @@ def is_installed() -> bool:
 
 def has_bfloat16() -> bool:
     """Whether this CPU computes in bfloat16 natively."""
-    import openvino
-
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _in_window(work: Any, starts: Sequence[int], n_workers: int) -> Iterator[Batch]:

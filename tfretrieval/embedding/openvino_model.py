@@ -12,6 +12,7 @@ import openvino
 import tensorflow as tf
 from openvino.preprocess import PrePostProcessor
 
+from tfretrieval.embedding.openvino_core import core
 from tfretrieval.embedding.openvino_folder import write_engine
 from tfretrieval.errors import UserError
 from tfretrieval.models.embedder import image_size_of, in_float32
@@ -60,5 +61,5 @@ def _largest_difference(embedder: keras.Model, model: Any, size: int, seed: int)
     """As a share of the largest value."""
     pictures = np.random.default_rng(seed).integers(0, 256, (2, size, size, 3), np.uint8)
     expected = np.asarray(embedder(pictures.astype(np.float32), training=False))
-    compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return float(np.abs(compiled(pictures)[0] - expected).max()) / max(float(np.abs(expected).max()), 1e-12)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tfretrieval.data.read_picture import BrokenPicture, read_picture
+from tfretrieval.embedding.openvino_core import core
 from tfretrieval.embedding.openvino_folder import MODEL, read_header, write_engine
 from tfretrieval.errors import UserError
 
@@ -28,8 +29,6 @@ def quantize(source: Path, directory: Path, paths: Sequence[str], made_from: Map
         UserError: NNCF is not installed, or no picture can be decoded.
     """
     nncf = _nncf()
-    import openvino
-
     header = read_header(source)
     pictures = []
     for path in paths:
@@ -39,7 +38,7 @@ def quantize(source: Path, directory: Path, paths: Sequence[str], made_from: Map
             continue
     if not pictures:
         raise UserError("none of the pictures for calibration can be decoded")
-    model = openvino.Core().read_model(source / MODEL)
+    model = core().read_model(source / MODEL)
     dataset = nncf.Dataset(pictures)
     with contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stdout(io.StringIO()):
         quantized = nncf.quantize(model, dataset, subset_size=len(pictures), fast_bias_correction=False)

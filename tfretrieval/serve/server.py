@@ -6,11 +6,16 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 from tfretrieval.errors import UserError
 
+if TYPE_CHECKING:
+    from tfretrieval.serve.service import Service
+
 NEEDED = ("fastapi", "uvicorn", "python-multipart", "prometheus-client")
 SECONDS_TO_FINISH = 10
+BACKLOG = 2048
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -36,23 +41,24 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         yield bound
 
 
-def serve_forever(service: object, bound: socket.socket, host: str) -> None:
+def serve_forever(service: Service, bound: socket.socket, host: str) -> None:
     """Serve until SIGINT or SIGTERM; requests under way are answered first, for ten seconds at most."""
     import uvicorn
 
     from tfretrieval.serve.app import create_app
-    from tfretrieval.serve.service import Service
 
-    assert isinstance(service, Service)
     own = [host, *LOCAL, "[::1]"] if host in LOCAL else ["*"]
+    bound.listen(BACKLOG)  # from here on a request is answered, if not at once
     port = bound.getsockname()[1]
     config = uvicorn.Config(
         create_app(service, own), log_level="warning", access_log=False, server_header=False,
         timeout_graceful_shutdown=SECONDS_TO_FINISH, timeout_keep_alive=20, h11_max_incomplete_event_size=1 << 16,
     )  # fmt: skip
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    print(f"{service.collection.name} is at http://{f'[{shown}]' if ':' in shown else shown}:{port} (Ctrl-C ends it)")
-    uvicorn.Server(config).run(sockets=[bound])
+    place = f"[{shown}]" if ":" in shown else shown
+    print(f"{service.collection.name} is at http://{place}:{port} (Ctrl-C ends it)", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once it has ended
+        uvicorn.Server(config).run(sockets=[bound])
 
 
 def _check_installed() -> None:

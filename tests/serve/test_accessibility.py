@@ -1,0 +1,26 @@
+"""The page as axe-core judges it, in light and dark."""
+
+from __future__ import annotations
+
+import pytest
+
+axe_core = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+
+READY = {"search": ".picture", "map": "canvas[data-ready]", "evaluation": ".matrix", "errors": ".pair"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", READY)
+def test_axe_finds_nothing_serious(browser, client, view, scheme):
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(f"{client.base_url}#{view}")
+    page.wait_for_selector(READY[view], timeout=60_000)
+    if view == "search":
+        page.click(".picture button")
+        page.wait_for_selector(".way .picture")
+    if view == "map":
+        page.click(".legend button")
+        page.wait_for_selector(".chosen .picture")
+    found = axe_core.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    page.close()
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found if fault["impact"] in ("serious", "critical")] == []

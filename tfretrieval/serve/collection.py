@@ -117,7 +117,7 @@ class Collection:
         if index is None:
             raise Refusal(404, f"this collection has no retriever {kind!r}; it has {', '.join(self.indexes)}")
         if reranker not in RERANKERS:
-            raise Refusal(422, f"there is no re-ranker {reranker!r}; there are {', '.join(RERANKERS)}")
+            raise Refusal(404, f"there is no re-ranker {reranker!r}; there are {', '.join(RERANKERS)}")
         if unknown := [name for name in classes if name not in self.gallery.class_names]:
             raise Refusal(404, f"there is no class {unknown[0]!r}")
         most = self._most(classes)

@@ -7,7 +7,7 @@ PARALLEL = --numprocesses auto --dist loadscope --max-worker-restart 0
 PIP = pip install --quiet --disable-pip-version-check
 
 BENCH_PYTHON = $(abspath $(VENV))/bin/python
-BENCHMARKS = start_up embed query evaluation search target_recall growth training input_pipeline head_training beyond
+BENCHMARKS = start_up embed query serve map evaluation search target_recall growth training input_pipeline head_training beyond
 
 .PHONY: demo test test-slow test-addons lint bench bench-check clean
 

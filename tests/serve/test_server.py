@@ -23,7 +23,8 @@ def started(digits_run):
     def start(*options: str):
         command = [sys.executable, "-c", "from tfretrieval.cli import main; main()", "serve", "--run"]
         command += [str(digits_run.directory), "--port", "0", *options]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        process = subprocess.Popen(command, **piped, start_new_session=True)
         running.append(process)
         line = process.stdout.readline()
         found = re.search(r"http://\S+", line)
@@ -41,12 +42,12 @@ def test_it_serves_until_it_is_told_to_end_and_answers_what_it_began(started, di
     process, address = started()
     assert httpx.get(f"{address}/api/ready", timeout=60).json() == {"status": "ok"}
     assert "tfretrieval" in httpx.get(address, timeout=60).text
-    answers = []
+    answers, picture = [], digit_file.read_bytes()
 
     def ask():
         for _ in range(5):
             try:
-                answers.append(httpx.post(f"{address}/api/search", files={"image": digit_file.read_bytes()}, timeout=60))
+                answers.append(httpx.post(f"{address}/api/search", files={"image": picture}, timeout=60))
             except httpx.TransportError:  # a connection that came too late
                 return
 

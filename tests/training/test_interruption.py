@@ -1,7 +1,7 @@
 """A Ctrl-C that Python drops still ends the training.
 
-What is interrupted is a process of its own: a signal would find the handlers and threads of all that the test runner and
-other tests have loaded.
+What is interrupted is a process of its own: here a signal would find the handlers and threads of all that the test
+runner and other tests have loaded.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 import { ask, bytes, thumbnail } from "./api.js";
 import { announce, count, make, showingErrors } from "./dom.js";
+import { directRenderer } from "./drawing.js";
 import { card, cards } from "./pictures.js";
 import { colour, isDark, onThemeChange, palette, token } from "./theme.js";
 import createScatterplot from "../vendor/scatterplot.js";
@@ -34,7 +35,8 @@ function build(section, shared) {
   const marker = make("div", { class: "marker", hidden: true }, make("span", {}, "query"));
   const labels = make("div", { class: "labels", "aria-hidden": "true" });
   const message = make("p", { class: "state" }, "");
-  const frame = make("div", { class: "canvas" }, canvas, labels, marker, hint, message);
+  const picture = make("canvas", { class: "picture", "aria-hidden": "true" });
+  const frame = make("div", { class: "canvas" }, picture, canvas, labels, marker, hint, message);
   const legend = make("ul", { class: "legend" });
   const chosen = make("div", { class: "chosen" });
 
@@ -120,8 +122,10 @@ function build(section, shared) {
   }
 
   function createPlot(n) {
+    const renderer = directRenderer(picture, frame.clientWidth, frame.clientHeight);
+    new ResizeObserver(() => { renderer.resize(frame.clientWidth, frame.clientHeight); plot.redraw(); }).observe(frame);
     const plot = createScatterplot({
-      canvas, width: "auto", height: "auto", backgroundColor: token("--page"), pointColor: colours(), colorBy: "valueA",
+      canvas, renderer, width: "auto", height: "auto", backgroundColor: token("--page"), pointColor: colours(), colorBy: "valueA",
       pointSize: n > 20000 ? 2 : n > 4000 ? 4 : 6, pointSizeSelected: 2, opacity: n > 20000 ? 0.7 : 0.85, lassoMinDelay: 5,
       lassoInitiator: false, spatialIndexUseWorker: false, lassoColor: token("--accent"), pointColorHover: token("--ink"), performanceMode: n > 20000,
       deselectOnEscape: true, actionKeyMap: { lasso: ["shift"], merge: ["ctrl", "meta"], remove: ["alt"] },

@@ -1,0 +1,123 @@
+"""The map of `tfret serve` with 100,000 points: frames a second while it is moved and zoomed, and the first paint.
+
+A headless Chromium draws by software, without a graphics card. The points are made up: 20 groups in the plane.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import uvicorn
+from results import publish
+from timing import spread
+
+from tfretrieval.embedding.store import Embeddings
+from tfretrieval.retrieval.index import Index, IndexSettings
+from tfretrieval.serve.app import create_app
+from tfretrieval.serve.collection import Collection
+from tfretrieval.serve.later import Later
+from tfretrieval.serve.maps import Map
+from tfretrieval.serve.service import Service
+
+FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+FRAMES = """async ([action, milliseconds]) => {
+    const frame = document.querySelector('.canvas'), plot = frame.plot, canvas = frame.querySelector('canvas[tabindex]');
+    const box = canvas.getBoundingClientRect(), middle = [box.left + box.width / 2, box.top + box.height / 2];
+    const mouse = (type, x, y, more = {}) => canvas.dispatchEvent(new (type === 'wheel' ? WheelEvent : MouseEvent)(
+        type, { clientX: x, clientY: y, bubbles: true, cancelable: true, view: window, button: 0, buttons: 1, ...more }));
+    let drawn = 0;
+    plot.subscribe('drawing', () => { drawn += 1; });
+    const ends = [], begin = performance.now();
+    mouse('mouseenter', ...middle);
+    if (action === 'pan') mouse('mousedown', ...middle);
+    for (let step = 0; performance.now() - begin < milliseconds; step++) {
+        const angle = step / 12;
+        if (action === 'pan') {
+            const at = [middle[0] + 120 * Math.sin(angle), middle[1] + 80 * Math.cos(angle)];
+            mouse('mousemove', ...at);
+            window.dispatchEvent(new MouseEvent('mousemove', { clientX: at[0], clientY: at[1], buttons: 1 }));
+        } else {
+            mouse('wheel', ...middle, { deltaY: Math.sin(angle) > 0 ? -60 : 60 });
+        }
+        await new Promise(requestAnimationFrame);
+        ends.push(performance.now());
+    }
+    if (action === 'pan') { mouse('mouseup', ...middle); window.dispatchEvent(new MouseEvent('mouseup')); }
+    return { frames: ends.length, drawn, seconds: (ends.at(-1) - begin) / 1000 };
+}"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="2,000 points, one round")
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        print("skipped: there is no Chromium")
+        return
+    from playwright.sync_api import sync_playwright
+
+    n, repeats = (2_000, 1) if options.quick else (100_000, options.repeats)
+    found: dict[str, list[float]] = {
+        "first paint, seconds": [],
+        "pan, frames a second": [],
+        "zoom, frames a second": [],
+    }
+    with serving(made_up(n)) as address, sync_playwright() as playwright:
+        for _ in range(repeats):
+            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            started = time.perf_counter()
+            page.goto(f"{address}/#map")
+            page.wait_for_selector("canvas[data-ready]", timeout=60_000)
+            page.evaluate("() => new Promise(requestAnimationFrame)")
+            found["first paint, seconds"].append(time.perf_counter() - started)
+            page.wait_for_timeout(500)
+            for action in ("pan", "zoom"):
+                measured = page.evaluate(FRAMES, [action, 4000])
+                assert measured["drawn"] > 0.8 * measured["frames"], measured  # each frame was a new picture
+                found[f"{action}, frames a second"].append(measured["frames"] / measured["seconds"])
+            browser.close()
+    rows = [{"what": what, f"{n:,} points": spread(values, 1)} for what, values in found.items()]
+    notes = f"Headless Chromium, software rendering, a window of 1280 x 900; {repeats} browsers, median and range."
+    publish("map", "The map of 100,000 points", rows, notes, keep=not options.quick)
+
+
+def made_up(n: int) -> Service:
+    """A service over n points of 20 classes, whose map is there already."""
+    rng = np.random.default_rng(0)
+    centres, labels = rng.uniform(-0.8, 0.8, (20, 2)), rng.integers(0, 20, n)
+    points = np.clip(centres[labels] + rng.normal(0, 0.06, (n, 2)), -1, 1).astype(np.float32)
+    gallery = Embeddings.from_arrays(
+        points, labels, ids=[f"train/class-{label}/{i}.jpg" for i, label in enumerate(labels)]
+    )
+    index = Index.build(gallery, IndexSettings("faiss", metric="euclidean"))
+    service = Service(Collection("made up", gallery, gallery, {"faiss": index}))
+    service.maps["umap"] = Later("the map", lambda: Map(np.arange(n, dtype=np.int32), points))
+    return service
+
+
+@contextlib.contextmanager
+def serving(service: Service) -> Iterator[str]:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(create_app(service), log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(20)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,12 +5,17 @@ Pixels are those of `decode_and_resize` to the bit for what both read.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageOps
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+JPEG = ("JPEG", "MPO")  # to Pillow a JPEG with a second picture behind the first, as phones write them, is an MPO
+# what Pillow raises for files that are no whole image; for damaged ones it is not one class
+UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, Image.DecompressionBombError)
 ROOM = 3  # a JPEG is decoded at so many times the wanted size at least, so that the resize still sets the filter
 
 
@@ -29,12 +34,32 @@ def read_picture(path: str | os.PathLike[str], size: int, fit: str = "crop") -> 
     Raises:
         BrokenPicture: the file cannot be read, or is not a whole image.
     """
+    with _read(path, ROOM * size) as image:
+        return np.asarray(_resized(_as_rgb(image), size, fit))
+
+
+def read_thumbnail(path: str | os.PathLike[str], side: int) -> np.ndarray:
+    """Read an image file and bring its longer side to `side` at most: uint8 [h, w, 3], RGB, upright, to be looked at.
+
+    Raises:
+        BrokenPicture: the file cannot be read, or is not a whole image.
+    """
+    with _read(path, 2 * side) as image:
+        small = _as_rgb(image)
+        small.thumbnail((side, side))
+        return np.asarray(small)
+
+
+@contextlib.contextmanager
+def _read(path: str | os.PathLike[str], least: int) -> Iterator[Image.Image]:
+    """The picture in a file, upright; a JPEG is scaled down as it is decoded, to no less than `least` pixels."""
     try:
         with Image.open(path, formats=FORMATS) as file:
-            if file.format == "JPEG":
-                file.draft("RGB", (ROOM * size, ROOM * size))
-            image = ImageOps.exif_transpose(file) if file.format == "JPEG" else file
-            return np.asarray(_resized(_as_rgb(image), size, fit))
+            if file.format not in JPEG:
+                yield file
+                return
+            file.draft("RGB", (least, least))
+            yield ImageOps.exif_transpose(file)
     except FileNotFoundError:
         raise BrokenPicture("the file does not exist") from None
     except PermissionError:
@@ -42,8 +67,7 @@ def read_picture(path: str | os.PathLike[str], size: int, fit: str = "crop") -> 
     except Image.UnidentifiedImageError:
         empty = os.path.getsize(path) == 0
         raise BrokenPicture("the file is empty" if empty else "it is not an image of a known format") from None
-    # what Pillow raises for damaged files is not one class
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise BrokenPicture((str(error).splitlines() or [type(error).__name__])[0][:120]) from None
 
 

@@ -78,12 +78,13 @@ def verify(path: Path | None, seed: int) -> tuple[dict[str, Any], str]:
 def audit(source: str, run: Path | None, suspects: int, page: Path | None, seed: int) -> tuple[dict[str, Any], str]:
     """Look for wrong labels, pictures that are there twice, leaks between splits, and broken and odd files.
 
-    Pictures are near duplicates where the details of both, 32 x 32 grey pixels without their surroundings, have a
-    correlation of 0.8 or more, upright or mirrored.
+    Pictures are near duplicates where the details of both, 32 x 32 grey pixels less the mean of their surroundings,
+    have a correlation of 0.85, upright or mirrored; or of 0.55 where their embeddings agree too. Where random pictures
+    of the source have much in common, more is asked.
 
     With --run, the model of a run embeds the pictures, which finds more near duplicates, and a linear model of the
     classes, fitted to all pictures but the one that is judged, says which look more like another class. A model that
-    was trained on wrong labels has learnt some of them: a frozen one judges better, as `tfret train resnet --data
+    was trained on wrong labels may have learnt them: a frozen one is the better judge, as `tfret train resnet --data
     SOURCE --epochs 0` makes it.
 
     Exits with 0 whatever it finds: what to do about it is yours to say.

@@ -141,8 +141,8 @@ def _limits(run: Run, labels: np.ndarray, n_classes: int) -> list[str]:
         notes.append(f"{small} labels are not judged: their classes have fewer than {FEWEST} pictures")
     if run_config(run).epochs:
         notes.append(
-            f"the model of {run.directory} has been trained: where that was on these labels, it has learnt some of the "
-            "wrong ones; one of --epochs 0 finds more"
+            f"the model of {run.directory} has been trained: where that was on these labels, it may have learnt the "
+            "wrong ones; one of --epochs 0 is the better judge"
         )
     return notes
 

@@ -103,7 +103,7 @@ def test_stored_embeddings_are_used_where_they_are_current_and_else_kept_apart(s
 
 def test_a_trained_model_is_noted(scenes, run):
     notes = audit(Catalog.from_source(scenes), run)["notes"]
-    assert any("has learnt some of the wrong ones" in note for note in notes)
+    assert any("may have learnt the wrong ones" in note for note in notes)
 
 
 def relabelled(scenes, labels_of) -> Catalog:

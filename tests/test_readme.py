@@ -61,8 +61,8 @@ def here(tmp_path, monkeypatch, scenes):
 
 
 def test_the_commands_on_ones_own_photos(here):
-    photos, engines, _, beyond = blocks("bash")
-    for words in commands(photos):
+    photos, faults, engines, _, beyond = blocks("bash")
+    for words in [*commands(photos), *commands(faults)]:
         run(words)
     for words in commands(engines):
         if is_installed() or "openvino" not in words:
@@ -70,7 +70,7 @@ def test_the_commands_on_ones_own_photos(here):
     for words in commands(beyond):
         if all(find_spec(needed) for needed in ("pymilvus", "ray") if needed.removeprefix("py") in words):
             run(words)
-    for name in ("answer.png", "runs/photos/report.html", "saved_model/saved_model.pb"):
+    for name in ("answer.png", "runs/photos/report.html", "saved_model/saved_model.pb", "audit.html"):
         assert (here / name).is_file()
     (listing,) = [block for block in blocks("text") if "model.keras" in block]
     promised = re.findall(r"[\w.]+", " ".join(line[:32] for line in listing.splitlines()))
@@ -79,7 +79,7 @@ def test_the_commands_on_ones_own_photos(here):
 
 
 def test_the_commands_of_the_study(here, monkeypatch):
-    prepare, verify, study = commands(blocks("bash")[2])
+    prepare, verify, study = commands(blocks("bash")[3])
     for words in (prepare, verify):
         with pytest.raises(SystemExit) as stopped:
             main([*words[1:], "--help"])

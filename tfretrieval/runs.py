@@ -33,7 +33,8 @@ class Run:
     """The artefacts of one training, in one folder.
 
     Layout: `config.yaml`, `run.json`, `model.keras`, `history.csv`, `checkpoints/`, `logs/`, `gallery.json`,
-    `engine/<name>/`, `embeddings/<split>/`, `index/<retriever>/`, `evaluation/<retriever>/`, `figures/`, `report.html`.
+    `engine/<name>/`, `embeddings/<split>/`, `audit/<split>/`, `index/<retriever>/`, `evaluation/<retriever>/`,
+    `figures/`, `report.html`.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -89,6 +90,9 @@ class Run:
 
     def embeddings(self, split: str) -> Path:
         return self.directory / "embeddings" / split
+
+    def audit(self, split: str) -> Path:
+        return self.directory / "audit" / split
 
     def index(self, retriever: str) -> Path:
         return self.directory / "index" / retriever

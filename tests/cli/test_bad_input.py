@@ -508,3 +508,40 @@ def test_remote_pictures_need_ray(tfret, run, tmp_path):
     (tmp_path / "remote.csv").write_text("path,label\nhttp://localhost:9/a.jpg,a\nhttp://localhost:9/b.jpg,b\n")
     said = refused(tfret, "embed", "--run", run, "--data", tmp_path / "remote.csv", "--split", "train")
     assert "is not a file of this machine; --engine ray reads it" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--suspects", -1), "--suspects"),
+        (("--page", "a.jpg"), "a name that ends in .html"),
+        (("--retriever", "x"), ""),
+    ],
+)
+def test_an_audit_with_wrong_options(tfret, scenes, options, message):
+    outcome = tfret("data", "audit", scenes, *options)
+    assert outcome.code == 2
+    assert message in outcome.err
+
+
+def test_an_audit_of_what_is_no_data_set(tfret, data, run, tmp_path):
+    assert "no folder or file" in refused(tfret, "data", "audit", tmp_path / "nowhere")
+    (data / "train" / "void").mkdir()
+    assert "void has no pictures" in refused(tfret, "data", "audit", data)
+    one = write_csv(tmp_path / "one.csv", ["path", "label"], [[path, "x"] for path in pictures(data)])
+    assert "has 1 class" in refused(tfret, "data", "audit", one)
+    rows = [["s3://bucket/a.jpg", "x"], ["s3://bucket/b.jpg", "y"]]
+    remote = write_csv(tmp_path / "remote.csv", ["path", "label"], rows)
+    assert "audit reads local files only" in refused(tfret, "data", "audit", remote)
+
+
+def test_an_audit_with_what_is_no_run(tfret, scenes, run, tmp_path):
+    assert "is not a run" in refused(tfret, "data", "audit", scenes, "--run", tmp_path / "gone")
+    spoil(run / "model.keras")
+    assert "model.keras" in refused(tfret, "data", "audit", scenes, "--run", run)
+
+
+def test_a_page_of_an_audit_that_cannot_be_written(tfret, scenes, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert "cannot write" in refused(tfret, "data", "audit", scenes, "--page", tmp_path / "file" / "a.html")
+    assert (tmp_path / "file").read_text() == "in the way"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -234,6 +235,31 @@ def test_info_and_data_commands(tfret, scenes):
     found = result_of(tfret("data", "audit", scenes, "--json"))
     assert found["n"] == 27
     assert found["broken"] == {}
+
+
+def test_audit_prints_what_it_finds_and_writes_a_page(tfret, run, scenes, tmp_path):
+    data = Path(shutil.copytree(scenes, tmp_path / "scenes"))
+    shutil.copy(data / "train/sea/0.png", data / "test/town/again.png")
+    (data / "train/town/broken.png").write_bytes(b"no picture")
+    page = tmp_path / "pages" / "audit.html"
+    outcome = tfret("data", "audit", data, "--run", run, "--page", page)
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    assert lines[0] == "29 pictures, 3 classes"
+    assert "same file, other class, other split: test/town/again.png, train/sea/0.png" in lines
+    assert any(line.startswith("broken: train/town/broken.png: ") for line in lines)
+    assert any(" labels are doubtful" in line for line in lines)
+    assert lines[-1] == f"page: {page}"
+    assert "<!DOCTYPE html>" in page.read_text("utf-8")
+    result = result_of(tfret("data", "audit", data, "--run", run, "--suspects", 1, "--json"))
+    assert len(result["suspects"]) <= 1 <= result["n_suspects"]
+    assert {"leaks", "near_duplicates", "odd", "notes"} <= set(result)
+
+
+def test_audit_without_a_run_says_how_labels_are_judged(tfret, scenes):
+    outcome = tfret("data", "audit", scenes)
+    assert "labels were not judged: --run DIR does" in outcome.out.splitlines()[-1]
+    assert "--epochs 0" in outcome.out
 
 
 def test_verify_exits_with_1_and_still_prints_its_result(tfret, tmp_path):

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfretrieval.data.audit import audit_catalog
+from tfretrieval.data.audit import audit_catalog, read_facts
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.errors import UserError
 
 
 def test_a_sound_data_set_has_no_faults(scenes):
     found = audit_catalog(Catalog.from_source(scenes))
     assert found["n"] == 27
     assert found["classes"]["sea"] == {"test": 3, "train": 6}
-    assert (found["duplicates"], found["broken"], found["notes"]) == ([], {}, [])
+    assert (found["duplicates"], found["broken"], found["odd"]) == ([], {}, {})
+    assert found["notes"] == ["27 of 27 pictures: with a side below 32 pixels"]
 
 
 def test_every_fault_is_found(scenes, tmp_path):
@@ -40,6 +42,41 @@ def test_pictures_without_a_class_are_noted(scenes):
     paths = [str(path) for path in sorted(scenes.rglob("*.png"))]
     catalog = Catalog.from_lists(paths, [0] * 10 + [1] * 10 + [-1] * 7, ["a", "b"])
     assert audit_catalog(catalog)["notes"][0].startswith("7 pictures have no class")
+
+
+def test_odd_pictures_are_listed_and_what_is_usual_is_a_note(scenes, tmp_path):
+    data = shutil.copytree(scenes, tmp_path / "scenes")
+    Image.open(data / "train/sea/0.png").resize((64, 64)).convert("L").save(data / "train/sea/grey.png")
+    Image.new("RGB", (40, 40), "white").save(data / "train/sea/white.png")
+    (data / "train/sea/broken.png").write_bytes((data / "train/sea/grey.png").read_bytes()[:-100])
+    found = audit_catalog(Catalog.from_source(data))
+    assert found["odd"] == {
+        "grey": ["train/sea/grey.png"],
+        "grey in colour": ["train/sea/white.png"],
+        "one colour": ["train/sea/white.png"],
+    }
+    assert list(found["broken"]) == ["train/sea/broken.png"]
+    assert found["notes"] == ["27 of 30 pictures: with a side below 32 pixels"]
+
+
+def test_the_grey_pixels_are_those_of_the_whole_picture(scenes):
+    catalog = Catalog.from_source(scenes)
+    facts = read_facts(catalog)
+    for row in (0, 11, 26):
+        small = Image.open(catalog.paths[row]).convert("RGB").resize((32, 32), Image.Resampling.BILINEAR).convert("L")
+        assert np.abs(facts.grey[row].astype(int) - np.asarray(small)).max() <= 1
+    assert facts.whole.tolist() == list(range(27))
+
+
+def test_remote_pictures_are_refused(tmp_path):
+    catalog = Catalog.from_lists(["s3://bucket/a.jpg"], [0], ["a"])
+    with pytest.raises(UserError, match=r"s3://bucket/a\.jpg is not a file of this machine"):
+        read_facts(catalog)
+
+
+def test_a_catalogue_without_classes_is_audited(scenes):
+    found = audit_catalog(Catalog.from_lists([str(path) for path in scenes.rglob("*.png")]))
+    assert (found["n"], found["classes"]) == (27, {})
 
 
 @pytest.mark.real

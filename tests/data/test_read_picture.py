@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tfretrieval.data.decode import decode_and_resize
-from tfretrieval.data.read_picture import BrokenPicture, read_picture
+from tfretrieval.data.read_picture import BrokenPicture, read_picture, read_thumbnail
 
 RNG = np.random.default_rng(0)
 
@@ -69,6 +69,36 @@ def test_exif_orientation(orientation, tmp_path):
     exif[0x0112] = orientation
     picture().save(tmp_path / "a.jpg", exif=exif)
     assert_same(tmp_path / "a.jpg", 48)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_jpeg_with_a_second_picture_behind_the_first(orientation, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture().save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[picture()], exif=exif)
+    with Image.open(tmp_path / "a.jpg") as file:
+        assert file.format == "MPO"
+    assert_same(tmp_path / "a.jpg", 48)
+
+
+@pytest.mark.parametrize(("mode", "size", "shape"), [("RGB", (300, 200), (60, 90, 3)), ("LA", (30, 20), (20, 30, 3))])
+def test_a_thumbnail_keeps_the_sides_in_proportion_and_is_never_enlarged(mode, size, shape, tmp_path):
+    picture("RGB", size[1], size[0]).convert(mode).save(tmp_path / "a.png")
+    assert read_thumbnail(tmp_path / "a.png", 90).shape == shape
+
+
+def test_a_thumbnail_is_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture().save(tmp_path / "a.jpg", exif=exif)
+    assert read_thumbnail(tmp_path / "a.jpg", 60).shape == (60, 40, 3)
+
+
+def test_a_thumbnail_of_half_a_picture(tmp_path):
+    picture().save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:-300])
+    with pytest.raises(BrokenPicture):
+        read_thumbnail(tmp_path / "a.png", 60)
 
 
 def test_a_scaled_decode_looks_as_the_whole(tmp_path):

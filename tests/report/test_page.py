@@ -2,11 +2,13 @@ import base64
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.report.content import Estimate, Report, ReportFigure, Section, Table
+from tfretrieval.report.content import Case, Estimate, Picture, Report, ReportFigure, Section, Table
 from tfretrieval.report.page import render_report, write_report
+from tfretrieval.report.thumbnail import Thumbnail
 from tfretrieval.visualize.theme import look, new_figure, save_figure
 
 EVIL = "<script>alert('1')</script>"
@@ -120,6 +122,26 @@ def test_the_best_value_is_marked_by_more_than_colour_and_its_interval_stands_be
     assert "<strong>0.800</strong>" not in html
     assert html.count("(best)") == 2
     assert "<small>0.880 to 0.920</small>" in html
+
+
+@pytest.fixture
+def cases():
+    image = Thumbnail.of_pixels(np.zeros((4, 6, 3), np.uint8))
+    asked = Picture(image, f"a.jpg, labelled {EVIL}", "Labelled cat", in_question=True)
+    return [Case(EVIL, "Looks like a dog.", [asked, Picture(image, "b.jpg", "dog", "cosine 0.9")]), Case("c", "", [])]
+
+
+def test_cases_show_their_pictures_side_by_side_with_words_for_each(cases):
+    page = Page(render_report(Report("Audit", sections=[Section("Doubtful labels", cases=cases)])))
+    assert [(attrs["alt"], attrs["width"], attrs["height"]) for attrs in page.all("img")] == [
+        (f"a.jpg, labelled {EVIL}", "6", "4"),
+        ("b.jpg", "6", "4"),
+    ]
+    assert all(attrs["src"].startswith("data:image/webp;base64,") for attrs in page.all("img"))
+    assert [attrs.get("class") for attrs in page.all("figure")] == ["asked", None]
+    for text in (EVIL, "Looks like a dog.", "Labelled cat", "dog", "cosine 0.9"):
+        assert text in page.text
+    assert page.all("script") == []
 
 
 def test_the_page_knows_dark_print_and_phone(report):

@@ -5,24 +5,32 @@ Pixels are those of `decode_and_resize` to the bit for what both read.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+JPEG = ("JPEG", "MPO")  # to Pillow a JPEG with a second picture behind the first, as phones write them, is an MPO
+# what Pillow raises for files that are no whole image; for damaged ones it is not one class
+UNREADABLE = (
+    OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, struct.error,
+    Image.DecompressionBombError, Image.DecompressionBombWarning,
+)  # fmt: skip
 ROOM = 3  # a JPEG is decoded at so many times the wanted size at least, so that the resize still sets the filter
-# what Pillow raises for damaged files is not one class
-DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, struct.error)
+
+Source = str | os.PathLike[str] | BinaryIO
 
 
 class BrokenPicture(Exception):
     """A file that cannot be decoded; its text is the reason, without the name of the file."""
 
 
-def read_picture(path: str | os.PathLike[str] | BinaryIO, size: int, fit: str = "crop") -> np.ndarray:
+def read_picture(path: Source, size: int, fit: str = "crop") -> np.ndarray:
     """Read an image file, or an open one, and bring it to `size` x `size`: uint8 [size, size, 3], RGB, upright.
 
     Args:
@@ -33,38 +41,44 @@ def read_picture(path: str | os.PathLike[str] | BinaryIO, size: int, fit: str = 
     Raises:
         BrokenPicture: the file cannot be read, or is not a whole image.
     """
-    return np.asarray(_resized(open_picture(path, size), size, fit))
+    with _read(path, ROOM * size) as image:
+        return np.asarray(_resized(_as_rgb(image), size, fit))
 
 
-def open_picture(path: str | os.PathLike[str] | BinaryIO, size: int) -> Image.Image:
-    """The picture of an image file, decoded, upright and in RGB.
-
-    Args:
-        path: as for `read_picture`.
-        size: what its sides are to become: a JPEG is scaled while it is decoded, never below three times that.
+def read_thumbnail(path: Source, side: int) -> np.ndarray:
+    """Read an image file and bring its longer side to `side` at most: uint8 [h, w, 3], RGB, upright, to be looked at.
 
     Raises:
         BrokenPicture: the file cannot be read, or is not a whole image.
     """
+    with _read(path, 2 * side) as image:
+        small = _as_rgb(image)
+        small.thumbnail((side, side))
+        return np.asarray(small)
+
+
+@contextlib.contextmanager
+def _read(path: Source, least: int) -> Iterator[Image.Image]:
+    """The picture in a file, upright; a JPEG is scaled down as it is decoded, to no less than `least` pixels."""
     try:
         with Image.open(path, formats=FORMATS) as file:
-            if file.format == "JPEG":
-                file.draft("RGB", (ROOM * size, ROOM * size))
-            file.load()
-            return _as_rgb(ImageOps.exif_transpose(file) if file.format == "JPEG" else file)
+            if file.format not in JPEG:
+                yield file
+                return
+            file.draft("RGB", (least, least))
+            yield ImageOps.exif_transpose(file)
     except FileNotFoundError:
         raise BrokenPicture("the file does not exist") from None
     except PermissionError:
         raise BrokenPicture("no permission to read it") from None
     except Image.UnidentifiedImageError:
-        raise BrokenPicture(
-            "the file is empty" if _is_empty(path) else "it is not an image of a known format"
-        ) from None
-    except (*DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        empty = _is_empty(path)
+        raise BrokenPicture("the file is empty" if empty else "it is not an image of a known format") from None
+    except UNREADABLE as error:
         raise BrokenPicture((str(error).splitlines() or [type(error).__name__])[0][:120]) from None
 
 
-def _is_empty(file: str | os.PathLike[str] | BinaryIO) -> bool:
+def _is_empty(file: Source) -> bool:
     if isinstance(file, (str, os.PathLike)):
         return os.path.getsize(file) == 0
     return file.seek(0, os.SEEK_END) == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from tfretrieval.errors import UserError
+from tfretrieval.report.thumbnail import Thumbnail
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,34 @@ class ReportFigure:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A small picture among others.
+
+    Attributes:
+        image: what is shown.
+        alt: text in its place.
+        caption: below it.
+        detail: below that, smaller.
+        in_question: whether it is the one that the others are held beside.
+    """
+
+    image: Thumbnail
+    alt: str
+    caption: str
+    detail: str = ""
+    in_question: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """Pictures side by side, and what is said of them."""
+
+    heading: str
+    note: str
+    pictures: Sequence[Picture]
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the report under its own heading."""
 
@@ -106,6 +135,7 @@ class Section:
     prose: str = ""
     figures: Sequence[ReportFigure] = ()
     tables: Sequence[Table] = ()
+    cases: Sequence[Case] = ()
 
 
 @dataclass(frozen=True)

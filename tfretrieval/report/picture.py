@@ -17,13 +17,13 @@ def data_uri(png: bytes) -> str:
     Over 600 kB, which photographs reach, it goes in as WebP: about a tenth of the size, no difference to see.
     """
     if len(png) <= LARGEST_PNG:
-        return _address("png", png)
+        return address("png", png)
     from PIL import Image
 
     webp = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
         image.convert("RGB").save(webp, format="WEBP", quality=88, method=4)
-    return _address("webp", webp.getvalue())
+    return address("webp", webp.getvalue())
 
 
 def pixel_size(png: bytes) -> tuple[int, int]:
@@ -37,5 +37,6 @@ def pixel_size(png: bytes) -> tuple[int, int]:
     return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
 
 
-def _address(kind: str, data: bytes) -> str:
+def address(kind: str, data: bytes) -> str:
+    """The bytes of an image file of a kind, such as "png", as an address that holds them."""
     return f"data:image/{kind};base64," + base64.b64encode(data).decode("ascii")

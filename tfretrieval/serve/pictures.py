@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfretrieval.data.read_picture import DAMAGE, FORMATS, BrokenPicture, open_picture, read_picture
+from tfretrieval.data.read_picture import FORMATS, UNREADABLE, BrokenPicture, read_picture, read_thumbnail
 from tfretrieval.serve.collection import Collection
 from tfretrieval.serve.refusal import Refusal
 
@@ -43,7 +43,7 @@ def _size_of(data: bytes) -> tuple[int, int]:
             return image.size
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Refusal(413, "the picture has too many pixels") from None
-    except DAMAGE:
+    except UNREADABLE:
         raise Refusal(415, f"it is not an image that can be read; known are {', '.join(FORMATS)}") from None
 
 
@@ -64,7 +64,7 @@ class PictureFiles:
         try:
             with Image.open(path, formats=FORMATS) as image:
                 return path, Image.MIME[image.format or ""]
-        except (*DAMAGE, Image.DecompressionBombError):
+        except UNREADABLE:
             raise Refusal(404, "the file of this item is gone or damaged") from None
 
     def _thumbnail(self, item: str, side: int) -> bytes:
@@ -74,12 +74,11 @@ class PictureFiles:
             Refusal: there is no such item, or its file is gone or no picture any more.
         """
         try:
-            image = open_picture(self._path(item), side)
+            pixels = read_thumbnail(self._path(item), side)
         except BrokenPicture:
             raise Refusal(404, "the file of this item is gone or damaged") from None
-        image.thumbnail((side, side))
         file = io.BytesIO()
-        image.save(file, format="JPEG", quality=QUALITY)
+        Image.fromarray(pixels).save(file, format="JPEG", quality=QUALITY)
         return file.getvalue()
 
     def _path(self, item: str) -> Path:

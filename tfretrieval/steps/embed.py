@@ -60,12 +60,23 @@ def embed_catalog(
     Raises:
         UserError: no model, pictures that cannot be decoded, or a folder that cannot be written.
     """
+    if directory is not None and (stored := current_embeddings(run, catalog, directory, choice)) is not None:
+        return stored
     made_from = {"model": run.model_fingerprint(), "data": catalog.fingerprint}
-    if directory is not None and (directory / "embeddings.json").is_file():
-        stored = _loaded(directory, rebuild_damaged=True)
-        if stored is not None and _is_current(stored, made_from, choice):
-            return stored
     return engine_for(run, catalog, choice).embed(catalog, on_error, made_from, directory)
+
+
+def current_embeddings(run: Run, catalog: Catalog, directory: Path, choice: EngineChoice = AUTO) -> Embeddings | None:
+    """The store in a folder where it is there, whole and up to date, else None; a warning tells of a damaged one.
+
+    Raises:
+        UserError: the run has no model.
+    """
+    if not (directory / "embeddings.json").is_file():
+        return None
+    made_from = {"model": run.model_fingerprint(), "data": catalog.fingerprint}
+    stored = _loaded(directory, rebuild_damaged=True)
+    return stored if stored is not None and _is_current(stored, made_from, choice) else None
 
 
 def embed_shards(

@@ -28,10 +28,11 @@ from tfretrieval.serve.service import Service
 
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 FRAMES = """async ([action, milliseconds]) => {
-    const frame = document.querySelector('.canvas'), plot = frame.plot, canvas = frame.querySelector('canvas[tabindex]');
+    const frame = document.querySelector('.canvas'), plot = frame.plot;
+    const canvas = frame.querySelector('canvas[tabindex]');
     const box = canvas.getBoundingClientRect(), middle = [box.left + box.width / 2, box.top + box.height / 2];
-    const mouse = (type, x, y, more = {}) => canvas.dispatchEvent(new (type === 'wheel' ? WheelEvent : MouseEvent)(
-        type, { clientX: x, clientY: y, bubbles: true, cancelable: true, view: window, button: 0, buttons: 1, ...more }));
+    const mouse = (type, x, y, more = {}) => canvas.dispatchEvent(new (type === 'wheel' ? WheelEvent : MouseEvent)(type,
+        { clientX: x, clientY: y, bubbles: true, cancelable: true, view: window, button: 0, buttons: 1, ...more }));
     let drawn = 0;
     plot.subscribe('drawing', () => { drawn += 1; });
     const ends = [], begin = performance.now();

@@ -1,8 +1,8 @@
 """`tfret serve`: a search by upload, from the client's first byte to the answer's last, by one client and by 32.
 
 The run is the small backbone on the photographs of `TFRET_MIT_SPLIT`; its test photographs are uploaded in turn. The
-peer is the same search in the server's own process, without HTTP. Memory is the server's, after 1,000 requests and after
-10,000.
+peer is the same search in the server's own process, without HTTP. Memory is the server's, after 1,000 requests and
+after 10,000.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ def main() -> None:
     ]  # fmt: skip
     grown = ", ".join(f"{size:.0f} MB after {count:,}" for count, size in memory)
     notes = (
-        f"{len(pictures)} photographs uploaded in turn, k = 12, 1,881 items; {single} searches by one client, in turn with "
-        f"as many in the process, then {seconds:g} seconds by 32. Median, and the range. Over HTTP a search takes "
-        f"{np.median(served) / np.median(alone):.2f} times as long as without. Resident memory of the server: {grown} more "
-        "searches by one client."
+        f"{len(pictures)} photographs uploaded in turn, k = 12, 1,881 items; {single} searches by one client, in turn "
+        f"with as many in the process, then {seconds:g} seconds by 32. Median, and the range. Over HTTP a search takes "
+        f"{np.median(served) / np.median(alone):.2f} times as long as without. Resident memory of the server: {grown} "
+        "more searches by one client."
     )
     publish("serve", "Search by upload over HTTP", rows, notes, keep=not options.quick)
 

@@ -133,3 +133,13 @@ def test_every_answer_tells_browsers_to_keep_out_strangers(client):
         headers = client.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_audit_finds_what_it_finds_without_a_server(client, service):
+    found = service.audit.value(240)
+    answer = client.get("/api/audit").json()
+    assert answer["state"] == "ready"
+    assert answer["n_suspects"] == found["n_suspects"] > 0
+    assert [one["id"] for one in answer["suspects"]] == [one["id"] for one in found["suspects"]]
+    twins = [[item["id"] for item in group["items"]] for group in answer["twins"]]
+    assert twins == [group["ids"] for group in (*found["duplicates"], *found["near_duplicates"])]

@@ -279,12 +279,17 @@ def test_the_evaluation_shows_what_was_measured(open_page, service):
     assert page.locator(".curves polyline.faint").count() == 9
 
 
-def test_errors_come_first_with_the_worst(open_page, client):
+def test_errors_come_first_with_the_worst(open_page, client, service):
     page = open_page("errors")
     page.wait_for_selector(".hardest .pair")
     worst = client.get("/api/evaluation/knn/hardest").json()["queries"]
     shown = page.eval_on_selector_all(".hardest .pair", "all => all.map(one => one.dataset.id)")
     assert shown == [query["id"] for query in worst]
+    assert service.audit.value(240)["suspects"]
+    page.wait_for_selector(".faults .pair")
+    suspects = client.get("/api/audit").json()["suspects"]
+    shown = page.eval_on_selector_all(".faults .pair[data-id]", "all => all.map(one => one.dataset.id)")
+    assert shown == [suspect["id"] for suspect in suspects]
     page.click("#view-errors table a >> nth=0")
     page.wait_for_selector("#cell .pair")
 

@@ -42,6 +42,7 @@ class CollectionAnswer(BaseModel):
     evaluated: list[str] = Field(description="The retrievers that have been measured.")
     maps: list[str]
     accepts_uploads: bool
+    audits: bool
     limits: LimitsAnswer
     facts: dict[str, str]
 
@@ -102,6 +103,43 @@ class MapAnswer(BaseModel):
     state: Literal["working", "ready", "failed"]
     n: int = Field(description="Points; 0 while it is not ready.")
     reason: str = Field(description="Why it failed; else empty.")
+
+
+class LikeIt(BaseModel):
+    """A picture of the suggested class that is like a suspect."""
+
+    id: str
+    label: str | None
+    cosine: float
+
+
+class Suspect(BaseModel):
+    """An item whose label is doubtful."""
+
+    id: str
+    label: str
+    suggested: str
+    score: float = Field(description="By how much the suggested class exceeds the own one, at most 1.")
+    neighbours: list[LikeIt]
+
+
+class Twins(BaseModel):
+    """Items that show the same."""
+
+    kind: Literal["same file", "near duplicate"]
+    items: list[ItemAnswer]
+    labels_differ: bool
+    splits_differ: bool
+
+
+class AuditAnswer(BaseModel):
+    """What is probably wrong with the pictures, or how far the audit is."""
+
+    state: Literal["working", "ready", "failed"]
+    reason: str = Field(description="Why it failed; else empty.")
+    n_suspects: int = Field(description="How many labels are doubtful; the worst of them are listed.")
+    suspects: list[Suspect]
+    twins: list[Twins]
 
 
 class EvaluationAnswer(BaseModel):

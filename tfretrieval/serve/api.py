@@ -146,6 +146,12 @@ def map_points(request: Request, method: Kind) -> Response:
     return Response(service_of(request).map_points(method), media_type="application/octet-stream")
 
 
+@router.get("/audit", tags=["audit"])
+def audit(request: Request) -> answers.AuditAnswer:
+    """What is probably wrong with the pictures; the first question starts the work."""
+    return service_of(request).audited()
+
+
 @router.get("/evaluation/{retriever}", tags=["evaluation"])
 def evaluation(request: Request, retriever: Kind) -> answers.EvaluationAnswer:
     """What was measured of a retriever."""

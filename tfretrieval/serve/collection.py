@@ -47,6 +47,7 @@ class Collection:
         evaluations: kind of retriever -> what was measured of it; only of the kinds that can be measured.
         engine: of the model that made the gallery's vectors; None where pictures cannot be searched by upload.
         facts: what made all this, for people to read: name -> text.
+        audit: finds what is wrong with the pictures, as `tfretrieval.steps.audit.audit` does; None where nothing can.
         directory: where what is computed for the page is kept; None: nowhere.
     """
 
@@ -57,6 +58,7 @@ class Collection:
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
     engine: Engine | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    audit: Callable[[], dict[str, Any]] | None = None
     directory: Path | None = None
 
     @cached_property
@@ -68,6 +70,10 @@ class Collection:
     def query_row_of(self) -> dict[str, int]:
         """The row of each id of the queries."""
         return {str(name): row for row, name in enumerate(self.queries.ids)}
+
+    def has(self, item: str) -> bool:
+        """Whether there is an item of this id."""
+        return item in self.row_of or item in self.query_row_of
 
     def place_of(self, item: str) -> tuple[Embeddings, int]:
         """The embeddings that hold an item, and its row.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from tfretrieval.data.catalog import Catalog
@@ -13,6 +14,7 @@ from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
 from tfretrieval.serve.collection import Collection
+from tfretrieval.steps.audit import audit
 from tfretrieval.steps.embed import embed_split
 from tfretrieval.steps.engine import engine_for, engine_of
 from tfretrieval.steps.evaluate import evaluate_run
@@ -21,6 +23,8 @@ from tfretrieval.steps.index import ensure_index
 from tfretrieval.steps.model import run_config
 
 log = logging.getLogger(__name__)
+
+SUSPECTS = 60
 
 
 def open_collection(run: Run, source: str | None = None, retrievers: Sequence[str] = (), seed: int = 0) -> Collection:
@@ -56,6 +60,7 @@ def open_collection(run: Run, source: str | None = None, retrievers: Sequence[st
         evaluations=evaluations,
         engine=engine_for(run, catalog.split(searched), engine_of(gallery)),
         facts=_facts(run, gallery),
+        audit=partial(audit, catalog, run, SUSPECTS),
         directory=run.directory / "maps",
     )
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from functools import cached_property, partial
 from time import perf_counter
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +21,11 @@ from tfretrieval.serve.limits import Limits
 from tfretrieval.serve.maps import METHODS, MOST, Map, map_of
 from tfretrieval.serve.pictures import PictureFiles, uploaded_pixels
 from tfretrieval.serve.refusal import Refusal
+
+TWINS: dict[Literal["same file", "near duplicate"], str] = {
+    "same file": "duplicates",
+    "near duplicate": "near_duplicates",
+}
 
 
 class Service:
@@ -41,6 +47,8 @@ class Service:
             if len(collection.gallery) <= MOST[method] or method == "umap"
         }
 
+        self.audit: Later[dict[str, Any]] | None = collection.audit and Later("the audit", collection.audit)
+
     @cached_property
     def described(self) -> answers.CollectionAnswer:
         """What can be searched, and how."""
@@ -60,6 +68,7 @@ class Service:
             evaluated=list(self.collection.evaluations),
             maps=list(self.maps),
             accepts_uploads=self.collection.engine is not None,
+            audits=self.audit is not None,
             limits=answers.LimitsAnswer(
                 upload_bytes=limits.upload_bytes, pixels=limits.pixels, in_flight=limits.in_flight,
                 neighbours=limits.neighbours,
@@ -117,6 +126,28 @@ class Service:
         if found is None:
             raise Refusal(404, f"nothing was measured of {kind!r}; see `tfret evaluate`")
         return found
+
+    def audited(self) -> answers.AuditAnswer:
+        """What is probably wrong with the pictures; the first question starts the work."""
+        if self.audit is None:
+            raise Refusal(404, "this collection has no files that could be looked over")
+        found = self.audit.value(0) or {}
+        return answers.AuditAnswer(
+            state=self.audit.state,
+            reason=self.audit.reason,
+            n_suspects=found.get("n_suspects") or 0,
+            suspects=found.get("suspects") or [],
+            twins=[
+                answers.Twins(
+                    kind=kind,
+                    items=[self.item(name) for name in group["ids"] if self.collection.has(name)],
+                    labels_differ=group["labels_differ"],
+                    splits_differ=group["splits_differ"],
+                )
+                for kind, key in TWINS.items()
+                for group in found.get(key, ())
+            ],
+        )
 
     def _map(self, method: str) -> Later[Map]:
         if method not in self.maps:

@@ -1,6 +1,9 @@
 import { ask } from "./api.js";
 import { count, decimal, make, showingErrors } from "./dom.js";
 import { pairsOf } from "./pairs.js";
+import { card, cards } from "./pictures.js";
+
+const ASK_AGAIN = 1000; // milliseconds
 
 let built = false;
 
@@ -11,14 +14,35 @@ export function openErrors(section, shared) {
   const { evaluated } = shared.collection;
   const retriever = make("select", { id: "errors-of", onchange: load }, evaluated.map((kind) => make("option", { value: kind }, kind)));
   const body = make("div", {});
+  const faults = make("div", { class: "faults" });
   section.append(
     make("h1", { id: "errors-title" }, "Errors first"),
     evaluated.length
       ? make("div", { class: "controls" }, make("div", {}, make("label", { class: "label", for: "errors-of" }, "Retriever"), retriever))
       : make("p", {}, "Nothing was measured of this collection."),
-    body,
+    body, faults,
   );
   if (evaluated.length) load();
+  showingErrors(faults, loadFaults);
+
+  async function loadFaults() {
+    if (!shared.collection.audits) return;
+    let answer = await ask("audit");
+    while (answer.state === "working") {
+      faults.replaceChildren(make("h2", {}, "The data itself"), make("p", { class: "muted" }, "Looking for wrong labels and for pictures that are there twice. This takes a while."));
+      await new Promise((done) => setTimeout(done, ASK_AGAIN));
+      answer = await ask("audit");
+    }
+    if (answer.state === "failed") throw new Error(answer.reason);
+    faults.replaceChildren(
+      make("h2", {}, "Labels that are probably wrong"),
+      make("p", { class: "muted" }, answer.suspects.length ? `${count(answer.n_suspects, "label")} are doubtful; the worst come first, each with pictures of the class that it looks like.` : "None was found."),
+      make("ul", { class: "pairs" }, answer.suspects.map(suspect)),
+      make("h2", {}, "Pictures that are there twice"),
+      make("p", { class: "muted" }, answer.twins.length ? "Equal files, and pictures that show the same." : "None was found."),
+      make("ul", { class: "pairs" }, answer.twins.map(twins)),
+    );
+  }
 
   async function load() {
     const kind = retriever.value;
@@ -45,4 +69,21 @@ function pairTable(kind, pairs) {
       make("td", {}, make("a", { href: `#evaluation?${new URLSearchParams({ retriever: kind, class: pair.label, nearest: pair.nearest_label })}`, "aria-label": `Show ${count(pair.count, "query", "queries")} of ${pair.label} taken for ${pair.nearest_label}` }, "Show")),
     ))),
   ));
+}
+
+function suspect(found) {
+  return make(
+    "li", { class: "pair", "data-id": found.id },
+    cards([card({ id: found.id, label: found.label }, ["labelled so"]), ...found.neighbours.slice(0, 3).map((like) => card(like, ["looks like it"]))]),
+    make("p", {}, make("strong", {}, `${found.label} → ${found.suggested}? `), make("span", { class: "muted" }, `score ${decimal(found.score)}`)),
+  );
+}
+
+function twins(found) {
+  const faults = [found.labels_differ ? "two labels" : null, found.splits_differ ? "two splits: a leak" : null].filter(Boolean);
+  return make(
+    "li", { class: "pair" },
+    cards(found.items.map((item) => card(item, [item.id]))),
+    make("p", {}, found.kind, faults.length ? make("strong", {}, `, ${faults.join(", ")}`) : null),
+  );
 }

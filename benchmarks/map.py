@@ -26,7 +26,7 @@ from tfretrieval.serve.later import Later
 from tfretrieval.serve.maps import Map
 from tfretrieval.serve.service import Service
 
-FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+FLAGS = ["--no-sandbox", "--enable-unsafe-swiftshader"]  # software draws, for the page and for WebGL
 FRAMES = """async ([action, milliseconds]) => {
     const frame = document.querySelector('.canvas'), plot = frame.plot;
     const canvas = frame.querySelector('canvas[tabindex]');

@@ -4,6 +4,7 @@ import { pairsOf } from "./pairs.js";
 import { card, cards } from "./pictures.js";
 
 const ASK_AGAIN = 1000; // milliseconds
+const AT_FIRST = 24; // suspects
 
 let built = false;
 
@@ -26,6 +27,10 @@ export function openErrors(section, shared) {
   showingErrors(faults, loadFaults);
 
   async function loadFaults() {
+    const showAll = (event) => {
+      event.currentTarget.parentElement.previousSibling.append(...answer.suspects.slice(AT_FIRST).map(suspect));
+      event.currentTarget.parentElement.remove();
+    };
     if (!shared.collection.audits) return;
     let answer = await ask("audit");
     while (answer.state === "working") {
@@ -37,7 +42,8 @@ export function openErrors(section, shared) {
     faults.replaceChildren(
       make("h2", {}, "Labels that are probably wrong"),
       make("p", { class: "muted" }, answer.suspects.length ? `${count(answer.n_suspects, "label")} are doubtful; the worst come first, each with pictures of the class that it looks like.` : "None was found."),
-      make("ul", { class: "pairs" }, answer.suspects.map(suspect)),
+      make("ul", { class: "pairs" }, answer.suspects.slice(0, AT_FIRST).map(suspect)),
+      answer.suspects.length > AT_FIRST ? make("p", {}, make("button", { type: "button", style: { "margin-top": "1rem" }, onclick: showAll }, "More")) : "",
       make("h2", {}, "Pictures that are there twice"),
       make("p", { class: "muted" }, answer.twins.length ? "Equal files, and pictures that show the same." : "None was found."),
       make("ul", { class: "pairs" }, answer.twins.map(twins)),

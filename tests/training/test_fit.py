@@ -38,6 +38,9 @@ def test_a_run_holds_everything_it_promises(catalog, tmp_path):
     assert manifest["data"]["fingerprint"] == catalog.fingerprint
     assert manifest["argv"] == ["tfret", "train"]
     assert "tensorflow" in manifest["versions"]
+    costs = run.costs()["training"]
+    assert costs["parameters"] == model.count_params()
+    assert sys.platform != "linux" or costs["peak_memory"] > 100e6
     assert any(run.logs.rglob("events.out.tfevents.*"))
     images = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype(np.float32)
     saved = keras.models.load_model(run.model_path)

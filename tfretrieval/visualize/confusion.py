@@ -41,9 +41,9 @@ def plot_confusion(counts: np.ndarray, class_names: Sequence[str], title: str | 
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
     with look():
-        cell = 0.66 if c <= 10 else 0.6 if c <= MOST_WITH_TEXT else 0.2
+        cell = 0.64 if c <= 10 else 0.6 if c <= MOST_WITH_TEXT else 0.2
         side = min(max(c * cell, 3.0), 22.0)
-        figure = new_figure(side + 2.9, side + 1.9, _heading(title, counts, total))
+        figure = new_figure(side + 2.6, side + 2.0, _heading(title, counts, total))
         axes = figure.subplots()
         image = axes.imshow(shares, cmap=_WHITE_TO_BLUE, vmin=0, vmax=1)
         if c <= MOST_WITH_TEXT:
@@ -76,7 +76,7 @@ def _write_cells(axes: Axes, counts: np.ndarray, shares: np.ndarray, total: int)
             va="center",
             color=color,
             weight=weight,
-            fontsize=8,
+            fontsize=10 if len(counts) <= 10 else 9,
             linespacing=1.35,
         )
 
@@ -97,7 +97,7 @@ def _name_classes(axes: Axes, class_names: Sequence[str]) -> None:
     if c > MOST_WITH_NAMES:
         return
     names = [shown(name, 22) for name in class_names]
-    size = 9.0 if c <= MOST_WITH_TEXT else 7.5
+    size = 10.5 if c <= MOST_WITH_TEXT else 8.0
     axes.set_xticks(range(c), names, rotation=40, ha="right", rotation_mode="anchor", fontsize=size)
     axes.set_yticks(range(c), names, fontsize=size)
     axes.tick_params(length=0)

@@ -2,14 +2,20 @@ import base64
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.report.content import Estimate, Report, ReportFigure, Section, Table
+from tfretrieval.report.content import Estimate, Picture, PictureRow, PictureRows, Report, ReportFigure, Section, Table
 from tfretrieval.report.page import render_report, write_report
-from tfretrieval.visualize.theme import look, new_figure, save_figure
+from tfretrieval.visualize.theme import look, new_figure, save_both
 
 EVIL = "<script>alert('1')</script>"
+GREY = np.full((4, 6, 3), 128, np.uint8)
+ROW = PictureRow(
+    Picture(GREY, EVIL, "AP 0.1"),
+    [Picture(GREY, "a", "0.5", True), Picture(GREY, "b", "0.6", False), Picture(GREY, "", "0.7")],
+)
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -43,7 +49,7 @@ class Page(HTMLParser):
 def png(tmp_path_factory):
     path = tmp_path_factory.mktemp("figures") / "a.png"
     with look():
-        save_figure(new_figure(3, 2, "x"), path)
+        save_both(new_figure(3, 2, "x"), path)
     return path
 
 
@@ -62,8 +68,16 @@ def report(png):
         facts=[("Queries", 807), ("Best mAP", Estimate(0.9, 0.88, 0.92))],
         table=table,
         sections=[
-            Section("resnet", "As trained.", [ReportFigure("PR curves", f'curves "{EVIL}"', png)], [table]),
-            Section(EVIL, figures=[ReportFigure("Neighbours", "pictures", png.read_bytes(), wide=True)]),
+            Section(
+                "resnet", "As trained.", [ReportFigure("PR curves", f'curves "{EVIL}"', png, f"First {EVIL}")], [table]
+            ),
+            Section(
+                EVIL,
+                "One.\n\nTwo.",
+                figures=[ReportFigure("Map", "points", png.with_suffix(".svg"), wide=True)],
+                pictures=[PictureRows("Neighbours", [ROW], "What was found")],
+                sections=[Section("A part", figures=[ReportFigure("Last", "last", png.read_bytes())])],
+            ),
         ],
         provenance=[("Seed", 0), ("Command", "tfret study --data <folder>")],
     )
@@ -93,10 +107,42 @@ def test_nothing_is_fetched_and_nothing_runs(report):
 
 
 def test_figures_hold_their_bytes_their_size_and_their_words(report, png):
-    first, second = Page(render_report(report)).all("img")
+    first, second, *pictures, last = Page(render_report(report)).all("img")
     assert base64.b64decode(first["src"].partition(",")[2]) == png.read_bytes()
-    assert (first["width"], first["height"]) == ("450", "300")
-    assert second["alt"] == "pictures"
+    assert second["src"].startswith("data:image/svg+xml;base64,")
+    assert base64.b64decode(second["src"].partition(",")[2]) == png.with_suffix(".svg").read_bytes()
+    assert {(image["width"], image["height"]) for image in (first, second, last)} == {("288", "192")}
+    assert second["alt"] == "points"
+    assert [image["alt"] for image in pictures] == [EVIL, "a", "b", "class unknown"]
+
+
+def test_figures_and_tables_are_numbered_as_they_are_read_and_have_their_captions(report):
+    text = " ".join(Page(render_report(report)).text)
+    assert re.findall(r"(?:Figure|Table) \d+\. (?:Test against train|PR curves|Map|Neighbours|Last)", text) == [
+        "Table 1. Test against train", "Table 2. Test against train", "Figure 1. PR curves", "Figure 2. Map",
+        "Figure 3. Neighbours", "Figure 4. Last",
+    ]  # fmt: skip
+    assert "What was found" in text
+    assert f"First {EVIL}" in text
+
+
+def test_right_and_wrong_are_said_by_sign_by_word_and_by_frame(report):
+    html = render_report(report)
+    cells = re.findall(r'<div class="cell (\w+)">(.*?)</div>', html, flags=re.DOTALL)
+    assert [role for role, _ in cells] == ["asks", "right", "wrong", "open"]
+    said = [("✓" in cell, "✗" in cell, "right: " in cell, "wrong: " in cell) for _, cell in cells]
+    assert said == [(False,) * 4, (True, False, True, False), (False, True, False, True), (False,) * 4]
+    frames = {
+        role: re.search(rf"\.cell\.{role} img {{ border: 3px (\w+)", html)[1] for role in ("right", "wrong", "asks")
+    }
+    assert len(set(frames.values())) == 3
+
+
+def test_a_blank_line_parts_paragraphs_and_parts_have_their_heading(report):
+    page = render_report(report)
+    assert "<p>One.</p>" in page
+    assert "<p>Two.</p>" in page
+    assert "<h3>A part</h3>" in page
 
 
 def test_the_contents_lead_to_every_section(report):

@@ -18,6 +18,7 @@ COMMANDS = {
     "evaluate": "Measure how well queries find their class.",
     "query": "Find the pictures that are most like a picture.",
     "visualize": "Draw curves, confusion, neighbours and maps of a run.",
+    "report": "Put what a run is and reached on one page, report.html.",
     "export": "Write a run's model as a SavedModel.",
     "study": "Train every model, run every retriever, compare them.",
     "data": "Prepare, verify and audit data sets.",

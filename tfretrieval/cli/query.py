@@ -20,7 +20,7 @@ from tfretrieval.cli.output import prints_result, table
 @click.option("--gallery-split", metavar="NAME", help="Split to be searched.  [default: train]")
 @click.option("--class", "classes", metavar="NAME", multiple=True, help="Only neighbours of this class; repeatable.")
 @click.option("--split", "splits", metavar="NAME", multiple=True, help="Only neighbours of this split; repeatable.")
-@click.option("--figure", type=click.Path(path_type=Path), help="Draw the answer into a PNG file.")
+@click.option("--figure", type=click.Path(path_type=Path), help="Draw the answer into a PNG or an SVG file.")
 @on_error_option
 @seed_option
 @prints_result
@@ -42,17 +42,18 @@ def query(
     The index answers as it stands. Where the model has changed, or pictures have been added or taken away, the gallery
     is embedded and indexed anew first.
     """
-    if figure and figure.suffix.lower() != ".png":
-        raise click.BadParameter("a figure is a PNG file; give a name that ends in .png", param_hint="--figure")
+    if figure and figure.suffix.lower() not in (".png", ".svg"):
+        raise click.BadParameter("a figure is a PNG or an SVG file; give a name that ends so", param_hint="--figure")
     from tfretrieval.runs import Run
     from tfretrieval.steps.query import query_run
 
     answers = query_run(Run.open(run), images, k, retriever, data, gallery_split, on_error, classes, splits)
     if figure:
-        from tfretrieval.steps.visualize import draw_answers
+        from tfretrieval.steps.answers import answers_of_query, panels
+        from tfretrieval.visualize.neighbours import plot_neighbours
         from tfretrieval.visualize.theme import save_figure
 
-        save_figure(draw_answers(answers), figure)
+        save_figure(plot_neighbours(panels(answers_of_query(answers)), "Most similar pictures"), figure)
     blocks = []
     for answer in answers:
         rows = [[n["id"], n["label"], f"{n['distance']:.4f}", str(n["rank"])] for n in answer["neighbours"]]

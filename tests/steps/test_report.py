@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -117,3 +119,15 @@ def test_a_report_shows_the_retrievers_that_the_run_was_evaluated_with(run, cata
     _, drawn = report_run(run, catalog, n_queries=1)
     assert "pr_faiss" in drawn
     assert "pr_knn" not in drawn
+
+
+def test_a_run_that_has_been_evaluated_is_reported_without_tensorflow(run, catalog):
+    evaluate_run(run, catalog)
+    code = (
+        "import sys\n"
+        "from tfretrieval.cli import main\n"
+        "try: main(['report', '--run', sys.argv[1], '--queries', '1'])\n"
+        "finally: print('tensorflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(run.directory)], capture_output=True, text=True)
+    assert done.stdout == f"{run.report_path}\nFalse\n", done.stderr

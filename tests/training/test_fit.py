@@ -16,9 +16,9 @@ import pytest
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
-from tfretrieval.training.checkpoints import read_history
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.fit import train
+from tfretrieval.training.history import read_history
 
 QUICK = {"image_size": 16, "batch_size": 4, "images_per_class": 3, "steps_per_epoch": 2, "epochs": 2}
 

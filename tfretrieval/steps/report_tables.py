@@ -15,7 +15,7 @@ from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.report import Estimate, Measured, Table
 from tfretrieval.report.content import Cell
 from tfretrieval.runs import Run
-from tfretrieval.training.checkpoints import read_history
+from tfretrieval.training.history import read_history
 
 SUMMARY = ("precision_at_1", "precision_at_3", "precision_at_5", "precision_at_10", "map")
 SHORT = {name: name.replace("precision_at_", "P@").replace("map", "mAP") for name in SUMMARY}

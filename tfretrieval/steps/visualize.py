@@ -17,7 +17,7 @@ from tfretrieval.report.captions import say_confusion, say_curves, say_found, sa
 from tfretrieval.runs import Run
 from tfretrieval.steps.answers import Answer, hardest_answers, panels, random_answers
 from tfretrieval.steps.evaluate import Evaluated, evaluate_run
-from tfretrieval.training.checkpoints import read_history
+from tfretrieval.training.history import read_history
 from tfretrieval.visualize.confusion import plot_confusion
 from tfretrieval.visualize.history import plot_history
 from tfretrieval.visualize.neighbours import plot_neighbours

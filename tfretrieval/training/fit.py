@@ -23,12 +23,13 @@ from tfretrieval.memory import PeakMemory
 from tfretrieval.models.head import backbone_of, head_of, put_head
 from tfretrieval.progress import progress
 from tfretrieval.runs import Run
-from tfretrieval.training.checkpoints import Checkpoints, TrainState, save_model, write_history
+from tfretrieval.training.checkpoints import Checkpoints, TrainState, save_model
 from tfretrieval.training.claim import check_claim, claim
 from tfretrieval.training.cluster import read_cluster
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.epoch_end import EpochEnd, patience_is_up
 from tfretrieval.training.features import feature_table
+from tfretrieval.training.history import write_history
 from tfretrieval.training.imprint import imprint_head
 from tfretrieval.training.interruption import Interruption
 from tfretrieval.training.learner import Learner

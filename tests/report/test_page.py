@@ -154,6 +154,11 @@ def test_the_contents_lead_to_every_section(report):
     assert {"s1-resnet", "s2-script-alert-1-script", "provenance"} <= targets
 
 
+def test_regions_that_scroll_have_names_of_their_own(report):
+    names = [attrs["aria-label"] for _, attrs in Page(render_report(report)).tags if attrs.get("role") == "region"]
+    assert names == ["Table 1. Test against train", "Table 2. Test against train"]
+
+
 def test_table_headers_have_a_scope_and_row_names_are_headers(report):
     page = Page(render_report(report))
     scopes = [attrs.get("scope") for attrs in page.all("th")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,6 +62,17 @@ def test_the_data_are_counted_by_class_and_split(catalog):
     rows = rows_of(data_table(catalog))
     assert rows[0] == {"Class": "field", "test": 3, "train": 6, "Together": 9}
     assert rows[-1] == {"Class": "all", "test": 9, "train": 18, "Together": 27}
+    assert len(rows) == 4
+
+
+def test_pictures_of_no_class_are_counted_and_many_classes_summed_up(catalog):
+    labels = np.where(np.arange(27) < 2, -1, catalog.labels)
+    rows = rows_of(data_table(replace(catalog, labels=labels)))
+    assert rows[-2]["Together"] == 2
+    assert rows[-1]["Together"] == 27
+    many = replace(catalog, labels=np.arange(27, dtype=np.int32) // 2, class_names=tuple(map(str, range(50))))
+    names = [row["Class"] for row in rows_of(data_table(many))]
+    assert names == ["fewest of a class", "median of the classes", "most of a class", "all"]
 
 
 def test_costs_are_those_recorded_and_of_what_is_there(run, catalog):

@@ -45,7 +45,7 @@ def test_a_query_of_unknown_class_is_not_judged():
 
 def test_the_signs_are_explained_and_nothing_lies_upon_the_heading():
     figure = plot_neighbours([panel("coast", ["coast", "forest"])], "A heading that is as long as such headings are")
-    assert figure.get_supxlabel().startswith("✓ same class   ✗ other class")
+    assert figure.get_supxlabel().startswith("✓ same class; ✗ other class;")
     figure.draw_without_rendering()
     heading, key = figure._suptitle.get_window_extent(), figure._supxlabel.get_window_extent()
     assert not heading.overlaps(key)

@@ -92,7 +92,10 @@ def data_table(catalog: Catalog) -> Table:
     counts = np.array(
         [[int(((catalog.labels == i) & (catalog.splits == s)).sum()) for s in splits] for i in range(catalog.n_classes)]
     ).reshape(catalog.n_classes, len(splits))
-    totals: list[Cell] = ["all", *(int(n) for n in counts.sum(axis=0)), int(counts.sum())]
+    unknown = [int(((catalog.labels < 0) & (catalog.splits == split)).sum()) for split in splits]
+    sums_by_split = [int(n) for n in counts.sum(axis=0) + unknown]
+    last: list[list[Cell]] = [["class unknown", *unknown, sum(unknown)]] if any(unknown) else []
+    last.append(["all", *sums_by_split, sum(sums_by_split)])
     if catalog.n_classes <= MOST_CLASSES:
         rows: list[list[Cell]] = [
             [name, *(int(n) for n in row), int(row.sum())] for name, row in zip(catalog.class_names, counts)
@@ -106,7 +109,7 @@ def data_table(catalog: Catalog) -> Table:
             for name, of in sums.items()
         ]
     return Table(
-        ["Class", *splits, "Together"], [*rows, totals], caption=f"Pictures of {catalog.n_classes} classes by split."
+        ["Class", *splits, "Together"], [*rows, *last], caption=f"Pictures of {catalog.n_classes} classes by split."
     )
 
 

@@ -120,4 +120,4 @@ def _frame(axes: Axes, color: str, linestyle: str | tuple[int, tuple[float, ...]
 def _key(panels: Sequence[NeighbourPanel]) -> str:
     if not any(panel.query_label for panel in panels):
         return "below each: class, distance"
-    return "✓ same class   ✗ other class   below each: class, distance"
+    return "✓ same class; ✗ other class; below each: class, distance"

@@ -14,6 +14,7 @@ from tfretrieval.visualize.theme import BLUE, INK, MUTED, look, new_figure, show
 
 MOST_WITH_TEXT = 25
 MOST_WITH_NAMES = 60
+SHORT_NAME = 3  # characters that stand upright below a column
 _WHITE_TO_BLUE = LinearSegmentedColormap.from_list("white to blue", ["#FFFFFF", "#9CC9E3", BLUE, "#003A5C"])
 
 
@@ -98,7 +99,10 @@ def _name_classes(axes: Axes, class_names: Sequence[str]) -> None:
         return
     names = [shown(name, 22) for name in class_names]
     size = 10.5 if c <= MOST_WITH_TEXT else 8.0
-    axes.set_xticks(range(c), names, rotation=40, ha="right", rotation_mode="anchor", fontsize=size)
+    if max(map(len, names)) <= SHORT_NAME:
+        axes.set_xticks(range(c), names, fontsize=size)
+    else:
+        axes.set_xticks(range(c), names, rotation=40, ha="right", rotation_mode="anchor", fontsize=size)
     axes.set_yticks(range(c), names, fontsize=size)
     axes.tick_params(length=0)
     axes.set_xticks(np.arange(c + 1) - 0.5, minor=True)

@@ -12,7 +12,7 @@ import pytest
 import tfretrieval
 
 PACKAGE = Path(tfretrieval.__file__).parent
-GROUND = ["_version", "errors", "atomic", "progress", "vectors", "runs", "quiet", "estimator"]
+GROUND = ["_version", "errors", "atomic", "progress", "memory", "reach", "vectors", "runs", "quiet", "estimator"]
 ROOMS = ["data", "models", "losses", "embedding", "transform", "retrieval", "evaluation", "training", "visualize"]
 ROOMS += ["report", "steps", "cli"]
 

@@ -27,8 +27,8 @@ from timing import in_turn, spread
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.runs import Run
 from tfretrieval.training import fit
-from tfretrieval.training.checkpoints import best_epoch, read_history
 from tfretrieval.training.config import TrainConfig
+from tfretrieval.training.history import best_epoch, read_history
 
 BAR = 10
 BACKBONE = "mobilenet_v2_0.35"

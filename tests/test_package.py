@@ -12,7 +12,7 @@ import pytest
 import tfretrieval
 
 PACKAGE = Path(tfretrieval.__file__).parent
-GROUND = ["_version", "errors", "atomic", "progress", "vectors", "runs", "quiet", "reach", "estimator"]
+GROUND = ["_version", "errors", "atomic", "progress", "memory", "vectors", "runs", "quiet", "reach", "estimator"]
 ROOMS = ["data", "models", "losses", "embedding", "transform", "retrieval", "evaluation", "training", "visualize"]
 ROOMS += ["report", "steps", "serve", "cli"]
 

@@ -21,7 +21,24 @@ def test_the_manifest_says_what_made_the_run(tmp_path):
     manifest = run.manifest()
     assert (manifest["seed"], manifest["argv"], manifest["data"]) == (7, ["tfret", "train"], {"source": "digits"})
     assert {"python", "tfretrieval", "tensorflow", "keras", "numpy"} <= set(manifest["versions"])
+    assert manifest["machine"]["cpus"] >= 1
+    assert manifest["machine"]["processor"]
     assert run.config() == {"seed": 7, "loss": "triplet"}
+
+
+def test_costs_are_kept_by_what_they_are_of_the_last_of_each(tmp_path):
+    run = begun(tmp_path / "r")
+    assert run.costs() == {}
+    run.record_cost("training", parameters=10)
+    run.record_cost("embeddings/train", seconds=1.0, items=3)
+    run.record_cost("training", parameters=20)
+    assert Run(run.directory).costs() == {
+        "training": {"parameters": 20},
+        "embeddings/train": {"seconds": 1.0, "items": 3},
+    }
+    run.costs_path.write_text("[]")
+    with pytest.raises(UserError, match=r"costs\.json is damaged"):
+        run.costs()
 
 
 def test_the_newest_run_is_the_default(tmp_path, monkeypatch):

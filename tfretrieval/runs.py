@@ -34,6 +34,8 @@ class Run:
 
     Layout: `config.yaml`, `run.json`, `model.keras`, `history.csv`, `checkpoints/`, `logs/`, `gallery.json`,
     `engine/<name>/`, `embeddings/<split>/`, `audit/<split>/`, `index/<retriever>/`, `evaluation/<retriever>/`,
+    Layout: `config.yaml`, `run.json`, `costs.json`, `model.keras`, `history.csv`, `checkpoints/`, `logs/`,
+    `gallery.json`, `engine/<name>/`, `embeddings/<split>/`, `index/<retriever>/`, `evaluation/<retriever>/`,
     `figures/`, `report.html`.
     """
 
@@ -72,6 +74,10 @@ class Run:
     @property
     def gallery_path(self) -> Path:
         return self.directory / "gallery.json"
+
+    @property
+    def costs_path(self) -> Path:
+        return self.directory / "costs.json"
 
     @property
     def logs(self) -> Path:
@@ -116,13 +122,35 @@ class Run:
             "argv": sys.argv if argv is None else argv,
             "data": data,
             "replicas": replicas,
+            "machine": machine(),
             "versions": versions(),
         }
         write_json(self.directory / "run.json", manifest)
 
     def manifest(self) -> dict[str, Any]:
-        """What `run.json` holds: seed, argv, data (source, fingerprint, sizes), replicas, versions."""
+        """What `run.json` holds: seed, argv, data (source, fingerprint, sizes), replicas, machine, versions."""
         return read_json(self.directory / "run.json")
+
+    def record_cost(self, what: str, **figures: Any) -> None:
+        """Keep in `costs.json` what something took, such as "training" or "embeddings/train", instead of what is there.
+
+        Raises:
+            UserError: the file is damaged or cannot be written.
+        """
+        write_json(self.costs_path, self.costs() | {what: figures})
+
+    def costs(self) -> dict[str, dict[str, Any]]:
+        """What `costs.json` holds: of each thing that was made, what that took.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        if not self.costs_path.exists():
+            return {}
+        read = read_json(self.costs_path)
+        if not isinstance(read, dict):
+            raise UserError(f"{self.costs_path} is damaged; delete it: it holds measured times alone")
+        return read
 
     def config(self) -> dict[str, Any]:
         """What `config.yaml` holds.
@@ -167,6 +195,21 @@ def file_fingerprint(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()[:16]
+
+
+def machine() -> dict[str, Any]:
+    """What computes here: system, processor, and the CPUs that this process may use."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"system": platform.platform(terse=True), "processor": _processor(), "cpus": usable}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
 
 
 def versions() -> dict[str, str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -202,14 +205,59 @@ def test_query_finds_a_gallery_picture_itself(tfret, run, scenes, tmp_path):
     assert picture.name in tfret(*arguments).out
 
 
-def test_visualize_draws_every_kind_and_writes_the_report(tfret, run):
+def on_a_terminal(run, picture, *options: str, **environment: str) -> str:
+    """What `tfret query` writes where its stdout is a terminal."""
+    import pty
+
+    master, slave = pty.openpty()
+    code = "from tfretrieval.cli import main; main()"
+    asked = [sys.executable, "-c", code, "query", str(picture), "--run", str(run), "-k", "3", *options]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("TERM", "KITTY", "TMUX"))}
+    child = subprocess.Popen(asked, stdout=slave, stderr=subprocess.DEVNULL, env=clean | environment)
+    os.close(slave)
+    written = b""
+    with contextlib.suppress(OSError):  # of a terminal that nobody writes to any more
+        while part := os.read(master, 65536):
+            written += part
+    os.close(master)
+    assert child.wait(60) == 0
+    return written.decode()
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs pseudo-terminals")
+def test_query_shows_thumbnails_on_a_terminal_that_can_and_nowhere_else(tfret, run, scenes):
+    picture = sorted((scenes / "test").rglob("*.png"))[0]
+    plain = tfret("query", picture, "--run", run, "-k", 3, "--thumbnails", "kitty").out
+    assert "\x1b" not in plain
+    assert plain == tfret("query", picture, "--run", run, "-k", 3).out
+    shown = on_a_terminal(run, picture, TERM="xterm-kitty")
+    assert shown.count("\x1b_Ga=T,f=100") == 1
+    assert re.sub(r"(\x1b_G[^\x1b]*\x1b\\)+\n", "", shown.replace("\r\n", "\n")) == plain
+    assert "\x1bP0;1;0q" in on_a_terminal(run, picture, "--thumbnails", "sixel", TERM="dumb")
+    for options, term in (((), "dumb"), (("--thumbnails", "none"), "xterm-kitty"), (("--json",), "xterm-kitty")):
+        assert "\x1b" not in on_a_terminal(run, picture, *options, TERM=term)
+
+
+def test_visualize_draws_every_kind_as_png_and_as_svg(tfret, run):
     result = result_of(tfret("visualize", "--run", run, "-k", 2, "--queries", 2, "--json"))
     assert set(result["figures"]) == {
-        "pr_knn", "confusion_knn", "neighbours_queries_knn", "neighbours_gallery_knn", "umap", "tsne", "history"
+        "pr_knn", "confusion_knn", "neighbours_queries_knn", "neighbours_gallery_knn", "hardest_knn", "umap", "tsne",
+        "history",
     }  # fmt: skip
-    assert all(Path(path).stat().st_size > 1000 for path in result["figures"].values())
-    page = Path(result["report"]).read_text(encoding="utf-8")
-    assert page.count("data:image/") >= 7
+    for path in map(Path, result["figures"].values()):
+        assert path.stat().st_size > 1000
+        assert path.with_suffix(".svg").stat().st_size > 1000
+
+
+def test_report_writes_one_page_that_holds_everything(tfret, run):
+    result = result_of(tfret("report", "--run", run, "--queries", 2, "--json"))
+    page = Path(result["report"])
+    assert page == run / "report.html"
+    assert page.stat().st_size == result["bytes"]
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<figure") == len(result["figures"]) == 8
+    assert tfret("report", "--run", run, "--retriever", "faiss").out == f"{page}\n"
+    assert "FAISS" in page.read_text(encoding="utf-8")
 
 
 def test_export_answers_as_the_model_in_plain_tensorflow(tfret, run, scenes, tmp_path):

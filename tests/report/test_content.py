@@ -3,7 +3,7 @@ import math
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.report.content import Estimate, ReportFigure, Table, written
+from tfretrieval.report.content import Estimate, Measured, ReportFigure, Table, written
 
 
 def best_cells(values, direction):
@@ -43,7 +43,16 @@ def test_a_best_of_no_column_is_a_users_mistake():
 
 
 @pytest.mark.parametrize(
-    ("cell", "text"), [(0.12345, "0.123"), (1881, "1,881"), (math.nan, "–"), (None, "–"), ("1881", "1881")]
+    ("cell", "text"),
+    [
+        (0.12345, "0.123"),
+        (1881, "1,881"),
+        (math.nan, "–"),
+        (None, "–"),
+        ("1881", "1881"),
+        (Measured(1234.56, 1), "1,234.6"),
+        (Measured(2.5), "2"),
+    ],
 )
 def test_cells_are_written(cell, text):
     assert written(cell) == text

@@ -6,12 +6,26 @@ import numpy as np
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.report.content import Case, Estimate, Picture, Report, ReportFigure, Section, Table
+from tfretrieval.report.content import (
+    Case,
+    Estimate,
+    Picture,
+    PictureRow,
+    PictureRows,
+    Report,
+    ReportFigure,
+    Section,
+    Table,
+)
 from tfretrieval.report.page import render_report, write_report
-from tfretrieval.report.thumbnail import Thumbnail
-from tfretrieval.visualize.theme import look, new_figure, save_figure
+from tfretrieval.visualize.theme import look, new_figure, save_both
 
 EVIL = "<script>alert('1')</script>"
+GREY = np.full((4, 6, 3), 128, np.uint8)
+ROW = PictureRow(
+    Picture(GREY, EVIL, "AP 0.1"),
+    [Picture(GREY, "a", "0.5", True), Picture(GREY, "b", "0.6", False), Picture(GREY, "", "0.7")],
+)
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -45,7 +59,7 @@ class Page(HTMLParser):
 def png(tmp_path_factory):
     path = tmp_path_factory.mktemp("figures") / "a.png"
     with look():
-        save_figure(new_figure(3, 2, "x"), path)
+        save_both(new_figure(3, 2, "x"), path)
     return path
 
 
@@ -64,8 +78,16 @@ def report(png):
         facts=[("Queries", 807), ("Best mAP", Estimate(0.9, 0.88, 0.92))],
         table=table,
         sections=[
-            Section("resnet", "As trained.", [ReportFigure("PR curves", f'curves "{EVIL}"', png)], [table]),
-            Section(EVIL, figures=[ReportFigure("Neighbours", "pictures", png.read_bytes(), wide=True)]),
+            Section(
+                "resnet", "As trained.", [ReportFigure("PR curves", f'curves "{EVIL}"', png, f"First {EVIL}")], [table]
+            ),
+            Section(
+                EVIL,
+                "One.\n\nTwo.",
+                figures=[ReportFigure("Map", "points", png.with_suffix(".svg"), wide=True)],
+                pictures=[PictureRows("Neighbours", [ROW], "What was found")],
+                sections=[Section("A part", figures=[ReportFigure("Last", "last", png.read_bytes())])],
+            ),
         ],
         provenance=[("Seed", 0), ("Command", "tfret study --data <folder>")],
     )
@@ -95,10 +117,42 @@ def test_nothing_is_fetched_and_nothing_runs(report):
 
 
 def test_figures_hold_their_bytes_their_size_and_their_words(report, png):
-    first, second = Page(render_report(report)).all("img")
+    first, second, *pictures, last = Page(render_report(report)).all("img")
     assert base64.b64decode(first["src"].partition(",")[2]) == png.read_bytes()
-    assert (first["width"], first["height"]) == ("450", "300")
-    assert second["alt"] == "pictures"
+    assert second["src"].startswith("data:image/svg+xml;base64,")
+    assert base64.b64decode(second["src"].partition(",")[2]) == png.with_suffix(".svg").read_bytes()
+    assert {(image["width"], image["height"]) for image in (first, second, last)} == {("288", "192")}
+    assert second["alt"] == "points"
+    assert [image["alt"] for image in pictures] == [EVIL, "a", "b", "class unknown"]
+
+
+def test_figures_and_tables_are_numbered_as_they_are_read_and_have_their_captions(report):
+    text = " ".join(Page(render_report(report)).text)
+    assert re.findall(r"(?:Figure|Table) \d+\. (?:Test against train|PR curves|Map|Neighbours|Last)", text) == [
+        "Table 1. Test against train", "Table 2. Test against train", "Figure 1. PR curves", "Figure 2. Map",
+        "Figure 3. Neighbours", "Figure 4. Last",
+    ]  # fmt: skip
+    assert "What was found" in text
+    assert f"First {EVIL}" in text
+
+
+def test_right_and_wrong_are_said_by_sign_by_word_and_by_frame(report):
+    html = render_report(report)
+    cells = re.findall(r'<div class="cell (\w+)">(.*?)</div>', html, flags=re.DOTALL)
+    assert [role for role, _ in cells] == ["asks", "right", "wrong", "open"]
+    said = [("✓" in cell, "✗" in cell, "right: " in cell, "wrong: " in cell) for _, cell in cells]
+    assert said == [(False,) * 4, (True, False, True, False), (False, True, False, True), (False,) * 4]
+    frames = {
+        role: re.search(rf"\.cell\.{role} img {{ border: 3px (\w+)", html)[1] for role in ("right", "wrong", "asks")
+    }
+    assert len(set(frames.values())) == 3
+
+
+def test_a_blank_line_parts_paragraphs_and_parts_have_their_heading(report):
+    page = render_report(report)
+    assert "<p>One.</p>" in page
+    assert "<p>Two.</p>" in page
+    assert "<h3>A part</h3>" in page
 
 
 def test_the_contents_lead_to_every_section(report):
@@ -108,6 +162,11 @@ def test_the_contents_lead_to_every_section(report):
     targets = {attrs["href"][1:] for attrs in page.all("a")}
     assert targets <= set(ids)
     assert {"s1-resnet", "s2-script-alert-1-script", "provenance"} <= targets
+
+
+def test_regions_that_scroll_have_names_of_their_own(report):
+    names = [attrs["aria-label"] for _, attrs in Page(render_report(report)).tags if attrs.get("role") == "region"]
+    assert names == ["Table 1. Test against train", "Table 2. Test against train"]
 
 
 def test_table_headers_have_a_scope_and_row_names_are_headers(report):
@@ -124,21 +183,15 @@ def test_the_best_value_is_marked_by_more_than_colour_and_its_interval_stands_be
     assert "<small>0.880 to 0.920</small>" in html
 
 
-@pytest.fixture
-def cases():
-    image = Thumbnail.of_pixels(np.zeros((4, 6, 3), np.uint8))
-    asked = Picture(image, f"a.jpg, labelled {EVIL}", "Labelled cat", in_question=True)
-    return [Case(EVIL, "Looks like a dog.", [asked, Picture(image, "b.jpg", "dog", "cosine 0.9")]), Case("c", "", [])]
-
-
-def test_cases_show_their_pictures_side_by_side_with_words_for_each(cases):
+def test_cases_show_their_pictures_side_by_side_with_words_for_each():
+    asked = Picture(GREY, "Labelled cat", name=f"a.jpg, labelled {EVIL}")
+    cases = [Case(EVIL, "Looks like a dog.", [asked, Picture(GREY, "dog", "cosine 0.9")], True), Case("c", "", [])]
     page = Page(render_report(Report("Audit", sections=[Section("Doubtful labels", cases=cases)])))
-    assert [(attrs["alt"], attrs["width"], attrs["height"]) for attrs in page.all("img")] == [
-        (f"a.jpg, labelled {EVIL}", "6", "4"),
-        ("b.jpg", "6", "4"),
+    assert [attrs["alt"] for attrs in page.all("img")] == [f"a.jpg, labelled {EVIL}", "dog"]
+    assert [attrs["class"] for attrs in page.all("div") if "cell" in attrs.get("class", "")] == [
+        "cell asks",
+        "cell open",
     ]
-    assert all(attrs["src"].startswith("data:image/webp;base64,") for attrs in page.all("img"))
-    assert [attrs.get("class") for attrs in page.all("figure")] == ["asked", None]
     for text in (EVIL, "Looks like a dog.", "Labelled cat", "dog", "cosine 0.9"):
         assert text in page.text
     assert page.all("script") == []

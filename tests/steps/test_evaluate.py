@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -29,3 +31,30 @@ def test_a_split_against_itself_does_not_find_the_query(run, catalog):
 def test_what_is_not_to_be_kept_is_not(run, catalog):
     evaluate_run(run, catalog, keep=False)
     assert not run.evaluation("knn").exists()
+
+
+def test_an_evaluation_that_is_there_is_used_only_where_nothing_has_changed(run, catalog):
+    first = evaluate_run(run, catalog, "faiss", ks=(1, 2)).evaluation
+    again = evaluate_run(run, catalog, "faiss", reuse=True).evaluation
+    assert "precision_at_2" in again.metrics, "it was read, not made"
+    assert again.seconds == first.seconds
+    other = evaluate_run(run, catalog, "faiss", reuse=True, pca=2).evaluation
+    assert other.dim == 2
+    assert "precision_at_2" not in other.metrics
+
+
+def test_the_time_of_one_query_is_measured(run, catalog):
+    assert 0 < evaluate_run(run, catalog).evaluation.seconds["one_query"] < 1
+
+
+def test_what_embedding_took_is_recorded_but_not_of_a_rest(run, catalog):
+    done = evaluate_run(run, catalog)
+    costs = run.costs()["embeddings/train"]
+    assert (costs["of"], costs["items"], costs["engine"]) == (done.gallery.fingerprint, 18, "keras")
+    assert costs["seconds"] > 0
+    assert done.index.made_from["build_seconds"] > 0
+    shutil.rmtree(run.embeddings("train"))
+    run.costs_path.unlink()
+    (run.embeddings("train").parent / ".partial-train").mkdir()
+    evaluate_run(run, catalog)
+    assert "embeddings/train" not in run.costs()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+import numpy as np
 
+from tfretrieval.report.captions import say_confusion
 from tfretrieval.steps.evaluate import evaluate_run
-from tfretrieval.steps.visualize import draw_neighbours, draw_run
+from tfretrieval.steps.visualize import draw_run
 
 
 def test_each_kind_makes_its_files(run, catalog):
-    files = draw_run(run, catalog, ("pr", "confusion", "history"), "faiss")
-    assert sorted(files) == ["confusion_faiss", "history", "pr_faiss"]
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in files.values())
+    drawn = draw_run(run, catalog, ("pr", "confusion", "history"), "faiss")
+    assert sorted(drawn) == ["confusion_faiss", "history", "pr_faiss"]
+    for drawing in drawn.values():
+        assert drawing.path.read_bytes().startswith(b"\x89PNG")
+        assert b"</svg>" in drawing.path.with_suffix(".svg").read_bytes()
     assert not run.evaluation("faiss").exists(), "drawing must not replace an evaluation"
 
 
@@ -20,16 +23,14 @@ def test_no_history_no_figure(run, catalog):
     assert draw_run(run, catalog, ("history",)) == {}
 
 
-@pytest.mark.parametrize("side", ["queries", "gallery"])
-def test_a_picture_is_not_its_own_neighbour(run, catalog, side, monkeypatch):
-    from tfretrieval.steps import visualize
+def test_a_caption_says_what_its_figure_shows(run, catalog):
+    evaluation = evaluate_run(run, catalog).evaluation
+    drawing = draw_run(run, catalog, ("confusion",))["confusion_knn"]
+    assert drawing.caption == say_confusion(evaluation.confusion, evaluation.class_names)
 
-    shown = []
-    monkeypatch.setattr(visualize, "_thumbnails", lambda paths: shown.append(list(paths)) or [None] * len(paths))
-    monkeypatch.setattr(visualize, "plot_neighbours", lambda panels, title: panels)
-    done = evaluate_run(run, catalog, keep=False)
-    panels = draw_neighbours(done.index, getattr(done, side), done.gallery, k=17, n_queries=4, seed=0)
-    assert len(panels) == 4
-    for paths in shown:
-        assert len(paths) == 18
-        assert paths[0] not in paths[1:]
+
+def test_the_hardest_queries_are_those_of_the_lowest_precision(run, catalog):
+    evaluation = evaluate_run(run, catalog).evaluation
+    drawing = draw_run(run, catalog, ("hardest",), n_queries=4)["hardest_knn"]
+    lowest = np.sort(evaluation.per_query["average_precision"])[:4]
+    np.testing.assert_allclose([answer.average_precision for answer in drawing.answers], lowest)

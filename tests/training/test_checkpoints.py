@@ -7,14 +7,7 @@ import numpy as np
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.training.checkpoints import (
-    Checkpoints,
-    TrainState,
-    best_epoch,
-    read_history,
-    save_model,
-    write_history,
-)
+from tfretrieval.training.checkpoints import Checkpoints, TrainState, save_model
 
 
 @pytest.fixture
@@ -63,27 +56,6 @@ def test_a_damaged_checkpoint_is_named(tmp_path, network):
     (tmp_path / "epoch-0001" / "network.keras").write_bytes(b"half")
     with pytest.raises(UserError, match="epoch-0001 is damaged"):
         checkpoints.latest()
-
-
-def test_history_survives_with_its_gaps(tmp_path):
-    rows = [{"epoch": 1.0, "loss": 0.5}, {"epoch": 2.0, "loss": 0.25, "val_map": 0.75}]
-    write_history(tmp_path / "h.csv", rows)
-    assert read_history(tmp_path / "h.csv") == rows
-    write_history(tmp_path / "h.csv", [])
-    assert read_history(tmp_path / "h.csv") == []
-
-
-def test_a_damaged_history(tmp_path):
-    (tmp_path / "h.csv").write_text("epoch,loss\n1,many\n")
-    with pytest.raises(UserError, match="cannot be read"):
-        read_history(tmp_path / "h.csv")
-
-
-def test_the_best_epoch_is_the_first_of_the_highest():
-    rows = [{"epoch": 1, "m": 0.2}, {"epoch": 2, "m": 0.9}, {"epoch": 3, "m": 0.9}, {"epoch": 4}]
-    assert best_epoch(rows, "m")["epoch"] == 2
-    assert best_epoch(rows, "other")["epoch"] == 4
-    assert best_epoch([], "m") is None
 
 
 def test_a_model_is_written_whole_or_not_at_all(tmp_path):

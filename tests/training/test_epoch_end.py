@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tfretrieval.runs import Run
-from tfretrieval.training.checkpoints import TrainState, read_history
+from tfretrieval.training.checkpoints import TrainState
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.epoch_end import EpochEnd
+from tfretrieval.training.history import read_history
 from tfretrieval.training.network import build_network
 
 

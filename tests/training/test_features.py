@@ -18,10 +18,10 @@ from tfretrieval.models import build_embedder
 from tfretrieval.models.head import backbone_of, head_of
 from tfretrieval.runs import Run
 from tfretrieval.training import fit
-from tfretrieval.training.checkpoints import read_history
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.features import engine_of, feature_path, feature_table
 from tfretrieval.training.fit import train
+from tfretrieval.training.history import read_history
 
 QUICK = {
     "image_size": 32, "batch_size": 4, "images_per_class": 3, "steps_per_epoch": 3, "epochs": 3, "freeze": True,

@@ -16,9 +16,9 @@ import pytest
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
-from tfretrieval.training.checkpoints import read_history
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.fit import train
+from tfretrieval.training.history import read_history
 
 QUICK = {"image_size": 16, "batch_size": 4, "images_per_class": 3, "steps_per_epoch": 2, "epochs": 2}
 
@@ -38,6 +38,9 @@ def test_a_run_holds_everything_it_promises(catalog, tmp_path):
     assert manifest["data"]["fingerprint"] == catalog.fingerprint
     assert manifest["argv"] == ["tfret", "train"]
     assert "tensorflow" in manifest["versions"]
+    costs = run.costs()["training"]
+    assert costs["parameters"] == model.count_params()
+    assert sys.platform != "linux" or costs["peak_memory"] > 100e6
     assert any(run.logs.rglob("events.out.tfevents.*"))
     images = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype(np.float32)
     saved = keras.models.load_model(run.model_path)

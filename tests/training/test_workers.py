@@ -16,8 +16,8 @@ import pytest
 
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
-from tfretrieval.training.checkpoints import read_history
 from tfretrieval.training.cluster import Cluster, read_cluster, wait_for_others
+from tfretrieval.training.history import read_history
 from tfretrieval.training.replicas import open_replicas
 
 ROOT = Path(__file__).resolve().parents[2]

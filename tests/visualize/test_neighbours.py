@@ -40,7 +40,21 @@ def test_a_query_of_unknown_class_is_not_judged():
     query, neighbour = filled(figure)
     assert query.get_xlabel() == "class unknown"
     assert neighbour.get_xlabel() == "coast\n0.000"
-    assert not any("✓" in text.get_text() for text in figure.texts)
+    assert figure.get_supxlabel() == "below each: class, distance"
+
+
+def test_the_signs_are_explained_and_nothing_lies_upon_the_heading():
+    figure = plot_neighbours([panel("coast", ["coast", "forest"])], "A heading that is as long as such headings are")
+    assert figure.get_supxlabel().startswith("✓ same class; ✗ other class;")
+    figure.draw_without_rendering()
+    heading, key = figure._suptitle.get_window_extent(), figure._supxlabel.get_window_extent()
+    assert not heading.overlaps(key)
+    assert all(not axes.get_tightbbox().overlaps(key) for axes in figure.axes if axes.images)
+
+
+def test_a_note_stands_below_the_query():
+    noted = NeighbourPanel(picture(0), "coast", [picture(1)], ["coast"], [0.1], "AP 0.250")
+    assert filled(plot_neighbours([noted]))[0].get_xlabel() == "coast\nAP 0.250"
 
 
 def test_a_neighbour_of_unknown_class_is_not_judged():

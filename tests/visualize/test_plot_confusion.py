@@ -63,9 +63,15 @@ def test_over_25_classes_the_cells_are_empty_and_over_60_nameless():
     assert "n60" not in drawn(61)[1]
 
 
+@pytest.mark.parametrize(("names", "rotation"), [(["0", "10"], 0), (["0", "coast"], 40)])
+def test_short_names_stand_upright(names, rotation):
+    axes = plot_confusion(COUNTS, names).axes[0]
+    assert {label.get_rotation() for label in axes.get_xticklabels()} == {rotation}
+
+
 def test_no_queries_are_not_divided_by():
     figure = plot_confusion(np.zeros((2, 2), int), ["a", "b"])
-    assert "no queries" in figure.get_suptitle()
+    assert "no queries" in figure.get_suptitle().replace("\n", " ")
 
 
 @pytest.mark.parametrize("counts", [np.zeros((2, 3), int), np.zeros((3, 3), int), -np.eye(2, dtype=int)])

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -57,6 +58,38 @@ def test_equal_vectors_come_out_as_zeros(method):
 def test_what_cannot_be_projected_is_a_users_mistake(vectors, method, said):
     with pytest.raises(UserError, match=said):
         project(vectors, method)
+
+
+def test_the_bars_follow_the_iterations_and_stdout_stays_empty(capsys, monkeypatch):
+    moved = {}
+
+    class Bar:
+        disable, n = True, 0
+
+        def __init__(self, what):
+            self.what = what
+
+        def update(self, n):
+            self.n += n
+            moved[self.what] = self.n
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("tfretrieval.visualize.projection.progress", lambda items, what, total: Bar(what))
+    for method in ("tsne", "umap"):
+        project(two_groups(40), method)
+    assert moved["t-SNE"] == 1000
+    assert capsys.readouterr().out == ""
+
+
+def test_umap_shows_its_own_bar_on_a_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("tfretrieval.progress.DELAY", 0)
+    project(two_groups(60), "umap")
+    said = capsys.readouterr().err
+    assert "UMAP of 60 points" in said
+    assert re.search(r"UMAP: +\d+%.*/s\]", said)
 
 
 def test_a_subsample_repeats_no_row_and_follows_its_seed():

@@ -31,13 +31,19 @@ def test_queries_have_the_marker_of_their_class():
     assert query_a != query_b
 
 
-def test_the_legend_names_the_classes_and_the_splits():
+def names_of(figure):
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def key_of(figure):
+    return figure.axes[0].get_title(loc="left")
+
+
+def test_the_classes_are_named_in_place_and_the_splits_below_the_heading():
     figure = plot_scatter(POINTS, LABELS, ["a", "_b"], SPLITS)
-    assert legend_of(figure) == ["a", "_b"]
-    assert figure.legends[0].get_title().get_text().split("\n")[:2] == [
-        "small dots: train",
-        "large shapes: test",
-    ]
+    assert not figure.legends
+    assert names_of(figure) == ["a", "_b"]
+    assert key_of(figure) == "small dots: train, large shapes: test"
 
 
 @pytest.mark.parametrize(
@@ -46,13 +52,26 @@ def test_the_legend_names_the_classes_and_the_splits():
 )
 def test_the_gallery_is_found_by_name_or_is_the_first(splits, gallery):
     figure = plot_scatter(POINTS[:2], LABELS[:2], ["a"], splits)
-    assert f"small dots: {gallery}\n" in figure.legends[0].get_title().get_text()
+    assert f"small dots: {gallery}," in key_of(figure)
 
 
 def test_without_splits_all_points_are_dots():
     figure = plot_scatter(POINTS, LABELS, ["a", "b"])
     assert [count for count, _ in drawn(figure)] == [3, 3]
-    assert figure.legends[0].get_title().get_text() == ""
+    assert key_of(figure) == ""
+
+
+def test_no_name_covers_another_and_one_that_moved_keeps_a_line_to_its_place():
+    points = np.random.default_rng(0).normal(size=(120, 2))
+    names = [f"a rather long name {i}" for i in range(12)]
+    figure = plot_scatter(points, np.arange(120) % 12, names, title="Crowded")
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 12
+    assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
+    starts = {tuple(line.get_xydata()[0]) for line in figure.axes[0].lines}
+    assert starts
+    assert starts <= {tuple(text.xy) for text in figure.axes[0].texts}
 
 
 def test_a_class_name_stands_among_its_points_not_among_strays_or_others():
@@ -67,10 +86,16 @@ def test_a_class_name_stands_among_its_points_not_among_strays_or_others():
         assert np.linalg.norm(homes - where[name], axis=1).min() < 2
 
 
-def test_unknown_classes_are_named_last_and_absent_classes_not_at_all():
+def test_unknown_classes_are_explained_and_absent_classes_not_at_all():
     figure = plot_scatter(POINTS, np.array([-1, 0, 0, 2, 2, 2]), ["a", "absent", "c"])
-    assert legend_of(figure) == ["a", "c", "class unknown"]
-    assert [text.get_text() for text in figure.axes[0].texts] == ["a", "c"]
+    assert names_of(figure) == ["a", "c"]
+    assert key_of(figure) == "grey: class unknown"
+
+
+def test_in_a_legend_unknown_classes_come_last():
+    labels = np.r_[-1, np.arange(30)]
+    figure = plot_scatter(np.random.default_rng(0).normal(size=(31, 2)), labels, [f"n{i}" for i in range(30)])
+    assert legend_of(figure)[-2:] == ["n29", "class unknown"]
 
 
 def test_many_classes_shorten_the_legend_and_fit_the_picture(tmp_path):

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 import warnings
@@ -6,7 +7,7 @@ import pytest
 from matplotlib import rcParams
 
 from tfretrieval.errors import UserError
-from tfretrieval.visualize.theme import class_style, look, new_figure, save_figure, shown
+from tfretrieval.visualize.theme import class_style, look, new_figure, save_both, save_figure, shown
 
 
 def figure_titled(title):
@@ -29,12 +30,34 @@ def test_neighbouring_classes_differ_in_colour_and_in_line_style_and_in_marker()
         assert one.marker != next_one.marker
 
 
-def test_the_same_figure_gives_the_same_bytes(tmp_path):
-    save_figure(figure_titled("one"), tmp_path / "a.png")
-    save_figure(figure_titled("one"), tmp_path / "b.png")
-    save_figure(figure_titled("other"), tmp_path / "c.png")
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "c.png").read_bytes()
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_the_same_figure_gives_the_same_bytes(tmp_path, kind):
+    for name, title in (("a", "one"), ("b", "one"), ("c", "other")):
+        save_figure(figure_titled(title), tmp_path / f"{name}.{kind}")
+    a, b, c = ((tmp_path / f"{name}.{kind}").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_an_svg_has_the_same_bytes_in_another_process(tmp_path):
+    code = (
+        "import sys; from tfretrieval.visualize.theme import look, new_figure, save_figure\n"
+        "with look():\n"
+        "    figure = new_figure(3, 2, 'one'); figure.subplots().plot([0, 1], [0, 1], marker='o')\n"
+        "save_figure(figure, sys.argv[1])"
+    )
+    for name in "ab":
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / f"{name}.svg")], check=True)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_the_words_of_an_svg_are_text_in_fonts_of_one_width_and_it_has_no_date(tmp_path):
+    save_both(figure_titled(shown("Größe 5$")), tmp_path / "a.png")
+    svg = (tmp_path / "a.svg").read_text("utf-8")
+    (heading,) = re.findall(r"<text[^>]*>Größe 5", svg)
+    assert re.search(r"DejaVu Sans.*Verdana.*sans-serif", heading)
+    assert "<dc:date>" not in svg
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_users_settings_do_not_change_the_picture_and_come_back(tmp_path, monkeypatch):
@@ -66,7 +89,7 @@ def test_a_folder_in_the_way_is_a_users_mistake(tmp_path):
 def test_any_name_is_drawn_without_warning(name, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        save_figure(figure_titled(shown(name)), tmp_path / "a.png")
+        save_both(figure_titled(shown(name)), tmp_path / "a.png")
 
 
 def test_what_no_font_has_is_a_box_and_the_rest_stays():

@@ -19,6 +19,7 @@ COMMANDS = {
     "query": "Find the pictures that are most like a picture.",
     "visualize": "Draw curves, confusion, neighbours and maps of a run.",
     "serve": "Explore a run in the browser.",
+    "report": "Put what a run is and reached on one page, report.html.",
     "export": "Write a run's model as a SavedModel.",
     "study": "Train every model, run every retriever, compare them.",
     "data": "Prepare, verify and audit data sets.",

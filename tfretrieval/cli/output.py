@@ -12,9 +12,13 @@ from typing import Any
 
 import click
 
+from tfretrieval.progress import LinesBetweenBars
 
-def prints_result(command: Callable[..., tuple[Any, str]]) -> Callable[..., int]:
+
+def prints_result(command: Callable[..., tuple[Any, str | Callable[[], str]]]) -> Callable[..., int]:
     """Make a function that returns (result, text) print the text, or with `--json` the result alone.
+
+    Text that depends on where it is printed comes as a function, which is called when stdout is itself again.
 
     Whatever else writes to stdout meanwhile goes to stderr. A result with the key "exit_code" sets the exit status.
     """
@@ -25,7 +29,10 @@ def prints_result(command: Callable[..., tuple[Any, str]]) -> Callable[..., int]
         with contextlib.redirect_stdout(sys.stderr), notes_to_stderr():
             result, text = command(*arguments, **options)
         code = result.pop("exit_code", 0)
-        click.echo(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else text)
+        if as_json:
+            click.echo(json.dumps(result, ensure_ascii=False, allow_nan=False))
+        else:
+            click.echo(text() if callable(text) else text)
         return code
 
     return wrapped
@@ -35,7 +42,7 @@ def prints_result(command: Callable[..., tuple[Any, str]]) -> Callable[..., int]
 def notes_to_stderr() -> Iterator[None]:
     """Show what this package logs, down to its notes, inside the block."""
     log = logging.getLogger("tfretrieval")
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LinesBetweenBars(sys.stderr)
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +24,14 @@ from tfretrieval.cli.output import prints_result, table
 @click.option("--gallery-split", metavar="NAME", help="Split to be searched.  [default: train]")
 @click.option("--class", "classes", metavar="NAME", multiple=True, help="Only neighbours of this class; repeatable.")
 @click.option("--split", "splits", metavar="NAME", multiple=True, help="Only neighbours of this split; repeatable.")
-@click.option("--figure", type=click.Path(path_type=Path), help="Draw the answer into a PNG file.")
+@click.option("--figure", type=click.Path(path_type=Path), help="Draw the answer into a PNG or an SVG file.")
+@click.option(
+    "--thumbnails",
+    type=click.Choice(["auto", "kitty", "iterm2", "sixel", "none"]),
+    default="auto",
+    show_default=True,
+    help="How a terminal shows the pictures; auto finds out.",
+)
 @on_error_option
 @seed_option
 @prints_result
@@ -34,34 +45,58 @@ def query(
     classes: tuple[str, ...],
     splits: tuple[str, ...],
     figure: Path | None,
+    thumbnails: str,
     on_error: str,
     seed: int,
-) -> tuple[dict[str, Any], str]:
+) -> tuple[dict[str, Any], Callable[[], str]]:
     """Find the pictures that are most like a picture.
 
     The index answers as it stands. Where the model has changed, or pictures have been added or taken away, the gallery
     is embedded and indexed anew first.
+
+    A terminal that can shows the pictures beside their names: by Kitty's protocol, by iTerm2's, or as Sixel.
     """
-    if figure and figure.suffix.lower() != ".png":
-        raise click.BadParameter("a figure is a PNG file; give a name that ends in .png", param_hint="--figure")
+    if figure and figure.suffix.lower() not in (".png", ".svg"):
+        raise click.BadParameter("a figure is a PNG or an SVG file; give a name that ends so", param_hint="--figure")
     from tfretrieval.runs import Run
     from tfretrieval.steps.query import query_run
 
     answers = query_run(Run.open(run), images, k, retriever, data, gallery_split, on_error, classes, splits)
     if figure:
-        from tfretrieval.steps.visualize import draw_answers
+        from tfretrieval.steps.answers import answers_of_query, panels
+        from tfretrieval.visualize.neighbours import plot_neighbours
         from tfretrieval.visualize.theme import save_figure
 
-        save_figure(draw_answers(answers), figure)
-    blocks = []
-    for answer in answers:
-        rows = [[n["id"], n["label"], f"{n['distance']:.4f}", str(n["rank"])] for n in answer["neighbours"]]
-        blocks.append(
-            f"{answer['image']}: {answer['vote']}, by vote of the {len(rows)} nearest\n"
-            + table(["neighbour", "class", "distance", "rank"], rows)
-        )
+        save_figure(plot_neighbours(panels(answers_of_query(answers)), "Most similar pictures"), figure)
     result: dict[str, Any] = {"retriever": retriever, "k": k, "answers": answers}
     if figure:
         result["figure"] = str(figure)
-        blocks.append(f"figure: {figure}")
-    return result, "\n\n".join(blocks)
+
+    def text() -> str:
+        protocol = _protocol(thumbnails)
+        blocks = [_block(answer, protocol) for answer in answers]
+        return "\n\n".join([*blocks, *([f"figure: {figure}"] if figure else [])])
+
+    return result, text
+
+
+def _protocol(thumbnails: str) -> str:
+    """How pictures are shown here: not at all where stdout is no terminal."""
+    if thumbnails == "none" or not sys.stdout.isatty():
+        return "none"
+    from tfretrieval.cli.thumbnails import protocol_of, terminal_says_sixel
+
+    return protocol_of(os.environ, terminal_says_sixel) if thumbnails == "auto" else thumbnails
+
+
+def _block(answer: dict[str, Any], protocol: str) -> str:
+    """What is said of one picture, with thumbnails where there is a way to show them."""
+    found = answer["neighbours"]
+    rows = [[n["id"], n["label"], f"{n['distance']:.4f}", str(n["rank"])] for n in found]
+    lines = [f"{answer['image']}: {answer['vote']}, by vote of the {len(rows)} nearest"]
+    if protocol != "none":
+        from tfretrieval.cli.thumbnails import show
+
+        paths = [answer["image"], *(n["path"] for n in found)]
+        lines.append(show(paths, protocol, shutil.get_terminal_size().columns))
+    return "\n".join([*lines, table(["neighbour", "class", "distance", "rank"], rows)])

@@ -94,7 +94,7 @@ def study_result(
 ) -> tuple[dict[str, Any], str]:
     """Run a study and say what came of it."""
     from tfretrieval.data.catalog import Catalog
-    from tfretrieval.steps.report import SHORT
+    from tfretrieval.steps.report_tables import SHORT
     from tfretrieval.steps.study import run_study, summary_rows
 
     catalog = Catalog.from_source(source)

@@ -190,7 +190,7 @@ def default_source() -> str:
 def result_of(run: Any) -> tuple[dict[str, Any], str]:
     """What a finished training prints."""
     from tfretrieval.steps.model import run_config
-    from tfretrieval.training.checkpoints import best_epoch, read_history
+    from tfretrieval.training.history import best_epoch, read_history
 
     history = read_history(run.history_path)
     best = best_epoch(history, run_config(run).monitor)

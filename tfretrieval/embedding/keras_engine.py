@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import keras
@@ -12,6 +13,7 @@ from tfretrieval.data.images import ImageTable, whole_files, why_broken
 from tfretrieval.data.pipelines import image_batches
 from tfretrieval.embedding.engine import Batch, Engine
 from tfretrieval.models.embedder import image_size_of
+from tfretrieval.progress import progress
 
 
 class KerasEngine(Engine):
@@ -50,4 +52,6 @@ class KerasEngine(Engine):
     def embed_table(self, table: ImageTable, rows: np.ndarray | None = None) -> np.ndarray:
         """The embeddings of pictures that are already decoded, all or those at `rows`: float32 [n, d]."""
         batches = image_batches(table, self.batch_size, rows)
-        return np.concatenate([self._forward(images).numpy() for images in batches])
+        count = math.ceil((len(table) if rows is None else len(rows)) / self.batch_size)
+        bar = progress(batches, "embed", total=count, unit="batch")
+        return np.concatenate([self._forward(images).numpy() for images in bar])

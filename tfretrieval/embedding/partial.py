@@ -42,7 +42,7 @@ class PartialStore:
 
     def __init__(self, directory: Path, n: int, dim: int, made_from: Mapping[str, Any]) -> None:
         self._target = directory
-        self._folder = directory.with_name(f".partial-{directory.name}")
+        self._folder = _folder(directory)
         self._made_from = dict(made_from)
         header = {"n": n, "dim": dim, "made_from": self._made_from}
         with readable_os_errors(directory):
@@ -126,6 +126,15 @@ class PartialStore:
             kept[part] = self._vectors[rows[part]]
         kept.flush()
         return file
+
+
+def is_begun(directory: Path) -> bool:
+    """Whether an interrupted attempt at the store in a folder is there to go on with."""
+    return _folder(directory).is_dir()
+
+
+def _folder(directory: Path) -> Path:
+    return directory.with_name(f".partial-{directory.name}")
 
 
 def _reserve(file: Path) -> None:

@@ -20,6 +20,7 @@ from tfretrieval.evaluation.matching import Matched, match
 from tfretrieval.evaluation.rankings import Ranked, rankings
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.evaluation.vote import knn_accuracy
+from tfretrieval.progress import progress
 from tfretrieval.retrieval.base import Retriever
 from tfretrieval.retrieval.blocks import blocks
 from tfretrieval.retrieval.threads import in_threads
@@ -168,6 +169,7 @@ def _found(
     by_class = matched.taken(order)
     found = _Found({}, np.empty(q, np.int64), np.empty(q, np.float32), ClassCurves(by_class))
     asked = perf_counter()
+    bar = progress(None, "evaluate", total=q, unit="query")
     for ranked in rankings(retriever, vectors[order], by_class, depth, max(vote_k, *ks), block_bytes):
         found.searching += perf_counter() - asked
         parts = list(_in_parts(ranked))
@@ -178,7 +180,9 @@ def _found(
             for name, column in columns.items():
                 found.values.setdefault(name, np.empty(q))[order[part]] = column
             found.nearest[order[part]], found.nearest_distance[order[part]] = its_nearest, its_distance
+        bar.update(ranked.part.stop - ranked.part.start)
         asked = perf_counter()
+    bar.close()
     return found
 
 

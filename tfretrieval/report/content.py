@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from tfretrieval.errors import UserError
-from tfretrieval.report.thumbnail import Thumbnail
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,15 @@ class Estimate:
     high: float
 
 
-Cell = str | int | float | Estimate | None
+@dataclass(frozen=True)
+class Measured:
+    """A value with as many decimals as it deserves."""
+
+    value: float
+    digits: int = 0
+
+
+Cell = str | int | float | Estimate | Measured | None
 
 
 @dataclass(frozen=True)
@@ -71,71 +80,110 @@ class Table:
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A picture with its title and what it shows, in words, for who cannot see it.
+    """A drawing; the page gives it a number.
 
     Attributes:
-        title: heading of the picture.
-        alt: text in its place.
-        png: bytes of a PNG, or the path of one; it is read when the page is written.
+        title: heading of the drawing.
+        alt: text in its place, for who cannot see it.
+        image: bytes of a PNG or an SVG, or the path of one; it is read when the page is written.
+        caption: what to see in it.
         wide: whether it takes the width of the page.
     """
 
     title: str
     alt: str
-    png: bytes | str | os.PathLike[str]
+    image: bytes | str | os.PathLike[str]
+    caption: str = ""
     wide: bool = False
 
     def read(self) -> bytes:
-        """The bytes of the PNG.
+        """The bytes of the drawing.
 
         Raises:
             UserError: the file cannot be read.
         """
-        if isinstance(self.png, bytes):
-            return self.png
+        if isinstance(self.image, bytes):
+            return self.image
         try:
-            return Path(self.png).read_bytes()
+            return Path(self.image).read_bytes()
         except OSError as error:
-            raise UserError(f"cannot read the figure {self.png}: {error.strerror}; draw it anew") from None
+            raise UserError(f"cannot read the figure {self.image}: {error.strerror}; draw it anew") from None
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A small picture with the words below it.
+
+    Attributes:
+        pixels: uint8 [h, w, 3], RGB.
+        label: its class, "" where that is not known.
+        note: a second line.
+        right: whether it was rightly found, shown by sign, frame and colour; None where nobody can say.
+        name: text in its place; its label where there is none.
+    """
+
+    pixels: np.ndarray
+    label: str
+    note: str = ""
+    right: bool | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A small picture among others.
+class PictureRow:
+    """A picture that asks and those found for it, the nearest first."""
 
-    Attributes:
-        image: what is shown.
-        alt: text in its place.
-        caption: below it.
-        detail: below that, smaller.
-        in_question: whether it is the one that the others are held beside.
-    """
+    query: Picture
+    found: Sequence[Picture]
 
-    image: Thumbnail
-    alt: str
-    caption: str
-    detail: str = ""
-    in_question: bool = False
+
+@dataclass(frozen=True)
+class PictureRows:
+    """Queries with what was found for them; the page gives them a figure's number."""
+
+    title: str
+    rows: Sequence[PictureRow]
+    caption: str = ""
 
 
 @dataclass(frozen=True)
 class Case:
-    """Pictures side by side, and what is said of them."""
+    """Pictures side by side, and what is said of them.
+
+    Attributes:
+        heading: of the case.
+        note: below it.
+        pictures: side by side.
+        asked: whether the first is the one that the others are held beside.
+    """
 
     heading: str
     note: str
     pictures: Sequence[Picture]
+    asked: bool = False
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report under its own heading."""
+    """A part of the report under its own heading.
+
+    Attributes:
+        heading: of the part.
+        prose: text below it; a blank line parts paragraphs.
+        tables: shown first.
+        figures: then these.
+        pictures: then these.
+        cases: then these.
+        sections: parts of the part.
+    """
 
     heading: str
     prose: str = ""
     figures: Sequence[ReportFigure] = ()
     tables: Sequence[Table] = ()
+    pictures: Sequence[PictureRows] = ()
     cases: Sequence[Case] = ()
+    sections: Sequence[Section] = ()
 
 
 @dataclass(frozen=True)
@@ -163,7 +211,7 @@ class Report:
 
 def number(cell: Cell) -> float | None:
     """The number in a cell; None for text, nothing and NaN."""
-    value = cell.value if isinstance(cell, Estimate) else cell
+    value = cell.value if isinstance(cell, Estimate | Measured) else cell
     if value is None or isinstance(value, str) or math.isnan(value):
         return None
     return float(value)
@@ -174,7 +222,11 @@ def written(cell: Cell) -> str:
 
     >>> written(0.91), written(807), written(None), written(Estimate(0.5, 0.4, 0.6)), written("knn")
     ('0.910', '807', '–', '0.500', 'knn')
+    >>> written(Measured(1234.56, 1))
+    '1,234.6'
     """
+    if isinstance(cell, Measured):
+        return f"{cell.value:,.{cell.digits}f}"
     value = cell.value if isinstance(cell, Estimate) else cell
     if isinstance(value, str):
         return value

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tfretrieval.atomic import write_text
 from tfretrieval.report.content import Cell, Estimate, Report, written
-from tfretrieval.report.picture import data_uri, pixel_size
+from tfretrieval.report.picture import data_uri, pixels_uri, shown_size
 
 
 def write_report(path: str | os.PathLike[str], report: Report) -> None:
     """Write the report as one HTML file, whole or not at all.
 
     Raises:
-        UserError: a figure is missing or no PNG, or the file cannot be written.
+        UserError: a figure is missing, or neither a PNG nor an SVG, or the file cannot be written.
     """
     write_text(path, render_report(report))
 
@@ -28,7 +30,7 @@ def render_report(report: Report) -> str:
     The same report gives the same text.
 
     Raises:
-        UserError: a figure is missing or no PNG.
+        UserError: a figure is missing, or neither a PNG nor an SVG.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -37,10 +39,19 @@ def render_report(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(written=written, data_uri=data_uri, pixel_size=pixel_size)
+    environment.filters.update(
+        written=written, data_uri=data_uri, pixels_uri=pixels_uri, shown_size=shown_size, paragraphs=_paragraphs
+    )
     environment.tests.update(estimate=lambda cell: isinstance(cell, Estimate), measured=_is_measured)
+    environment.globals.update(
+        figure_number=partial(next, itertools.count(1)), table_number=partial(next, itertools.count(1))
+    )
     anchors = [_anchor(i, section.heading) for i, section in enumerate(report.sections, start=1)]
     return environment.get_template("page.html.j2").render(report=report, anchors=anchors)
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [part.strip() for part in text.split("\n\n") if part.strip()]
 
 
 def _anchor(position: int, heading: str) -> str:

@@ -298,7 +298,8 @@ class Index:
 
     def _changed(self, gallery: Embeddings, how: str, count: int) -> Index:
         """What was measured of the index before no longer holds; how many items it gained and lost is kept."""
-        made_from = {name: value for name, value in self.made_from.items() if not name.startswith("recall_at_")}
+        measured = ("recall_at_", "build_seconds")
+        made_from = {name: value for name, value in self.made_from.items() if not name.startswith(measured)}
         made_from[how] = made_from.get(how, 0) + count
         return replace(self, gallery=gallery.fingerprint, made_from=made_from)
 

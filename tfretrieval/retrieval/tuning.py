@@ -13,6 +13,7 @@ import faiss
 import numpy as np
 
 from tfretrieval.errors import UserError
+from tfretrieval.progress import progress
 from tfretrieval.retrieval.candidates import Candidate, bytes_a_vector, candidates
 from tfretrieval.retrieval.faiss import FaissRetriever
 from tfretrieval.retrieval.recall import near_enough
@@ -108,7 +109,8 @@ def tune(
     bench = _Bench(gallery, metric, k, seed)
     trials = [bench.exact_trial()]
     log.info("Flat: %.0f queries a second", bench.exact_speed)
-    for candidate in candidates(len(bench.gallery), gallery.shape[1]):
+    tried = list(candidates(len(bench.gallery), gallery.shape[1]))
+    for candidate in progress(tried, "try indexes", unit="index"):
         its = list(_trials(candidate, bench, target_recall))
         best = max(its, key=lambda trial: trial.recall)
         log.info("%s: recall@%d %.4f at %.0f queries a second", best.factory, k, best.recall, best.queries_per_second)

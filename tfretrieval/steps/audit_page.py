@@ -9,10 +9,11 @@ from typing import Any
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.oddities import ODDITIES
 from tfretrieval.data.read_picture import BrokenPicture, read_thumbnail
-from tfretrieval.report import Case, Picture, Report, Section, Table, Thumbnail, write_report
-from tfretrieval.report.thumbnail import SIDE
+from tfretrieval.report import Case, Picture, Report, Section, Table, write_report
+from tfretrieval.report.picture import pixels_uri
 from tfretrieval.runs import Run, versions
 
+SIDE = 192  # pixels of a picture's longer side: sharp on a dense screen, 4 to 8 kB
 GROUP = 6  # pictures that are shown of a group
 ODD = 6  # pictures that are shown of a kind
 ROOM = {"suspects": 5_000_000, "groups": 3_000_000, "odd": 1_000_000}  # bytes of pictures
@@ -67,14 +68,14 @@ class _Pictures:
     def split(self, name: str) -> str:
         return str(self._catalog.splits[self._row_of[name]])
 
-    def of(self, name: str, caption: str, detail: str = "", in_question: bool = False) -> Iterator[Picture]:
+    def of(self, name: str, label: str, note: str = "") -> Iterator[Picture]:
         """The picture of an item; none where it cannot be read."""
         path = str(self._catalog.paths[self._row_of[name]])
         try:
-            image = Thumbnail.of_pixels(read_thumbnail(path, SIDE))
+            pixels = read_thumbnail(path, SIDE)
         except BrokenPicture:
             return
-        yield Picture(image, f"{name}, labelled {self.label(name)}", caption, detail, in_question)
+        yield Picture(pixels, label, note, name=f"{name}, labelled {self.label(name)}")
 
 
 def _summary(found: dict[str, Any]) -> str:
@@ -134,7 +135,8 @@ def _sections(found: dict[str, Any], shown: _Pictures) -> Iterator[Section]:
 
 def _suspect(each: dict[str, Any], shown: _Pictures) -> Case:
     votes = ", ".join(f"{count} {name}" for name, count in each["votes"].items())
-    pictures = [*shown.of(each["id"], f"Labelled {each['label']}", each["split"], in_question=True)]
+    pictures = [*shown.of(each["id"], f"Labelled {each['label']}", each["split"])]
+    asked = bool(pictures)
     for other in each["neighbours"]:
         pictures += shown.of(other["id"], other["label"], f"cosine {other['cosine']:.3f}, {other['id']}")
     return Case(
@@ -142,6 +144,7 @@ def _suspect(each: dict[str, Any], shown: _Pictures) -> Case:
         f"Labelled {each['label']}, looks like {each['suggested']}: score {each['score']:.2f}. "
         f"Its nearest neighbours: {votes}.",
         pictures,
+        asked,
     )
 
 
@@ -177,7 +180,7 @@ def _fitting(cases: Iterable[Case], room: int) -> tuple[list[Case], bool]:
 
 
 def _size(case: Case) -> int:
-    return sum(len(picture.image.uri) + 1000 for picture in case.pictures)
+    return sum(len(pixels_uri(picture.pixels)) + 1000 for picture in case.pictures)
 
 
 def _left_out(shown: int, n: int, cut: bool) -> str:

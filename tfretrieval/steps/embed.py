@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from time import perf_counter
 
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.embedding.partial import is_begun
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
@@ -23,6 +25,8 @@ def embed_split(
     choice: EngineChoice = AUTO,
 ) -> Embeddings:
     """The embeddings of a split, from `run` where they are there and up to date, else made and kept.
+
+    How long it took is kept among the costs of the run, unless an interrupted embedding was gone on with.
 
     Args:
         run: with a trained model.
@@ -43,7 +47,20 @@ def embed_split(
         return stored
     if stored is not None:
         log.info("the embeddings of %s are stale or by another engine: made anew", split)
-    return engine_for(run, part, choice).embed(part, on_error, made_from, run.embeddings(split))
+    engine = engine_for(run, part, choice)
+    begun = is_begun(run.embeddings(split))
+    started = perf_counter()
+    made = engine.embed(part, on_error, made_from, run.embeddings(split))
+    if not begun:  # of one that was gone on with, only the rest was timed
+        run.record_cost(
+            f"embeddings/{split}",
+            of=made.fingerprint,
+            seconds=round(perf_counter() - started, 3),
+            items=len(made),
+            engine=made.made_from["engine"],
+            precision=made.made_from["precision"],
+        )
+    return made
 
 
 def embed_catalog(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Any
+
+import numpy as np
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
@@ -15,6 +18,8 @@ from tfretrieval.runs import Run
 from tfretrieval.steps.embed import embed_split
 from tfretrieval.steps.engine import engine_of
 from tfretrieval.steps.index import ensure_index
+
+SINGLE = 50  # queries that ask one by one
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ def evaluate_run(
     seed: int = 0,
     on_error: str = "fail",
     keep: bool = True,
+    reuse: bool = False,
     **changes: Any,
 ) -> Evaluated:
     """Evaluate a run and keep the result in `evaluation/<retriever>/`, unless `keep` is false.
@@ -51,6 +57,8 @@ def evaluate_run(
         seed: of the bootstrap.
         on_error: what a broken picture does, "fail" or "skip".
         keep: whether to write the result.
+        reuse: take the result that is there where model, pictures and index are what it was made from, with the depths
+            it has.
         changes: fields of `IndexSettings`.
 
     Raises:
@@ -69,7 +77,42 @@ def evaluate_run(
         "pca": index.settings.pca,
         "metric": index.settings.metric,
     }
+    kept = _kept(run, retriever, made_from) if reuse else None
+    if kept is not None:
+        return Evaluated(kept, index, queries, gallery)
     evaluation = evaluate(index.retriever, queries, gallery, index.transform, ks=ks, seed=seed)
+    evaluation = replace(
+        evaluation, seconds=evaluation.seconds | {"one_query": seconds_a_query(index, queries.vectors)}
+    )
     if keep:
         evaluation = evaluation.save(run.evaluation(retriever), made_from)
-    return Evaluated(evaluation, index, queries, gallery)
+    return Evaluated(replace(evaluation, made_from=made_from), index, queries, gallery)
+
+
+def seconds_a_query(index: Index, vectors: np.ndarray, k: int = 10) -> float:
+    """The median time of a search for the k nearest of one vector, of up to 50 that ask one by one within a second.
+
+    Args:
+        index: what is searched.
+        vectors: float32 [q, d], q >= 1.
+        k: neighbours, or all of a smaller gallery.
+    """
+    k = min(k, index.retriever.n_items_)
+    rows = np.linspace(0, len(vectors) - 1, min(len(vectors), SINGLE)).astype(int)
+    index.search(vectors[:1], k)  # the first one prepares
+    taken: list[float] = []
+    for row in rows:
+        started = perf_counter()
+        index.search(vectors[row : row + 1], k)
+        taken.append(perf_counter() - started)
+        if sum(taken) > 1:
+            break
+    return float(np.median(taken))
+
+
+def _kept(run: Run, retriever: str, made_from: dict[str, Any]) -> Evaluation | None:
+    """The evaluation that is there, if it was made from the same."""
+    if not run.evaluation(retriever).exists():
+        return None
+    kept = Evaluation.load(run.evaluation(retriever))
+    return kept if dict(kept.made_from) == made_from else None

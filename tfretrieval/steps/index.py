@@ -6,11 +6,13 @@ import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from tfretrieval.atomic import read_json
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
+from tfretrieval.progress import working
 from tfretrieval.retrieval.base import Retriever
 from tfretrieval.retrieval.index import Index, IndexSettings
 from tfretrieval.retrieval.recall import recall_against_exact, recall_streamed
@@ -88,13 +90,18 @@ def build_index(
     replace_others: bool = False,
     memory_limit: int | None = None,
 ) -> Index:
-    """Build an index over `gallery` and keep it in a folder. The recall of an approximate one is measured.
+    """Build an index over `gallery` and keep it in a folder, with how long that took.
+
+    The recall of an approximate one is measured.
 
     Raises:
         UserError: settings that do not fit the gallery.
     """
+    started = perf_counter()
     made_from = {"model": gallery.made_from.get("model")}
-    index = Index.build(gallery, settings, made_from, directory, replace_others, memory_limit)
+    with working(f"index with {settings.retriever}"):
+        index = Index.build(gallery, settings, made_from, directory, replace_others, memory_limit)
+    index = replace(index, made_from={**index.made_from, "build_seconds": round(perf_counter() - started, 4)})
     if not index.retriever.is_exact:
         recall = index_recall(index, gallery)
         log.info("%s is approximate: recall@%d against exact search is %.4f", named(index.retriever), RECALL_K, recall)

@@ -6,29 +6,73 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tfretrieval.data.catalog import Catalog
 from tfretrieval.evaluation.result import Evaluation
-from tfretrieval.report import Estimate, Report, ReportFigure, Section, Table, write_report
+from tfretrieval.report import Report, ReportFigure, Section, write_report
+from tfretrieval.report.captions import say_best
+from tfretrieval.report.picture import lightest
 from tfretrieval.runs import Run
-from tfretrieval.steps.model import run_config
+from tfretrieval.steps.evaluate import evaluate_run
+from tfretrieval.steps.report_sections import Drawings, cost_section, data_section, model_sections
+from tfretrieval.steps.report_tables import RETRIEVERS, Results, summary_table
+from tfretrieval.steps.visualize import KINDS, Drawing, draw_run
 from tfretrieval.visualize.comparison import ComparisonRow, plot_comparison
-from tfretrieval.visualize.theme import save_figure
-
-SUMMARY = ("precision_at_1", "precision_at_3", "precision_at_5", "precision_at_10", "map")
-SHORT = {name: name.replace("precision_at_", "P@").replace("map", "mAP") for name in SUMMARY}
-RETRIEVERS = {"knn": "KNN", "faiss": "FAISS", "milvus": "Milvus"}
-
-Results = Mapping[str, Mapping[str, Evaluation]]
+from tfretrieval.visualize.theme import save_both
 
 
-def write_run_report(run: Run, results: Mapping[str, Evaluation], figures: Mapping[str, Path]) -> Path:
+def report_run(
+    run: Run, catalog: Catalog, retrievers: Sequence[str] = (), n_queries: int = 6, seed: int = 0
+) -> tuple[Path, dict[str, Drawing]]:
+    """Evaluate a run where that has not been done, draw every figure and write its page.
+
+    Args:
+        run: with a trained model.
+        catalog: its pictures.
+        retrievers: kinds; none: those that the run was evaluated with, or KNN. The maps and neighbours show the first.
+        n_queries: queries drawn at random, and hardest ones, that are shown.
+        seed: of that draw, the projections and the bootstrap.
+
+    Returns:
+        The page and the drawings.
+
+    Raises:
+        UserError: whatever stands in the way.
+    """
+    kinds = list(retrievers) or [kind for kind in RETRIEVERS if run.evaluation(kind).is_dir()] or ["knn"]
+    results = {kind: evaluate_run(run, catalog, kind, seed=seed, reuse=True).evaluation for kind in kinds}
+    drawn = draw_all(run, catalog, kinds, n_queries=n_queries, seed=seed)
+    return write_run_report(run, catalog, results, drawn), drawn
+
+
+def draw_all(
+    run: Run,
+    catalog: Catalog,
+    retrievers: Sequence[str],
+    figures: Sequence[str] = KINDS,
+    n_queries: int = 6,
+    seed: int = 0,
+) -> dict[str, Drawing]:
+    """Every figure with the first retriever; with the others those that differ between exact indexes."""
+    drawn = draw_run(run, catalog, figures, retrievers[0], n_queries=n_queries, seed=seed)
+    for kind in retrievers[1:]:
+        drawn |= draw_run(run, catalog, ("pr", "confusion"), kind, seed=seed)
+    return drawn
+
+
+def write_run_report(run: Run, catalog: Catalog, results: Mapping[str, Evaluation], drawn: Drawings) -> Path:
     """Write `report.html` of one run: its evaluations by retriever and its figures."""
-    name = run.directory.name
+    name = run.directory.resolve().name
+    by_model = {name: results}
     report = Report(
         title=f"Retrieval with {name}",
         summary=_protocol(next(iter(results.values()))),
-        facts=_facts({name: results}),
-        table=summary_table({name: results}),
-        sections=[_run_section(name, run, results, figures)],
+        facts=_facts(by_model),
+        table=summary_table(by_model),
+        sections=[
+            data_section(run, catalog),
+            *model_sections(run, results, drawn),
+            cost_section({name: run}, by_model),
+        ],
         provenance=_provenance([run]),
     )
     write_report(run.report_path, report)
@@ -37,57 +81,57 @@ def write_run_report(run: Run, results: Mapping[str, Evaluation], figures: Mappi
 
 def write_study_report(
     path: Path,
+    catalog: Catalog,
     runs: Mapping[str, Run],
     results: Results,
-    figures: Mapping[str, Mapping[str, Path]],
+    drawn: Mapping[str, Drawings],
     seconds: Mapping[str, float],
 ) -> None:
-    """Write the page that compares models: {model: run}, {model: {retriever: evaluation}}, {model: {name: PNG}}."""
+    """Write the page that compares models.
+
+    Args:
+        path: of the page; the figure that compares lies beside it.
+        catalog: the pictures.
+        runs: model -> run.
+        results: model -> retriever -> evaluation.
+        drawn: model -> name -> drawing.
+        seconds: model -> what training, evaluation and figures took; of a study that went on, what was left.
+    """
     comparison = path.parent / "comparison.png"
     first = next(iter(next(iter(results.values())).values()))
-    save_figure(plot_comparison(comparison_rows(results), chance=first.chance_precision), comparison)
-    best_model, best_retriever = max(
-        ((model, kind) for model in results for kind in results[model]),
-        key=lambda pair: results[pair[0]][pair[1]].metrics["map"],
-    )
-    best = results[best_model][best_retriever].metrics
+    save_both(plot_comparison(comparison_rows(results), chance=first.chance_precision), comparison)
+    reached = {
+        f"{model} with {RETRIEVERS[kind]}": (e.metrics["map"], e.intervals["map"][0], e.intervals["map"][1])
+        for model, by_retriever in results.items()
+        for kind, e in by_retriever.items()
+        if "map" in e.intervals
+    }
+    said = say_best(reached, "mAP")
     report = Report(
         title="Which embedding finds the right pictures?",
-        summary=(
-            f"{_protocol(first)} The best mAP is {best['map']:.3f}, by {best_model} with "
-            f"{RETRIEVERS[best_retriever]} (P@1 {best['precision_at_1']:.3f})."
-        ),
+        summary=f"{_protocol(first)} {said}",
         facts=_facts(results),
         table=summary_table(results),
         figures=[
-            ReportFigure("Models and retrievers", "Bars of P@1 and mAP, listed in the table above", comparison, True)
+            ReportFigure(
+                "Models and retrievers",
+                "Bars of P@1 and mAP with intervals; the values are those of the summary table",
+                lightest(comparison),
+                f"P@1 and mAP with their 95 % intervals; dotted, the precision of a random ranking. {said}",
+                wide=True,
+            )
         ],
-        sections=[_run_section(model, runs[model], results[model], figures[model]) for model in runs],
+        sections=[
+            data_section(next(iter(runs.values())), catalog),
+            *(Section(model, sections=model_sections(runs[model], results[model], drawn[model])) for model in runs),
+            cost_section(runs, results),
+        ],
         provenance=[
             *_provenance(list(runs.values())),
-            *((f"{name}, seconds", round(s)) for name, s in seconds.items()),
+            *((f"{name}, seconds of this study", round(s)) for name, s in seconds.items()),
         ],
     )
     write_report(path, report)
-
-
-def summary_table(results: Results) -> Table:
-    """The study's table: a row a model and retriever; values searched, P@1, P@3, P@5, P@10 and mAP with intervals."""
-    rows = [
-        [model, RETRIEVERS[kind], evaluation.dim, *(_estimate(evaluation, name) for name in SUMMARY)]
-        for model, by_retriever in results.items()
-        for kind, evaluation in by_retriever.items()
-    ]
-    return Table(
-        ["Model", "Retriever", "Values", *SHORT.values()],
-        rows,
-        caption=(
-            "Means over the queries, with 95 % bootstrap intervals; values: how many of a picture were searched, fewer "
-            "than it has where PCA came first. The best of each column is marked."
-        ),
-        row_headers=2,
-        best=dict.fromkeys(SHORT.values(), "max"),
-    )
 
 
 def comparison_rows(results: Results) -> list[ComparisonRow]:
@@ -102,59 +146,6 @@ def comparison_rows(results: Results) -> list[ComparisonRow]:
         for model, by_retriever in results.items()
         for kind, e in by_retriever.items()
     ]
-
-
-def _run_section(name: str, run: Run, results: Mapping[str, Evaluation], figures: Mapping[str, Path]) -> Section:
-    config = run_config(run)
-    prose = (
-        f"{config.backbone} at {config.image_size} pixels, loss {config.loss}, {config.epochs} epochs, "
-        f"seed {config.seed}; embeddings of {next(iter(results.values())).dim} values compared by "
-        f"{config.metric} distance."
-    )
-    by_class = next(iter(results.values())).per_class
-    table = Table(
-        ["Class", "Queries", "Gallery", "P@1", "mAP", "AP (pooled)"],
-        [
-            [
-                label,
-                int(row["n_queries"]),
-                int(row["n_gallery"]),
-                row["precision_at_1"],
-                row["map"],
-                row["ap"],
-            ]
-            for label, row in by_class.items()
-        ],
-        caption=f"By class, with {RETRIEVERS[next(iter(results))]}.",
-    )
-    pictures = [
-        ReportFigure(*_words(key), png=path, wide=key.startswith(("neighbours", "history")))
-        for key, path in figures.items()
-    ]
-    return Section(name, prose, pictures, [table])
-
-
-def _words(key: str) -> tuple[str, str]:
-    """Title and description of a figure by its file name."""
-    kind, _, rest = key.partition("_")
-    retriever = RETRIEVERS.get(rest.rpartition("_")[2], "")
-    described = {
-        "pr": (f"Precision and recall, {retriever}", "Precision against recall, a curve a class"),
-        "confusion": (
-            f"Confusion, {retriever}",
-            "Matrix of true class against class of the nearest neighbour",
-        ),
-        "umap": ("UMAP", "The embeddings in two dimensions by UMAP, coloured by class"),
-        "tsne": ("t-SNE", "The embeddings in two dimensions by t-SNE, coloured by class"),
-        "history": ("Training", "Loss and validation figures by epoch"),
-    }
-    if kind == "neighbours":
-        side = "queries" if "queries" in rest else "gallery items"
-        return (
-            f"Neighbours of random {side}",
-            f"Random {side} and their nearest pictures, right or wrong marked",
-        )
-    return described[kind]
 
 
 def _protocol(evaluation: Evaluation) -> str:
@@ -177,20 +168,14 @@ def _facts(results: Results) -> list[tuple[str, Any]]:
     ]
 
 
-def _estimate(evaluation: Evaluation, name: str) -> Estimate | float | None:
-    if name not in evaluation.metrics:
-        return None
-    value = evaluation.metrics[name]
-    return Estimate(value, *evaluation.intervals[name]) if name in evaluation.intervals else value
-
-
 def _provenance(runs: Sequence[Run]) -> list[tuple[str, Any]]:
     manifest = runs[0].manifest()
-    data = manifest["data"]
+    data, machine = manifest["data"], manifest.get("machine")
     return [
         ("Command", " ".join(manifest["argv"])),
         ("Data", f"{data['source']} ({data['n']} pictures, fingerprint {data['fingerprint']})"),
         *((f"Model {run.directory.name}", run.model_fingerprint()) for run in runs),
         ("Seed", manifest["seed"]),
+        *([("System", machine["system"])] if machine else []),
         *((name, version) for name, version in manifest["versions"].items()),
     ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from typing import Any
 from tfretrieval.atomic import replaced_file
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.evaluation.result import Evaluation
+from tfretrieval.progress import progress
 from tfretrieval.runs import Run
 from tfretrieval.steps.evaluate import evaluate_run
-from tfretrieval.steps.report import SUMMARY, write_run_report, write_study_report
-from tfretrieval.steps.visualize import KINDS, draw_run
+from tfretrieval.steps.report import draw_all, write_run_report, write_study_report
+from tfretrieval.steps.report_tables import SUMMARY
+from tfretrieval.steps.visualize import KINDS, Drawing
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.fit import train
 
@@ -25,6 +28,7 @@ log = logging.getLogger(__name__)
 RETRIEVERS = ("knn", "faiss")
 REDUCED = ("faiss", "milvus")
 STEM = "tfretrieval"
+STAGES = ("training", "evaluation", "figures")
 
 
 @dataclass(frozen=True)
@@ -65,35 +69,50 @@ def run_study(
         UserError: whatever stands in the way.
     """
     results: dict[str, dict[str, Evaluation]] = {}
-    drawn: dict[str, dict[str, Path]] = {}
+    drawn: dict[str, dict[str, Drawing]] = {}
     seconds: dict[str, float] = {}
     runs = {name: Run(output / name) for name in configs}
-    for name, config in configs.items():
-        started = time.monotonic()
-        log.info("%s: training", name)
-        run = runs[name]
-        train(catalog, config, run, resume=True, argv=argv)
-        settings: dict[str, dict[str, Any]] = {
-            kind: {"pca": pca if kind in REDUCED and pca is not None else "none"} for kind in retrievers
-        }
-        if "milvus" in settings:
-            settings["milvus"] |= {**(milvus or {}), "collection": f"{(milvus or {}).get('collection', STEM)}_{name}"}
-        results[name] = {
-            kind: evaluate_run(
-                run, catalog, kind, seed=config.seed, on_error=config.on_error, **settings[kind]
-            ).evaluation
-            for kind in retrievers
-        }
-        log.info("%s: figures", name)
-        drawn[name] = draw_run(run, catalog, figures, retrievers[0], seed=config.seed)
-        for kind in retrievers[1:]:
-            drawn[name] |= draw_run(run, catalog, ("pr", "confusion"), kind, seed=config.seed)
-        write_run_report(run, results[name], drawn[name])
-        seconds[name] = round(time.monotonic() - started, 1)
+    with progress(None, "study", total=len(configs) * len(STAGES), unit="stage") as bar:
+        for name, config in configs.items():
+            started = time.monotonic()
+            with _stage(bar, name, "training"):
+                train(catalog, config, runs[name], resume=True, argv=argv)
+            with _stage(bar, name, "evaluation"):
+                results[name] = {
+                    kind: evaluate_run(
+                        runs[name], catalog, kind, seed=config.seed, on_error=config.on_error, **settings
+                    ).evaluation
+                    for kind, settings in _index_settings(name, retrievers, pca, milvus).items()
+                }
+            with _stage(bar, name, "figures"):
+                drawn[name] = draw_all(runs[name], catalog, retrievers, figures, seed=config.seed)
+                write_run_report(runs[name], catalog, results[name], drawn[name])
+            seconds[name] = round(time.monotonic() - started, 1)
     summary, report = output / "summary.csv", output / "report.html"
     write_summary(summary, results)
-    write_study_report(report, runs, results, drawn, seconds)
+    write_study_report(report, catalog, runs, results, drawn, seconds)
     return StudyResult(results, summary, report, seconds)
+
+
+@contextlib.contextmanager
+def _stage(bar: Any, model: str, stage: str) -> Iterator[None]:
+    """Say what is done in the block, and that it is done."""
+    bar.set_description(f"study, {model}: {stage}")
+    log.info("%s: %s", model, stage)
+    yield
+    bar.update(1)
+
+
+def _index_settings(
+    model: str, retrievers: Sequence[str], pca: float | int | None, milvus: Mapping[str, Any] | None
+) -> dict[str, dict[str, Any]]:
+    """Fields of `IndexSettings` by kind."""
+    settings: dict[str, dict[str, Any]] = {
+        kind: {"pca": pca if kind in REDUCED and pca is not None else "none"} for kind in retrievers
+    }
+    if "milvus" in settings:
+        settings["milvus"] |= {**(milvus or {}), "collection": f"{(milvus or {}).get('collection', STEM)}_{model}"}
+    return settings
 
 
 def summary_rows(results: Mapping[str, Mapping[str, Evaluation]]) -> list[dict[str, Any]]:

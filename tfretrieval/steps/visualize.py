@@ -2,38 +2,56 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.read_picture import BrokenPicture, read_picture
 from tfretrieval.embedding.store import Embeddings
-from tfretrieval.errors import UserError
-from tfretrieval.retrieval.index import Index
+from tfretrieval.report.captions import say_confusion, say_curves, say_found, say_history, say_map
 from tfretrieval.runs import Run
+from tfretrieval.steps.answers import Answer, hardest_answers, panels, random_answers
 from tfretrieval.steps.evaluate import Evaluated, evaluate_run
-from tfretrieval.steps.query import label_of
-from tfretrieval.training.checkpoints import read_history
+from tfretrieval.training.history import read_history
 from tfretrieval.visualize.confusion import plot_confusion
 from tfretrieval.visualize.history import plot_history
-from tfretrieval.visualize.neighbours import NeighbourPanel, plot_neighbours
+from tfretrieval.visualize.neighbours import plot_neighbours
 from tfretrieval.visualize.pr_curves import plot_pr_curves
 from tfretrieval.visualize.projection import project, subsample
 from tfretrieval.visualize.scatter import plot_scatter
-from tfretrieval.visualize.theme import save_figure
+from tfretrieval.visualize.theme import save_both
 
 log = logging.getLogger(__name__)
 
-KINDS = ("pr", "confusion", "neighbours", "umap", "tsne", "history")
+KINDS = ("history", "pr", "confusion", "neighbours", "hardest", "umap", "tsne")
 MAX_POINTS = 5000
-NEIGHBOURS = 5
-THUMBNAIL = 192
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure on disk.
+
+    Attributes:
+        path: of the PNG; the SVG lies beside it.
+        caption: what there is to see in it, worked out from what it shows.
+        answers: the queries in it, where it shows some.
+    """
+
+    path: Path
+    caption: str
+    answers: Sequence[Answer] = ()
+
+
+@dataclass(frozen=True)
+class _Sketch:
+    figure: Figure
+    caption: str
+    answers: Sequence[Answer] = ()
 
 
 def draw_run(
@@ -44,8 +62,8 @@ def draw_run(
     k: int | None = None,
     n_queries: int = 6,
     seed: int = 0,
-) -> dict[str, Path]:
-    """Draw figures of a run into `figures/`.
+) -> dict[str, Drawing]:
+    """Draw figures of a run into `figures/`, each as PNG and as SVG.
 
     Args:
         run: with a trained model.
@@ -53,82 +71,65 @@ def draw_run(
         kinds: of `KINDS`.
         retriever: whose results are drawn.
         k: neighbours a query; by default 5, or all of a smaller gallery.
-        n_queries: queries drawn at random, of the gallery's split and of the queries' split each.
+        n_queries: queries drawn at random, of the gallery's split and of the queries' split each, and the hardest ones.
         seed: of that draw and of the projections.
 
     Returns:
-        name -> PNG file. "neighbours" makes two, one a split.
+        name -> drawing. "neighbours" makes two, one a split; no epoch, no "history".
 
     Raises:
         UserError: whatever stands in the way of an evaluation, or a figure that cannot be written.
     """
-    result = evaluate_run(run, catalog, retriever, seed=seed, keep=False)
-    files: dict[str, Path] = {}
+    result = evaluate_run(run, catalog, retriever, seed=seed, keep=False, reuse=True)
+    drawn: dict[str, Drawing] = {}
     for kind in kinds:
-        for name, figure in _figures(kind, run, result, retriever, k, n_queries, seed).items():
-            files[name] = run.figures / f"{name}.png"
-            save_figure(figure, files[name])
-            log.info("drew %s", files[name])
-    return files
+        for name, sketch in _sketches(kind, run, result, retriever, k, n_queries, seed).items():
+            path = run.figures / f"{name}.png"
+            save_both(sketch.figure, path)
+            drawn[name] = Drawing(path, sketch.caption, sketch.answers)
+            log.info("drew %s", path)
+    return drawn
 
 
-def _figures(
+def _sketches(
     kind: str, run: Run, result: Evaluated, retriever: str, k: int | None, n_queries: int, seed: int
-) -> dict[str, Figure]:
+) -> dict[str, _Sketch]:
     evaluation = result.evaluation
     if kind == "pr":
-        title = f"Precision and recall by class ({retriever})"
-        return {f"pr_{retriever}": plot_pr_curves(evaluation.curves, evaluation.chance_precision, title)}
+        curves, chance = evaluation.curves, evaluation.chance_precision
+        figure = plot_pr_curves(curves, chance, f"Precision and recall by class ({retriever})")
+        return {f"pr_{retriever}": _Sketch(figure, say_curves(curves, chance))}
     if kind == "confusion":
-        title = f"Nearest neighbour by class ({retriever})"
-        return {f"confusion_{retriever}": plot_confusion(evaluation.confusion, evaluation.class_names, title)}
+        counts, names = evaluation.confusion, evaluation.class_names
+        figure = plot_confusion(counts, names, f"Nearest neighbour by class ({retriever})")
+        return {f"confusion_{retriever}": _Sketch(figure, say_confusion(counts, names))}
     if kind == "neighbours":
         sides = {"queries": result.queries, "gallery": result.gallery}
         return {
-            f"neighbours_{side}_{retriever}": draw_neighbours(result.index, items, result.gallery, k, n_queries, seed)
+            f"neighbours_{side}_{retriever}": _neighbours(
+                random_answers(result.index, items, result.gallery, k, n_queries, seed),
+                f"random pictures of {items.splits[0]}",
+                result.gallery,
+            )
             for side, items in sides.items()
         }
+    if kind == "hardest":
+        hardest = hardest_answers(result, k, n_queries)
+        return {f"hardest_{retriever}": _neighbours(hardest, "the hardest queries", result.gallery)}
     if kind == "history":
         rows = read_history(run.history_path) if run.history_path.is_file() else []
-        return {"history": plot_history(rows, "Training")} if rows else {}
+        return {"history": _Sketch(plot_history(rows, "Training"), say_history(rows))} if rows else {}
     method: Literal["umap", "tsne"] = "umap" if kind == "umap" else "tsne"
-    return {kind: draw_map(result.queries, result.gallery, method, seed)}
+    return {kind: _map(result.queries, result.gallery, method, seed)}
 
 
-def draw_neighbours(
-    index: Index, items: Embeddings, gallery: Embeddings, k: int | None, n_queries: int, seed: int
-) -> Figure:
-    """The neighbours of random items, each without itself."""
-    chosen = items.subset(subsample(len(items), n_queries, seed))
-    most = len(gallery) - 1
-    if k is not None and k > most:
-        raise UserError(f"cannot draw {k} neighbours: the gallery has {most} items beside the query")
-    k = min(NEIGHBOURS, most) if k is None else k
-    distances, rows = index.search(chosen.vectors, k + 1)
-    panels = []
-    for i in range(len(chosen)):
-        found = [j for j in range(k + 1) if rows[i, j] >= 0 and gallery.ids[rows[i, j]] != chosen.ids[i]][:k]
-        images = _thumbnails([chosen.paths[i], *gallery.paths[rows[i, found]]])
-        labels = [label_of(gallery, row) for row in rows[i, found]]
-        panels.append(
-            NeighbourPanel(images[0], label_of(chosen, i), images[1:], labels, [float(d) for d in distances[i, found]])
-        )
-    split = chosen.splits[0]
-    return plot_neighbours(panels, f"The {k} nearest in {gallery.splits[0]} of random pictures of {split}")
+def _neighbours(found: Sequence[Answer], whose: str, gallery: Embeddings) -> _Sketch:
+    k = max(len(answer.labels) for answer in found)
+    figure = plot_neighbours(panels(found), f"The {k} nearest in {gallery.splits[0]} of {whose}")
+    return _Sketch(figure, say_found([(answer.label, answer.labels) for answer in found]), found)
 
 
-def draw_answers(answers: Sequence[dict[str, Any]]) -> Figure:
-    """The answers of `query_run`, a row a picture."""
-    panels = []
-    for answer in answers:
-        found = answer["neighbours"]
-        images = _thumbnails([answer["image"], *(item["path"] for item in found)])
-        labels, distances = [item["label"] for item in found], [item["distance"] for item in found]
-        panels.append(NeighbourPanel(images[0], "", images[1:], labels, distances))
-    return plot_neighbours(panels, "Most similar pictures")
-
-
-def draw_map(queries: Embeddings, gallery: Embeddings, method: Literal["umap", "tsne"], seed: int) -> Figure:
+def _map(queries: Embeddings, gallery: Embeddings, method: Literal["umap", "tsne"], seed: int) -> _Sketch:
     """All embeddings, or 5,000 random ones, in two dimensions."""
     both = queries is not gallery and set(queries.ids) != set(gallery.ids)
     parts = [gallery, queries] if both else [gallery]
@@ -138,13 +139,6 @@ def draw_map(queries: Embeddings, gallery: Embeddings, method: Literal["umap", "
     rows = subsample(len(vectors), MAX_POINTS, seed)
     points = project(vectors[rows], method, seed)
     name = {"umap": "UMAP", "tsne": "t-SNE"}[method]
-    return plot_scatter(points, labels[rows], gallery.class_names, splits[rows], f"{name} of the embeddings")
-
-
-def _thumbnails(paths: Sequence[str]) -> list[np.ndarray]:
-    """The pictures, each uint8 [s, s, 3] with borders; black where a file cannot be read any more."""
-    images = np.zeros((len(paths), THUMBNAIL, THUMBNAIL, 3), np.uint8)
-    for image, path in zip(images, paths):
-        with contextlib.suppress(BrokenPicture):
-            image[:] = read_picture(path, THUMBNAIL, fit="pad")
-    return list(images)
+    figure = plot_scatter(points, labels[rows], gallery.class_names, splits[rows], f"{name} of the embeddings")
+    shown = "" if len(rows) == len(vectors) else f"{len(rows):,} of {len(vectors):,} points, drawn at random. "
+    return _Sketch(figure, shown + say_map(points, labels[rows], gallery.class_names))

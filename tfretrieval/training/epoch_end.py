@@ -10,8 +10,9 @@ import keras
 import tensorflow as tf
 
 from tfretrieval.runs import Run
-from tfretrieval.training.checkpoints import Checkpoints, TrainState, write_history
+from tfretrieval.training.checkpoints import Checkpoints, TrainState
 from tfretrieval.training.config import TrainConfig
+from tfretrieval.training.history import write_history
 from tfretrieval.training.network import embedder_of
 
 log = logging.getLogger(__name__)

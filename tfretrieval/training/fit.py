@@ -19,15 +19,17 @@ from tfretrieval.data.images import ImageTable
 from tfretrieval.data.pipelines import Table
 from tfretrieval.errors import UserError
 from tfretrieval.losses import batches_for
+from tfretrieval.memory import PeakMemory
 from tfretrieval.models.head import backbone_of, head_of, put_head
 from tfretrieval.progress import progress
 from tfretrieval.runs import Run
-from tfretrieval.training.checkpoints import Checkpoints, TrainState, save_model, write_history
+from tfretrieval.training.checkpoints import Checkpoints, TrainState, save_model
 from tfretrieval.training.claim import check_claim, claim
 from tfretrieval.training.cluster import read_cluster
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.epoch_end import EpochEnd, patience_is_up
 from tfretrieval.training.features import feature_table
+from tfretrieval.training.history import write_history
 from tfretrieval.training.imprint import imprint_head
 from tfretrieval.training.interruption import Interruption
 from tfretrieval.training.learner import Learner
@@ -81,6 +83,7 @@ def train(
     data = {"source": catalog.source, "fingerprint": catalog.fingerprint, "n": len(catalog)}
     if strategy != "multi-worker" or read_cluster().is_chief:
         check_claim(run, data, config, resume, overwrite)
+    memory = PeakMemory()
     replicas = open_replicas(strategy)
     keras.utils.set_random_seed(config.seed)
     rest, held = _training_part(catalog).hold_out(config.validation_fraction, config.seed)
@@ -95,6 +98,8 @@ def train(
 
         if config.epochs == 0:
             replicas.by_chief(lambda: _publish_untrained(run, network, take_the_folder))
+            if replicas.is_chief:
+                run.record_cost("training", parameters=embedder_of(network).count_params())
             return embedder_of(network)
         if replicas.by_chief(lambda: state.epochs_done >= config.epochs or patience_is_up(state, config)):
             log.info("nothing to do: %s is trained to its end", run.directory)
@@ -112,6 +117,9 @@ def train(
 
             state.epochs_done = replicas.by_chief(begin)
             _fit(network, state, config, gallery, queries, run, replicas)
+            if replicas.is_chief:
+                parameters = (frozen or embedder_of(network)).count_params()
+                run.record_cost("training", parameters=parameters, peak_memory=memory.bytes())
         return _publish(run, checkpoints, state, frozen) if replicas.is_chief else embedder_of(network)
 
 
@@ -191,7 +199,10 @@ def _fit(
 
         return step_is_done
 
-    with Interruption() as interruption:
+    with Interruption() as interruption, contextlib.ExitStack() as stack:
+        epochs = progress(None, "train", total=config.epochs, unit="epoch")
+        stack.callback(epochs.close)
+        epochs.update(state.epochs_done)
         for epoch in range(state.epochs_done, config.epochs):
             learner.begin_epoch(config.learning_rate_at(epoch))
             with progress(None, f"epoch {epoch + 1}/{config.epochs}", total=steps, unit="step") as bar:
@@ -203,6 +214,7 @@ def _fit(
                 )
             if replicas.by_chief(functools.partial(close, figures)):
                 break
+            epochs.update(1)
 
 
 def _publish(run: Run, checkpoints: Checkpoints, state: TrainState, frozen: keras.Model | None) -> keras.Model:

@@ -68,7 +68,7 @@ def plot_comparison(
 
     with look():
         height = 1.5 + len(models) * max(0.62, 0.3 * len(retrievers) + 0.16)
-        figure = new_figure(1.4 + 3.8 * len(metrics), height, title or "Models and retrievers, with 95 % intervals")
+        figure = new_figure(1.4 + 3.5 * len(metrics), height, title or "Models and retrievers, with 95 % intervals")
         grid = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
         for axes, metric in zip(grid, metrics):
             _draw_bars(axes, rows, metric, models, retrievers)
@@ -115,12 +115,12 @@ def _draw_bars(
                 capsize=2.5,
                 elinewidth=1.1,
             )
-        axes.text(max(value, high) + 0.015, y, f"{value:.3f}", va="center", fontsize=8.5)
+        axes.text(max(value, high) + 0.015, y, f"{value:.3f}", va="center", fontsize=10.5)
 
 
 def _draw_frame(axes: Axes, metric: str, models: list[str]) -> None:
     axes.set_title(short_name(metric))
-    axes.set_xlim(0, 1.16)
+    axes.set_xlim(0, 1.24)
     axes.spines["bottom"].set_bounds(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     axes.set_yticks(range(len(models)), [shown(model, 26) for model in models])

@@ -14,6 +14,7 @@ from tfretrieval.visualize.theme import BLUE, INK, MUTED, look, new_figure, show
 
 MOST_WITH_TEXT = 25
 MOST_WITH_NAMES = 60
+SHORT_NAME = 3  # characters that stand upright below a column
 _WHITE_TO_BLUE = LinearSegmentedColormap.from_list("white to blue", ["#FFFFFF", "#9CC9E3", BLUE, "#003A5C"])
 
 
@@ -41,9 +42,9 @@ def plot_confusion(counts: np.ndarray, class_names: Sequence[str], title: str | 
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
     with look():
-        cell = 0.66 if c <= 10 else 0.6 if c <= MOST_WITH_TEXT else 0.2
+        cell = 0.64 if c <= 10 else 0.6 if c <= MOST_WITH_TEXT else 0.2
         side = min(max(c * cell, 3.0), 22.0)
-        figure = new_figure(side + 2.9, side + 1.9, _heading(title, counts, total))
+        figure = new_figure(side + 2.6, side + 2.0, _heading(title, counts, total))
         axes = figure.subplots()
         image = axes.imshow(shares, cmap=_WHITE_TO_BLUE, vmin=0, vmax=1)
         if c <= MOST_WITH_TEXT:
@@ -76,7 +77,7 @@ def _write_cells(axes: Axes, counts: np.ndarray, shares: np.ndarray, total: int)
             va="center",
             color=color,
             weight=weight,
-            fontsize=8,
+            fontsize=10 if len(counts) <= 10 else 9,
             linespacing=1.35,
         )
 
@@ -97,8 +98,11 @@ def _name_classes(axes: Axes, class_names: Sequence[str]) -> None:
     if c > MOST_WITH_NAMES:
         return
     names = [shown(name, 22) for name in class_names]
-    size = 9.0 if c <= MOST_WITH_TEXT else 7.5
-    axes.set_xticks(range(c), names, rotation=40, ha="right", rotation_mode="anchor", fontsize=size)
+    size = 10.5 if c <= MOST_WITH_TEXT else 8.0
+    if max(map(len, names)) <= SHORT_NAME:
+        axes.set_xticks(range(c), names, fontsize=size)
+    else:
+        axes.set_xticks(range(c), names, rotation=40, ha="right", rotation_mode="anchor", fontsize=size)
     axes.set_yticks(range(c), names, fontsize=size)
     axes.tick_params(length=0)
     axes.set_xticks(np.arange(c + 1) - 0.5, minor=True)

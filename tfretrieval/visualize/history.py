@@ -47,7 +47,7 @@ def plot_history(history: Sequence[Mapping[str, Any]], title: str | None = None)
 
     with look():
         panels = [panel for panel in ((losses, "Loss"), (scores, "Retrieval on the validation part")) if panel[0]]
-        figure = new_figure(4.9 * len(panels) + 0.6, 3.9, title or "Training")
+        figure = new_figure(4.3 * len(panels) + 0.5, 3.7, title or "Training")
         for axes, (series, name) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
             for column, how in series.items():
                 _draw(axes, epochs, columns[column], how)

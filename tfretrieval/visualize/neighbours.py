@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from tfretrieval.errors import UserError
 from tfretrieval.visualize.theme import INK, MUTED, RIGHT, WRONG, bare, look, new_figure, shown
 
-_CELL = 1.5
+_CELL = 1.35
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +25,7 @@ class NeighbourPanel:
         neighbour_images: k arrays like `query_image`; sizes may differ.
         neighbour_labels: their classes.
         distances: their distances to the query.
+        note: a second line below the query.
 
     Raises:
         UserError: the three lists differ in length.
@@ -35,6 +36,7 @@ class NeighbourPanel:
     neighbour_images: Sequence[np.ndarray] = field(default_factory=list)
     neighbour_labels: Sequence[str] = field(default_factory=list)
     distances: Sequence[float] = field(default_factory=list)
+    note: str = ""
 
     def __post_init__(self) -> None:
         lengths = {len(self.neighbour_images), len(self.neighbour_labels), len(self.distances)}
@@ -60,7 +62,7 @@ def plot_neighbours(panels: Sequence[NeighbourPanel], title: str | None = None) 
     with look():
         figure = new_figure(
             max(_CELL * (k + 1) + 0.5, 5.0),
-            (_CELL + 0.46) * len(panels) + 0.62,
+            (_CELL + 0.54) * len(panels) + 0.85,
             title or "Nearest neighbours",
         )
         grid = figure.subplots(len(panels), k + 2, squeeze=False, width_ratios=[1, 0.1, *[1] * k])
@@ -70,17 +72,18 @@ def plot_neighbours(panels: Sequence[NeighbourPanel], title: str | None = None) 
             _draw_query(row[0], panel)
             for column in range(len(panel.neighbour_images)):
                 _draw_neighbour(row[column + 2], panel, column)
-        grid[0, 0].set_title("Query", fontsize=9.5)
+        grid[0, 0].set_title("Query", fontsize=10.5)
         for rank, axes in enumerate(grid[0, 2:], start=1):
-            axes.set_title(f"{rank}", fontsize=9.5, color=MUTED)
-        figure.text(0.99, 0.995, _key(panels), ha="right", va="top", fontsize=8.5, color=MUTED)
+            axes.set_title(f"{rank}", fontsize=10.5, color=MUTED)
+        figure.supxlabel(_key(panels), x=0.01, ha="left", fontsize=10.5, color=MUTED)
     return figure
 
 
 def _draw_query(axes: Axes, panel: NeighbourPanel) -> None:
     _draw_image(axes, panel.query_image)
     _frame(axes, INK, "-", 1.2)
-    axes.set_xlabel(shown(panel.query_label, 17) or "class unknown", fontsize=8.5, weight="bold", labelpad=4)
+    below = shown(panel.query_label, 17) or "class unknown"
+    axes.set_xlabel(f"{below}\n{panel.note}" if panel.note else below, fontsize=10.5, weight="bold", labelpad=4)
 
 
 def _draw_neighbour(axes: Axes, panel: NeighbourPanel, column: int) -> None:
@@ -89,12 +92,12 @@ def _draw_neighbour(axes: Axes, panel: NeighbourPanel, column: int) -> None:
     below = f"{shown(label, 15) or 'class unknown'}\n{panel.distances[column]:.3f}"
     if not panel.query_label or not label:
         _frame(axes, MUTED, "-", 1.0)
-        axes.set_xlabel(below, fontsize=8.5, color=MUTED, labelpad=4)
+        axes.set_xlabel(below, fontsize=10.5, color=MUTED, labelpad=4)
         return
     right = label == panel.query_label
     color = RIGHT if right else WRONG
-    _frame(axes, color, "-" if right else (0, (3, 1.2)), 3.0)
-    axes.set_xlabel(f"{'✓' if right else '✗'} {below}", fontsize=8.5, color=color, labelpad=4)
+    _frame(axes, color, "-" if right else (0, (2, 1.3)), 3.0)
+    axes.set_xlabel(f"{'✓' if right else '✗'} {below}", fontsize=10.5, color=color, labelpad=4)
 
 
 def _draw_image(axes: Axes, image: np.ndarray) -> None:
@@ -117,4 +120,4 @@ def _frame(axes: Axes, color: str, linestyle: str | tuple[int, tuple[float, ...]
 def _key(panels: Sequence[NeighbourPanel]) -> str:
     if not any(panel.query_label for panel in panels):
         return "below each: class, distance"
-    return "✓ same class   ✗ other class   below each: class, distance"
+    return "✓ same class; ✗ other class; below each: class, distance"

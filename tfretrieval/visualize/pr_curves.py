@@ -40,7 +40,7 @@ def plot_pr_curves(curves: Mapping[str, Curve], chance: float | None = None, tit
     style_of = {name: class_style(i) for i, name in enumerate(curves if coloured is ranked else coloured)}
 
     with look():
-        figure = new_figure(7.6, max(4.7, 1.2 + 0.235 * len(coloured)), title or "Precision and recall by class")
+        figure = new_figure(7.4, max(4.6, 1.2 + 0.26 * len(coloured)), title or "Precision and recall by class")
         axes = figure.subplots()
         for name in ranked:
             if name not in coloured:

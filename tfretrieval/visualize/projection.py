@@ -6,7 +6,10 @@ together.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import re
 import sys
 import warnings
 from typing import Literal, get_args
@@ -14,9 +17,11 @@ from typing import Literal, get_args
 import numpy as np
 
 from tfretrieval.errors import UserError
+from tfretrieval.progress import bar_options, progress, working
 
 Method = Literal["umap", "tsne"]
 FEWEST = 4
+TSNE_ITERATIONS = 1000  # what scikit-learn stops at
 
 
 def project(vectors: np.ndarray, method: Method = "umap", seed: int = 0) -> np.ndarray:
@@ -47,8 +52,9 @@ def project(vectors: np.ndarray, method: Method = "umap", seed: int = 0) -> np.n
         raise UserError("a projection needs finite vectors, these hold NaN or infinity")
     if (vectors == vectors[0]).all():
         return np.zeros((len(vectors), 2), np.float32)
-    layout = _umap if method == "umap" else _tsne
-    return np.ascontiguousarray(layout(vectors, seed), np.float32)
+    layout, name = (_umap, "UMAP") if method == "umap" else (_tsne, "t-SNE")
+    with working(f"{name} of {len(vectors):,} points"):
+        return np.ascontiguousarray(layout(vectors, seed), np.float32)
 
 
 def subsample(n: int, max_points: int, seed: int = 0) -> np.ndarray:
@@ -70,7 +76,11 @@ def _umap(vectors: np.ndarray, seed: int) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the spectral start, which falls back by itself
         reducer = _umap_class()(
-            n_neighbors=min(15, n - 1), init="spectral" if n > 20 else "random", random_state=seed, n_jobs=1
+            n_neighbors=min(15, n - 1),
+            init="spectral" if n > 20 else "random",
+            random_state=seed,
+            n_jobs=1,
+            tqdm_kwds=bar_options("UMAP") | {"bar_format": None},
         )
         return reducer.fit_transform(vectors)
 
@@ -110,5 +120,22 @@ def _tsne(vectors: np.ndarray, seed: int) -> np.ndarray:
     if d == 1:
         vectors = np.hstack([vectors, np.zeros_like(vectors)])
     perplexity = min(30.0, (n - 1) / 3)
-    with threadpool_limits(1):  # on a busy machine the threads of its gradient wait for each other for minutes
-        return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(vectors)
+    with threadpool_limits(1), _Iterations() as said, contextlib.redirect_stdout(said):
+        # one thread: on a busy machine those of its gradient wait for each other for minutes
+        return TSNE(perplexity=perplexity, init="pca", random_state=seed, verbose=2).fit_transform(vectors)
+
+
+class _Iterations(io.TextIOBase):
+    """Takes what t-SNE says of its iterations and moves a bar by it."""
+
+    def __init__(self) -> None:
+        self._bar = progress(None, "t-SNE", total=TSNE_ITERATIONS)
+
+    def write(self, text: str) -> int:
+        if found := re.search(r"Iteration (\d+)", text):
+            self._bar.update(max(0, int(found[1]) - self._bar.n))
+        return len(text)
+
+    def close(self) -> None:
+        self._bar.close()
+        super().close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import patheffects
@@ -13,6 +14,7 @@ from matplotlib.lines import Line2D
 from scipy.spatial import KDTree
 
 from tfretrieval.errors import UserError
+from tfretrieval.visualize.direct_labels import spread_apart
 from tfretrieval.visualize.theme import INK, MUTED, bare, class_style, look, new_figure, shown
 
 MOST_IN_LEGEND = 40
@@ -31,8 +33,8 @@ def plot_scatter(
     """Draw points coloured by class; the gallery as dots, the queries larger, with a marker of their class.
 
     The gallery is the split named "gallery" or "train", else that of the first point; without `splits` all
-    points are gallery. With up to 20 classes each has its name among its points, so that the plot can be read
-    without its colours.
+    points are gallery. Up to 20 classes have their names among their points, moved apart where they would cover one
+    another, so that the plot is read without a legend and without its colours; more have a legend.
 
     Args:
         points: float [n, 2].
@@ -55,8 +57,9 @@ def plot_scatter(
     is_query, gallery, query = _divide(splits, n)
     present = sorted({int(label) for label in np.unique(labels)}, key=lambda label: (label < 0, label))
 
+    in_place = len(present) <= MOST_NAMED_IN_PLACE
     with look():
-        figure = new_figure(8.0, 5.8, title)
+        figure = new_figure(6.6 if in_place else 8.2, 5.9, title)
         axes = figure.subplots()
         bare(axes)
         axes.set_aspect("equal", adjustable="datalim")
@@ -65,12 +68,13 @@ def plot_scatter(
             _draw(axes, label, points[(labels == label) & ~is_query], dots=True, n=n)
         for label in present:
             _draw(axes, label, points[(labels == label) & is_query], dots=False, n=n)
-        if len(present) <= MOST_NAMED_IN_PLACE:
+        _explain(axes, (gallery, query) if is_query.any() else None, in_place and -1 in present)
+        if in_place:
             tree = KDTree(points)
-            for label in present:
-                if label >= 0:
-                    _write_name(axes, class_names[label], _heart(tree, labels, label))
-        _legend(figure, present, class_names, (gallery, query) if is_query.any() else None)
+            named = [label for label in present if label >= 0]
+            _write_names(figure, axes, {class_names[label]: _heart(tree, labels, label) for label in named})
+        else:
+            _legend(figure, present, class_names, bool(is_query.any()))
     return figure
 
 
@@ -120,25 +124,50 @@ def _heart(tree: KDTree, labels: np.ndarray, label: int) -> np.ndarray:
     return points[np.lexsort((distances.sum(axis=1), -own))[0]]
 
 
-def _write_name(axes: Axes, name: str, point: np.ndarray) -> None:
-    axes.annotate(
-        shown(name, 24),
-        (point[0], point[1]),
-        ha="center",
-        va="center",
-        weight="bold",
-        color=INK,
-        zorder=5,
-        path_effects=[patheffects.withStroke(linewidth=3, foreground="white")],
-    )
+def _explain(axes: Axes, splits: tuple[str, str] | None, some_unknown: bool) -> None:
+    """What the shapes stand for, in a line below the heading."""
+    said = []
+    if splits is not None:
+        gallery, queries = (shown(split) or "no split" for split in splits)
+        said.append(f"small dots: {gallery}, large shapes: {queries}")
+    if some_unknown:
+        said.append("grey: class unknown" if splits is None else "grey dots and crosses: class unknown")
+    if said:
+        axes.set_title("; ".join(said), fontsize=10.5, weight="normal", color=MUTED)
 
 
-def _legend(figure: Figure, present: list[int], class_names: Sequence[str], splits: tuple[str, str] | None) -> None:
+def _write_names(figure: Figure, axes: Axes, places: Mapping[str, np.ndarray]) -> None:
+    """Each name at its place, or as near as the others let it, with a line to the place where that is not near."""
+    halo = [patheffects.withStroke(linewidth=3.5, foreground="white")]
+    how: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold", "color": INK, "zorder": 5}
+    texts = [
+        axes.annotate(shown(name, 24), tuple(place), fontsize=12.5, path_effects=halo, **how)
+        for name, place in places.items()
+    ]
+    if not texts:
+        return
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in texts]
+    centres = np.array([[(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2] for box in boxes])
+    sizes = np.array([[box.width + 4, box.height + 2] for box in boxes])
+    frame = axes.get_window_extent()
+    moved = spread_apart(centres, sizes, np.array(frame.min), np.array(frame.max))
+    to_points = axes.transData.inverted()
+    for text, anchor, centre, place, size in zip(texts, places.values(), centres, moved, sizes):
+        at = to_points.transform(place)
+        text.set_position((float(at[0]), float(at[1])))
+        if np.linalg.norm(place - centre) > size[1]:
+            axes.plot(
+                [anchor[0], at[0]], [anchor[1], at[1]], color=INK, linewidth=0.8, zorder=4, scalex=False, scaley=False
+            )
+
+
+def _legend(figure: Figure, present: list[int], class_names: Sequence[str], by_marker: bool) -> None:
     handles = []
     names = []
     for label in present[:MOST_IN_LEGEND]:
         color, marker = _look_of(label)
-        marker = "o" if splits is None else marker
+        marker = marker if by_marker else "o"
         handles.append(Line2D([], [], linestyle="", marker=marker, color=color, markersize=6))
         names.append("class unknown" if label < 0 else shown(class_names[label]))
     if len(present) > MOST_IN_LEGEND:
@@ -153,8 +182,5 @@ def _legend(figure: Figure, present: list[int], class_names: Sequence[str], spli
         columnspacing=1.0,
         alignment="left",
     )
-    if splits is not None:
-        gallery, queries = (shown(split) or "no split" for split in splits)
-        legend.set_title(f"small dots: {gallery}\nlarge shapes: {queries}\n")
     for text, name in zip(legend.get_texts(), names):
         text.set_text(name)

@@ -1,0 +1,38 @@
+"""The figures of a training, a row an epoch, as a CSV file; read and written without Keras."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from tfretrieval.atomic import write_text
+from tfretrieval.errors import UserError
+
+
+def write_history(path: Path, history: list[dict[str, Any]]) -> None:
+    """Write rows of figures as CSV; a figure that an epoch lacks is left empty."""
+    columns = list(dict.fromkeys(name for row in history for name in row)) or ["epoch"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(path, text.getvalue())
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """The rows of a history file, as numbers; empty figures are left out."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+
+
+def best_epoch(history: list[dict[str, float]], monitor: str) -> dict[str, float] | None:
+    """The first row with the highest `monitor`; the last row where none has it; None of no rows."""
+    known = [row for row in history if monitor in row]
+    if known:
+        return max(known, key=lambda row: row[monitor])
+    return history[-1] if history else None

@@ -37,13 +37,13 @@ lint: $(VENV)/bin/python
 
 # Takes about an hour and wants a machine that has nothing else to do.
 bench: $(VENV)/bin/python
-	$(VENV)/bin/$(PIP) '.[openvino]'
+	$(VENV)/bin/$(PIP) --editable '.[test]'
 	cd benchmarks && for name in $(BENCHMARKS); do $(BENCH_PYTHON) $$name.py || exit 1; done
 	cd benchmarks && $(BENCH_PYTHON) write_page.py && $(BENCH_PYTHON) reckon.py
 
 # Every benchmark once, at tiny sizes: that it runs, not what it measures.
 bench-check: $(VENV)/bin/python
-	$(VENV)/bin/$(PIP) '.[openvino]'
+	$(VENV)/bin/$(PIP) --editable '.[test]'
 	cd benchmarks && for name in $(BENCHMARKS); do $(BENCH_PYTHON) $$name.py --quick || exit 1; done
 
 clean:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -38,6 +41,16 @@ def run(words: list[str]) -> None:
     assert not stopped.value.code, " ".join(words)
 
 
+def serve(words: list[str]) -> None:
+    """Start the server, on a port that is free, ask it how it is, and end it."""
+    (place,) = [i for i, word in enumerate(words) if word == "--port"]
+    command = [sys.executable, "-c", "from tfretrieval.cli import main; main()", *words[1:place], "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        (address,) = re.findall(r"http://\S+", process.stdout.readline())
+        assert httpx.get(f"{address}/api/ready", timeout=60).json() == {"status": "ok"}
+        process.terminate()
+
+
 # Ray, which one of the commands starts, warns of its own ways
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -61,9 +74,11 @@ def here(tmp_path, monkeypatch, scenes):
 
 
 def test_the_commands_on_ones_own_photos(here):
-    photos, faults, engines, _, beyond = blocks("bash")
+    photos, faults, page, engines, _, beyond = blocks("bash")
     for words in [*commands(photos), *commands(faults)]:
         run(words)
+    for words in commands(page):
+        serve(words)
     for words in commands(engines):
         if is_installed() or "openvino" not in words:
             run(words)
@@ -79,7 +94,7 @@ def test_the_commands_on_ones_own_photos(here):
 
 
 def test_the_commands_of_the_study(here, monkeypatch):
-    prepare, verify, study = commands(blocks("bash")[3])
+    prepare, verify, study = commands(blocks("bash")[4])
     for words in (prepare, verify):
         with pytest.raises(SystemExit) as stopped:
             main([*words[1:], "--help"])

@@ -1,8 +1,9 @@
-"""A run on digits, and a server over it."""
+"""A run, and a server over it."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import socket
 import threading
@@ -26,15 +27,18 @@ SETTINGS = {"image_size": 16, "epochs": 1, "steps_per_epoch": 30, "batch_size": 
 
 
 @pytest.fixture(scope="session")
-def digits_run(tmp_path_factory) -> Run:
+def served_run(tmp_path_factory) -> Run:
+    """A run on digits, or the one that TFRET_SERVED_RUN names."""
+    if named := os.environ.get("TFRET_SERVED_RUN"):
+        return Run.open(named)
     run = Run(tmp_path_factory.mktemp("served") / "digits-run")
     train(Catalog.from_source("digits"), TrainConfig.for_recipe("triplet", **SETTINGS), run)
     return run
 
 
 @pytest.fixture(scope="session")
-def service(digits_run) -> Service:
-    return Service(open_collection(digits_run, retrievers=("knn", "faiss")))
+def service(served_run) -> Service:
+    return Service(open_collection(served_run, retrievers=("knn", "faiss")))
 
 
 @contextlib.contextmanager
@@ -66,7 +70,7 @@ def start():
 
 
 @pytest.fixture(scope="session")
-def digit_file(service) -> Path:
+def query_file(service) -> Path:
     """The file of the first query."""
     return Path(service.collection.queries.paths[0])
 

@@ -17,12 +17,12 @@ from tfretrieval.cli import main
 
 
 @pytest.fixture
-def started(digits_run):
+def started(served_run):
     running = []
 
     def start(*options: str):
         command = [sys.executable, "-c", "from tfretrieval.cli import main; main()", "serve", "--run"]
-        command += [str(digits_run.directory), "--port", "0", *options]
+        command += [str(served_run.directory), "--port", "0", *options]
         piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         process = subprocess.Popen(command, **piped, start_new_session=True)
         running.append(process)
@@ -38,11 +38,11 @@ def started(digits_run):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_until_it_is_told_to_end_and_answers_what_it_began(started, digit_file, number):
+def test_it_serves_until_it_is_told_to_end_and_answers_what_it_began(started, query_file, number):
     process, address = started()
     assert httpx.get(f"{address}/api/ready", timeout=60).json() == {"status": "ok"}
     assert "tfretrieval" in httpx.get(address, timeout=60).text
-    answers, picture = [], digit_file.read_bytes()
+    answers, picture = [], query_file.read_bytes()
 
     def ask():
         for _ in range(5):
@@ -69,17 +69,17 @@ def refused(capfd, *arguments) -> tuple[int, str]:
     return stopped.value.code, capfd.readouterr().err.strip().splitlines()[-1]
 
 
-def test_a_port_that_is_taken_is_said_to_be(digits_run, capfd):
+def test_a_port_that_is_taken_is_said_to_be(served_run, capfd):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        code, line = refused(capfd, "serve", "--run", digits_run.directory, "--port", taken.getsockname()[1])
+        code, line = refused(capfd, "serve", "--run", served_run.directory, "--port", taken.getsockname()[1])
     assert (code, line.split(": ")[:2]) == (1, ["tfret", "error"])
     assert "give another --port" in line
 
 
-def test_an_address_that_is_not_this_machines_is_said_to_be(digits_run, capfd):
-    code, line = refused(capfd, "serve", "--run", digits_run.directory, "--host", "203.0.113.9")
+def test_an_address_that_is_not_this_machines_is_said_to_be(served_run, capfd):
+    code, line = refused(capfd, "serve", "--run", served_run.directory, "--host", "203.0.113.9")
     assert code == 1
     assert "cannot listen at 203.0.113.9" in line
 
@@ -90,10 +90,10 @@ def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path, capfd):
     assert "is not a run" in line
 
 
-def test_what_is_not_installed_is_named(digits_run, capfd, monkeypatch):
+def test_what_is_not_installed_is_named(served_run, capfd, monkeypatch):
     from tfretrieval.serve import server
 
     monkeypatch.setattr(server, "NEEDED", ("no-such-package",))
-    code, line = refused(capfd, "serve", "--run", digits_run.directory)
+    code, line = refused(capfd, "serve", "--run", served_run.directory)
     assert code == 1
     assert "pip install 'tfretrieval[serve]'" in line

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Sequence
 from functools import cached_property, partial
 from time import perf_counter
@@ -13,6 +15,7 @@ import numpy as np
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.evaluation.vote import majority_vote
+from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.reranking import RERANKERS
 from tfretrieval.serve import answers
 from tfretrieval.serve.collection import Collection, Found
@@ -47,6 +50,8 @@ class Service:
             if len(collection.gallery) <= MOST[method] or method == "umap"
         }
 
+        # as many large pictures are decoded at a time as there are CPUs, so that their memory is bounded
+        self._at_work = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
         self.audit: Later[dict[str, Any]] | None = collection.audit and Later("the audit", collection.audit)
 
     @cached_property
@@ -99,7 +104,8 @@ class Service:
         engine = self.collection.engine
         if engine is None:
             raise Refusal(409, "this collection has no model: search by the id of an item")
-        vector = self.collection.embed(uploaded_pixels(data, engine.image_size, engine.fit, self.limits.pixels))
+        with self._at_work:
+            vector = self.collection.embed(uploaded_pixels(data, engine.image_size, engine.fit, self.limits.pixels))
         return self._answered(vector, k, ways, classes, (perf_counter() - started) * 1000, None)
 
     def search_item(self, name: str, k: int, ways: Sequence[str], classes: Sequence[str]) -> answers.SearchAnswer:
@@ -213,8 +219,8 @@ class Service:
         return places
 
 
-def _described(index: object) -> str:
-    settings = index.settings  # type: ignore[attr-defined]
+def _described(index: Index) -> str:
+    settings = index.settings
     parts = [settings.factory or settings.index_type or "exact", settings.metric]
     if settings.pca is not None:
         parts.append(f"PCA {settings.pca:g}")

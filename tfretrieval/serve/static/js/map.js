@@ -1,4 +1,4 @@
-import { ask, bytes, thumbnail } from "./api.js";
+import { ask, bytes, thumbnail, upload } from "./api.js";
 import { announce, count, make, showingErrors } from "./dom.js";
 import { directRenderer } from "./drawing.js";
 import { card, cards } from "./pictures.js";
@@ -68,7 +68,7 @@ function build(section, shared) {
       state.items = items;
       state.rows = new Int32Array(data, 0, answer.n);
       state.points = new Float32Array(data, 4 * answer.n, 2 * answer.n);
-      await draw();
+      await showQuery();
       message.hidden = true;
       canvas.dataset.ready = wanted;
       canvas.setAttribute("aria-label", `${NAMES[wanted]} of ${count(answer.n, "picture")} in ${count(collection.class_names.length, "class", "classes")}`);
@@ -202,11 +202,12 @@ function build(section, shared) {
   /** Put the query on the map; its place is asked for anew where the map was not ready when it was searched. */
   async function showQuery() {
     if (state.rows === null) return;
-    if (shared.asked?.id && !queryPlace()) {
-      const found = await ask("search", { id: shared.asked.id, k: 5 }).catch(() => null);
+    if (shared.asked && !queryPlace()) {
+      const { id, picture } = shared.asked;
+      const found = await (picture ? upload(picture, { k: 5 }) : ask("search", { id, k: 5 })).catch(() => null);
       if (found) shared.asked.places = found.places;
     }
-    state.plot.deselect();
+    state.plot?.deselect();
     await draw();
   }
 

@@ -11,7 +11,8 @@ READY = {"search": ".picture", "map": "canvas[data-ready]", "evaluation": ".matr
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", READY)
-def test_axe_finds_nothing_serious(browser, client, view, scheme):
+def test_axe_finds_nothing_serious(browser, client, service, view, scheme):
+    assert service.maps["umap"].value(300) is not None
     page = browser.new_page(color_scheme=scheme)
     page.goto(f"{client.base_url}#{view}")
     page.wait_for_selector(READY[view], timeout=60_000)

@@ -59,7 +59,8 @@ def upload(client, path) -> list[str]:
     return [item["id"] for item in found["answers"][0]["neighbours"]]
 
 
-def drawn_map(open_page, **options):
+def drawn_map(open_page, service, **options):
+    assert service.maps["umap"].value(300) is not None
     page = open_page("map", **options)
     page.wait_for_selector("canvas[data-ready]")
     page.wait_for_timeout(300)
@@ -177,8 +178,8 @@ def test_right_and_wrong_are_told_by_more_than_colour(open_page, service):
         assert (", same class" if same else ", another class") in picture.query_selector("img").get_attribute("alt")
 
 
-def test_the_map_is_zoomed_and_moved(open_page):
-    page = drawn_map(open_page)
+def test_the_map_is_zoomed_and_moved(open_page, service):
+    page = drawn_map(open_page, service)
     distance = lambda: page.evaluate("document.querySelector('.canvas').plot.get('cameraDistance')")  # noqa: E731
     whole = distance()
     x, y = point_at(page, 0)
@@ -199,7 +200,7 @@ def test_the_map_is_zoomed_and_moved(open_page):
 
 
 def test_a_point_shows_its_picture_and_a_click_selects_it(open_page, service):
-    page = drawn_map(open_page)
+    page = drawn_map(open_page, service)
     gallery = service.collection.gallery
     points = service.maps["umap"].value().points
     alone = int(np.argmax(np.partition(np.abs(points[:, None] - points[None]).sum(2), 1, axis=1)[:, 1]))
@@ -216,8 +217,8 @@ def test_a_point_shows_its_picture_and_a_click_selects_it(open_page, service):
     assert unquote(page.url.partition("id=")[2]) == gallery.ids[alone]
 
 
-def test_a_lasso_selects_what_is_in_it(open_page):
-    page = drawn_map(open_page)
+def test_a_lasso_selects_what_is_in_it(open_page, service):
+    page = drawn_map(open_page, service)
     page.get_by_role("button", name="Lasso").click()
     box = page.locator(".canvas").bounding_box()
     left, top, right, bottom = box["x"] + 5, box["y"] + 5, box["x"] + box["width"] - 5, box["y"] + box["height"] - 5
@@ -254,7 +255,7 @@ def test_the_query_drops_in_where_it_belongs(open_page, client, service):
 
 def test_the_other_layout_is_drawn_too(open_page, service):
     service.maps["tsne"].value(120)
-    page = drawn_map(open_page)
+    page = drawn_map(open_page, service)
     page.select_option("#method", "tsne")
     page.wait_for_selector("canvas[data-ready=tsne]")
 
@@ -302,7 +303,8 @@ def test_errors_come_first_with_the_worst(open_page, client, service):
     page.wait_for_selector("#cell .pair")
 
 
-def test_everything_can_be_done_by_keyboard(open_page, client):
+def test_everything_can_be_done_by_keyboard(open_page, client, service):
+    assert service.maps["umap"].value(300) is not None
     page = open_page()
     page.wait_for_selector(".picture")
 
@@ -346,7 +348,8 @@ def test_everything_can_be_done_by_keyboard(open_page, client):
 
 
 @pytest.mark.parametrize("view", ["search", "map", "evaluation", "errors"])
-def test_a_phone_shows_it_without_scrolling_sideways(open_page, view):
+def test_a_phone_shows_it_without_scrolling_sideways(open_page, service, view):
+    assert service.maps["umap"].value(300) is not None
     page = open_page(view, has_touch=True)
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_selector(
@@ -356,8 +359,8 @@ def test_a_phone_shows_it_without_scrolling_sideways(open_page, view):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_in_the_dark_it_is_dark(open_page):
-    page = drawn_map(open_page, color_scheme="dark")
+def test_in_the_dark_it_is_dark(open_page, service):
+    page = drawn_map(open_page, service, color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
     assert page.evaluate("document.querySelector('.canvas').plot.get('backgroundColor')")[0] < 0.2
     page.emulate_media(color_scheme="light")

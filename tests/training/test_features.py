@@ -43,7 +43,8 @@ def catalog(scenes):
 @pytest.mark.parametrize(
     ("loss", "backbone", "mixed"),
     [
-        ("cross-entropy", "mobilenet_v2_0.35", False),
+        pytest.param("cross-entropy", "mobilenet_v2_0.35", False, marks=pytest.mark.slow),
+        ("cross-entropy", "convnet", False),
         ("contrastive", "convnet", False),
         ("triplet", "convnet", True),
         ("triplet-all", "convnet", False),

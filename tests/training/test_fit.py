@@ -136,6 +136,7 @@ def test_mixed_precision_and_xla_learn_nearly_the_same(catalog, tmp_path):
     assert losses["mixed"] != losses["plain"]
 
 
+@pytest.mark.slow
 def test_accumulated_batches_end_with_the_epoch_and_a_resumed_run_agrees(catalog, tmp_path):
     figures = {**QUICK, "steps_per_epoch": 5, "accumulate": 2, "ema": 0.5}
     whole, parted = Run(tmp_path / "whole"), Run(tmp_path / "parted")

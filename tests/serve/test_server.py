@@ -97,3 +97,11 @@ def test_what_is_not_installed_is_named(served_run, capfd, monkeypatch):
     code, line = refused(capfd, "serve", "--run", served_run.directory)
     assert code == 1
     assert "pip install 'tfretrieval[serve]'" in line
+
+
+def test_what_is_answered_is_sent_at_once():
+    """Asyncio turns Nagle's algorithm off on sockets of this protocol alone; with it a small answer waits for 40 ms."""
+    from tfretrieval.serve.server import listening
+
+    with listening("127.0.0.1", 0) as bound:
+        assert bound.proto == socket.IPPROTO_TCP

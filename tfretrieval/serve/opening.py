@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
@@ -14,7 +15,6 @@ from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
 from tfretrieval.serve.collection import Collection
-from tfretrieval.steps.audit import audit
 from tfretrieval.steps.embed import embed_split
 from tfretrieval.steps.engine import engine_for, engine_of
 from tfretrieval.steps.evaluate import evaluate_run
@@ -60,7 +60,7 @@ def open_collection(run: Run, source: str | None = None, retrievers: Sequence[st
         evaluations=evaluations,
         engine=engine_for(run, catalog.split(searched), engine_of(gallery)),
         facts=_facts(run, gallery),
-        audit=partial(audit, catalog, run, SUSPECTS),
+        audit=partial(_audited, catalog, run),
         directory=run.directory / "maps",
     )
 
@@ -82,6 +82,12 @@ def _evaluation(
     except UserError as error:
         log.warning("%s is not measured: %s", kind, error)
         return None
+
+
+def _audited(catalog: Catalog, run: Run) -> dict[str, Any]:
+    from tfretrieval.steps.audit import audit  # it decodes with TensorFlow, which nothing else here needs
+
+    return audit(catalog, run, SUSPECTS)
 
 
 def _facts(run: Run, gallery: Embeddings) -> dict[str, str]:

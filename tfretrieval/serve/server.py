@@ -28,8 +28,8 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     """
     _check_installed()
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(found[0], found[1])
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)[0]
+        bound = socket.socket(*found[:3])  # asyncio sends at once on what is TCP by name, else it waits for 40 ms
     except OSError as error:
         raise UserError(f"cannot listen at {host}: {error.strerror}") from None
     with bound:

@@ -109,3 +109,8 @@ def test_the_fingerprint_tells_of_every_change(tmp_path):
     file.write_bytes(b"abcd")
     changed.append(of())
     assert len({first, *changed}) == 6
+
+
+def test_a_name_that_is_not_utf8_is_a_users_mistake():
+    with pytest.raises(UserError, match=r"the name of b'a/\\xff\.jpg' is not UTF-8; rename the file"):
+        Catalog.from_lists(["a/1.jpg", "a/\udcff.jpg"])

@@ -167,7 +167,7 @@ def test_values_out_of_range_are_refused_by_name(client, service, values):
 
 def test_a_search_without_a_picture_is_refused(client):
     assert "image" in said(client.post("/api/search"))
-    assert "image" in said(client.post("/api/search", data={"image": "text"}))
+    assert "a file is needed" in said(client.post("/api/search", data={"image": "text"}))
     said(
         client.post(
             "/api/search", content=b"--x\r\nnonsense", headers={"content-type": "multipart/form-data; boundary=x"}

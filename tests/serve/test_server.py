@@ -82,6 +82,7 @@ def test_an_address_that_is_not_this_machines_is_said_to_be(served_run, capfd):
     code, line = refused(capfd, "serve", "--run", served_run.directory, "--host", "203.0.113.9")
     assert code == 1
     assert "cannot listen at 203.0.113.9" in line
+    assert line.endswith("give another --host")
 
 
 def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path, capfd):

@@ -56,13 +56,16 @@ class Catalog:
         """Make a catalogue of sequences of length n; without labels every class is unknown.
 
         Raises:
-            UserError: the sequences differ in length or an id repeats.
+            UserError: the sequences differ in length, an id repeats, or a name is not UTF-8.
         """
         n = len(paths)
         ids = list(paths if ids is None else ids)
         if len(set(ids)) != n:
             repeated = next(name for name in ids if ids.count(name) > 1)
             raise UserError(f"{source or 'the catalogue'} lists {repeated} more than once")
+        for name in paths:
+            if not _is_utf8(str(name)):
+                raise UserError(f"the name of {os.fsencode(name)!r} is not UTF-8; rename the file")
         return cls(
             ids=_objects(ids),
             paths=_objects(paths),
@@ -214,3 +217,11 @@ def _objects(values: Sequence[str]) -> np.ndarray:
 
 def _hash(text: str) -> str:
     return hashlib.sha1(text.encode(errors="surrogateescape")).hexdigest()
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

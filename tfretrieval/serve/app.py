@@ -33,6 +33,10 @@ POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+PLAINLY = {
+    "string_pattern_mismatch": "give a retriever, or retriever:re-ranker, such as faiss:expansion",
+    "value_error": "a file is needed",
+}
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -112,7 +116,7 @@ def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = " ".join(str(part) for part in first["loc"][1:]) or "request"
-    return JSONResponse({"error": f"{where}: {first['msg']}"}, 422)
+    return JSONResponse({"error": f"{where}: {PLAINLY.get(first['type'], first['msg'])}"}, 422)
 
 
 def _http_error(_: Request, error: Exception) -> Response:

@@ -85,7 +85,10 @@ def _evaluation(
 
 
 def _audited(catalog: Catalog, run: Run) -> dict[str, Any]:
-    from tfretrieval.steps.audit import audit  # it decodes with TensorFlow, which nothing else here needs
+    from tfretrieval.quiet import load_tensorflow
+
+    load_tensorflow()  # the audit decodes with it, and nothing else here needs it
+    from tfretrieval.steps.audit import audit
 
     return audit(catalog, run, SUSPECTS)
 

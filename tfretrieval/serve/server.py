@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from collections.abc import Iterator
 from importlib import metadata
@@ -37,7 +38,8 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         try:
             bound.bind(found[4])
         except OSError as error:
-            raise UserError(f"cannot listen at {host}, port {port}: {error.strerror}; give another --port") from None
+            other = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
+            raise UserError(f"cannot listen at {host}, port {port}: {error.strerror}; give another {other}") from None
         yield bound
 
 

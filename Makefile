@@ -22,7 +22,7 @@ test: $(VENV)/bin/python
 # What takes minutes and the suite leaves out.
 test-slow: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) --editable '.[test]'
-	$(VENV)/bin/python -m pytest -m slow
+	$(VENV)/bin/python -m pytest -m slow $(PARALLEL)
 
 # The same suite beside tensorflow-addons, on TensorFlow 2.15. Needs Python 3.10 or 3.11.
 test-addons: $(ADDONS_VENV)/bin/python

@@ -24,10 +24,10 @@ test-slow: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) --editable '.[test]'
 	$(VENV)/bin/python -m pytest -m slow $(PARALLEL)
 
-# The same suite beside tensorflow-addons, on TensorFlow 2.15. Needs Python 3.10 or 3.11.
+# The same suite beside tensorflow-addons, on TensorFlow 2.15; the page in a browser is the same there. Needs Python 3.10 or 3.11.
 test-addons: $(ADDONS_VENV)/bin/python
 	$(ADDONS_VENV)/bin/$(PIP) --editable '.[addons,test]'
-	$(ADDONS_VENV)/bin/python -m pytest $(PARALLEL)
+	$(ADDONS_VENV)/bin/python -m pytest $(PARALLEL) -m 'not slow and not browser'
 
 lint: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) --editable '.[test,lint]'

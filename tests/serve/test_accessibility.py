@@ -6,6 +6,8 @@ import pytest
 
 axe_core = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
 
+pytestmark = pytest.mark.browser
+
 READY = {"search": ".picture", "map": "canvas[data-ready]", "evaluation": ".matrix", "errors": ".pair"}
 
 

@@ -10,6 +10,8 @@ from urllib.parse import quote, unquote
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.browser
+
 PATIENCE = 60_000  # milliseconds
 
 

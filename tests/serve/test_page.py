@@ -84,34 +84,21 @@ def test_a_chosen_file_is_searched(open_page, client, query_file):
     assert page.inner_text(".query-name").strip() == query_file.name
 
 
-def test_a_dropped_picture_is_searched(open_page, client, query_file):
-    page = open_page()
-    data = base64.b64encode(query_file.read_bytes()).decode()
-    page.evaluate(
-        """data => {
-            const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
-            const drop = new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true });
-            document.querySelector(".drop").dispatchEvent(drop);
-        }""",
-        data,
-    )
-    assert ids_of(page) == upload(client, query_file)
+TRANSFER = """([data, action]) => {
+    const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], "image.png", { type: "image/png" }));
+    const [place, event] = action === "paste"
+        ? [document, new ClipboardEvent("paste", { clipboardData: transfer })]
+        : [document.querySelector(".drop"), new DragEvent("drop", { dataTransfer: transfer, cancelable: true })];
+    place.dispatchEvent(event);
+}"""
 
 
-def test_a_pasted_picture_is_searched(open_page, client, query_file):
+@pytest.mark.parametrize("action", ["drop", "paste"])
+def test_a_dropped_or_pasted_picture_is_searched(open_page, client, query_file, action):
     page = open_page()
-    data = base64.b64encode(query_file.read_bytes()).decode()
-    page.evaluate(
-        """data => {
-            const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([bytes], "image.png", { type: "image/png" }));
-            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true }));
-        }""",
-        data,
-    )
+    page.evaluate(TRANSFER, [base64.b64encode(query_file.read_bytes()).decode(), action])
     assert ids_of(page) == upload(client, query_file)
 
 

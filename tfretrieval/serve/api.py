@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse
 
 from tfretrieval.serve import answers
 from tfretrieval.serve.findings import confused, confused_pairs, hardest
+from tfretrieval.serve.limits import MOST_NEIGHBOURS
 from tfretrieval.serve.service import Service
 
 REFUSED: dict[int | str, dict[str, Any]] = {
@@ -105,7 +106,7 @@ def thumbnail(
 def search(
     request: Request,
     id: Item,
-    k: Annotated[int, Query(ge=1, le=200, description="Neighbours.")] = 12,
+    k: Annotated[int, Query(ge=1, le=MOST_NEIGHBOURS, description="Neighbours.")] = 12,
     by: Annotated[Ways, Query(max_length=12, description=WAYS)] = [],  # noqa: B006
     label: Annotated[list[str], Query(alias="class", max_length=100, description="Only neighbours of these.")] = [],  # noqa: B006
 ) -> answers.SearchAnswer:
@@ -117,7 +118,7 @@ def search(
 async def search_upload(
     request: Request,
     image: Annotated[UploadFile, File(description="A JPEG, PNG, BMP, GIF or WebP file.")],
-    k: Annotated[int, Form(ge=1, le=200, description="Neighbours.")] = 12,
+    k: Annotated[int, Form(ge=1, le=MOST_NEIGHBOURS, description="Neighbours.")] = 12,
     by: Annotated[Ways, Form(max_length=12, description=WAYS)] = [],  # noqa: B006
     label: Annotated[list[str], Form(alias="class", max_length=100, description="Only neighbours of these.")] = [],  # noqa: B006
 ) -> answers.SearchAnswer:

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tfretrieval.serve.refusal import Refusal
 
+MOST_NEIGHBOURS = 200  # of a search; it stands in the OpenAPI document
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -21,14 +23,12 @@ class Limits:
         pixels: the largest picture that is decoded, width times height.
         in_flight: requests that are answered at a time; others get 429 and may try again.
         body_seconds: how long a body may take to arrive.
-        neighbours: the largest k.
     """
 
     upload_bytes: int = 20_000_000
     pixels: int = 50_000_000
     in_flight: int = 64
     body_seconds: float = 30.0
-    neighbours: int = 200
 
 
 class LimitedRequests:

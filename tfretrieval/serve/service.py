@@ -20,7 +20,7 @@ from tfretrieval.retrieval.reranking import RERANKERS
 from tfretrieval.serve import answers
 from tfretrieval.serve.collection import Collection, Found
 from tfretrieval.serve.later import Later
-from tfretrieval.serve.limits import Limits
+from tfretrieval.serve.limits import MOST_NEIGHBOURS, Limits
 from tfretrieval.serve.maps import METHODS, MOST, Map, map_of
 from tfretrieval.serve.pictures import PictureFiles, uploaded_pixels
 from tfretrieval.serve.refusal import Refusal
@@ -76,7 +76,7 @@ class Service:
             audits=self.audit is not None,
             limits=answers.LimitsAnswer(
                 upload_bytes=limits.upload_bytes, pixels=limits.pixels, in_flight=limits.in_flight,
-                neighbours=limits.neighbours,
+                neighbours=MOST_NEIGHBOURS,
             ),
             facts=dict(self.collection.facts),
         )  # fmt: skip

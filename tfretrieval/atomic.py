@@ -94,18 +94,23 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
+def read_json(path: str | os.PathLike[str], remedy: str = "") -> Any:
     """Read a JSON file.
+
+    Args:
+        path: the file.
+        remedy: what to do where that fails, such as "make it anew with `tfret index`".
 
     Raises:
         UserError: the file is missing or is not JSON.
     """
+    hint = f"; {remedy}" if remedy else ""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist") from None
+        raise UserError(f"{path} does not exist{hint}") from None
     except (ValueError, OSError) as error:
-        raise UserError(f"{path} is damaged: it cannot be read as JSON ({error})") from None
+        raise UserError(f"{path} is damaged: it cannot be read as JSON ({error}){hint}") from None
 
 
 def _flush_to_disk(path: Path) -> None:

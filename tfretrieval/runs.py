@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import sys
+import zipfile
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,9 @@ PACKAGES = (
 class Run:
     """The artefacts of one training, in one folder.
 
-    Layout: `config.yaml`, `run.json`, `model.keras`, `history.csv`, `checkpoints/`, `logs/`, `gallery.json`,
-    `engine/<name>/`, `embeddings/<split>/`, `audit/<split>/`, `index/<retriever>/`, `evaluation/<retriever>/`,
     Layout: `config.yaml`, `run.json`, `costs.json`, `model.keras`, `history.csv`, `checkpoints/`, `logs/`,
-    `gallery.json`, `engine/<name>/`, `embeddings/<split>/`, `index/<retriever>/`, `evaluation/<retriever>/`,
-    `figures/`, `report.html`.
+    `gallery.json`, `engine/<name>/`, `embeddings/<split>/`, `audit/<split>/`, `index/<retriever>/`,
+    `evaluation/<retriever>/`, `maps/`, `figures/`, `report.html`.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -173,10 +172,12 @@ class Run:
         """A short hash of `model.keras`.
 
         Raises:
-            UserError: the run has no model yet.
+            UserError: the run has no model yet, or half of one.
         """
         if not self.model_path.is_file():
             raise UserError(f"{self.directory} has no model yet; finish training with `tfret train ... --resume`")
+        if not zipfile.is_zipfile(self.model_path):
+            raise UserError(f"{self.model_path} is damaged: it is not a whole .keras file; train again with --overwrite")
         return file_fingerprint(self.model_path)
 
 

@@ -145,7 +145,7 @@ class Transform(Estimator):
             UserError: there is none, it is damaged, or it was written by another version.
         """
         directory = Path(directory)
-        header = read_json(directory / "transform.json")
+        header = read_json(directory / "transform.json", "make it anew with `tfret index`")
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise UserError(
                 f"{directory / 'transform.json'} is not of format {FORMAT}; make it anew with `tfret index`"

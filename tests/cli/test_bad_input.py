@@ -94,7 +94,7 @@ def test_a_class_with_one_picture(tfret, data, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "empty"), (b"this is text", "Unknown image file format"), ("truncated", "JPEG")],
+    [(b"", "empty"), (b"this is text", "no JPEG, PNG, BMP"), ("truncated", "ends before its picture")],
     ids=["0 bytes", "text", "truncated"],
 )
 def test_a_picture_that_cannot_be_decoded_is_named_before_training(tfret, data, tmp_path, content, reason):
@@ -284,8 +284,52 @@ def test_faiss_options_for_knn(tfret, run):
 
 def test_a_query_picture_that_is_missing_or_broken(tfret, run, tmp_path):
     assert "no picture" in refused(tfret, "query", tmp_path / "gone.jpg", "--run", run)
+    assert "is a folder" in refused(tfret, "query", tmp_path, "--run", run)
     (tmp_path / "text.jpg").write_text("no picture")
     assert "text.jpg" in refused(tfret, "query", tmp_path / "text.jpg", "--run", run)
+
+
+def test_a_query_lists_what_it_skipped(tfret, data, run, tmp_path):
+    broken, whole = tmp_path / "text.jpg", pictures(data)[0]
+    broken.write_text("no picture")
+    outcome = tfret("query", broken, whole, "--run", run, "--on-error", "skip", "--json")
+    found = json.loads(outcome.out)
+    assert found["skipped"] == [str(broken)]
+    assert [answer["image"] for answer in found["answers"]] == [str(whole)]
+
+
+def test_a_query_for_a_class_or_a_split_that_is_not_there(tfret, data, run):
+    picture = pictures(data)[0]
+    assert "no class 'nope'; it has field, sea, town" in refused(
+        tfret, "query", picture, "--run", run, "--class", "nope"
+    )
+    assert "no split 'nope'; it has train" in refused(tfret, "query", picture, "--run", run, "--split", "nope")
+
+
+@pytest.mark.parametrize("name", ["index.json", "transform/transform.json", "retriever/retriever.json"])
+@pytest.mark.parametrize("harm", [Path.unlink, lambda file: file.write_text("{")], ids=["gone", "half"])
+def test_an_index_without_one_of_its_files_says_how_to_make_it_anew(tfret, data, run, name, harm):
+    assert tfret("index", "--run", run).code == 0
+    harm(run / "index/knn" / name)
+    line = refused(tfret, "query", pictures(data)[0], "--run", run)
+    assert name in line
+    assert "make it anew with `tfret index`" in line
+
+
+def test_half_a_model_is_all_that_is_told_of(tfret, data, run):
+    assert tfret("index", "--run", run).code == 0
+    spoil(run / "model.keras")
+    outcome = tfret("query", pictures(data)[0], "--run", run)
+    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+    assert "model.keras is damaged" in outcome.error
+
+
+def test_a_line_end_in_a_name_does_not_end_the_line(tfret, data, tmp_path):
+    broken = data / "train" / "sea" / "two\nlines.jpg"
+    broken.write_bytes(b"no picture")
+    assert "two\\nlines.jpg" in train_refused(tfret, data, tmp_path)
+    found = tfret("data", "audit", data)
+    assert "broken: train/sea/two\\nlines.jpg:" in found.out
 
 
 def test_a_stale_index_is_rebuilt_and_never_mixed_in(tfret, scenes, run):

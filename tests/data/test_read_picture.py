@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -109,7 +113,7 @@ def test_a_scaled_decode_looks_as_the_whole(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "the file is empty"), (b"no picture", "not an image of a known format")],
+    [(b"", "the file is empty"), (b"no picture", "it is no JPEG, PNG, BMP, GIF or WebP image")],
 )
 def test_a_file_that_is_no_picture(content, reason, tmp_path):
     (tmp_path / "a.jpg").write_bytes(content)
@@ -132,9 +136,39 @@ def test_no_file_and_a_folder(tmp_path):
         read_picture(tmp_path, 8)
 
 
+def claiming(side: int, form: str) -> bytes:
+    """A small file whose head says that its picture is so many pixels wide and high."""
+    file = io.BytesIO()
+    Image.new("P" if form == "GIF" else "RGB", (8, 8)).save(file, form)
+    content = bytearray(file.getvalue())
+    if form == "PNG":
+        content[16:24] = struct.pack(">II", side, side)
+        content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    elif form == "GIF":
+        content[6:10] = struct.pack("<HH", side, side)
+        frame = content.index(b",\0\0\0\0\x08\0\x08\0") + 5
+        content[frame : frame + 4] = struct.pack("<HH", side, side)
+    else:
+        start = content.index(b"\xff\xc0") + 5
+        content[start : start + 4] = struct.pack(">HH", side, side)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("form", ["PNG", "GIF", "JPEG"])
+def test_a_file_that_would_fill_the_memory_is_refused_by_its_head(form, tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(claiming(20_000, form))
+    with pytest.raises(BrokenPicture, match="more than 178 million pixels"):
+        read_picture(path, 8)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more than 178 million pixels"):
+        decode_and_resize(tf.io.read_file(str(path)), 8)
+    path.write_bytes(claiming(8, form))
+    assert_same(path, 8)
+
+
 def test_other_formats_of_pillow_are_not_taken(tmp_path):
     picture().save(tmp_path / "a.tiff")
-    with pytest.raises(BrokenPicture, match="known format"):
+    with pytest.raises(BrokenPicture, match="no JPEG, PNG, BMP, GIF or WebP image"):
         read_picture(tmp_path / "a.tiff", 8)
 
 

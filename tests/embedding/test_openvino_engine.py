@@ -80,7 +80,7 @@ def test_a_broken_picture_fails_by_name_or_is_left_out(converted, scenes, tmp_pa
     (data / "train" / "sea" / "0.png").write_bytes(b"no picture")
     catalog = Catalog.from_source(data)
     engine = OpenVINOEngine(converted)
-    with pytest.raises(UserError, match=r"train/sea/0\.png .it is not an image of a known format"):
+    with pytest.raises(UserError, match=r"train/sea/0\.png .it is no JPEG, PNG, BMP, GIF or WebP image"):
         engine.embed(catalog, directory=tmp_path / "store")
     store = engine.embed(catalog, on_error="skip", directory=tmp_path / "store")
     assert len(store) == len(catalog) - 1

@@ -141,7 +141,7 @@ def test_broken_pictures_are_listed_and_left_out(home, scenes, tmp_path, caplog)
     engine = RayEngine(OpenVINOEngine(home / "openvino"), home / "openvino")
     store = engine.embed(catalog, on_error="skip")
     assert list(store.ids) == [name for row, name in enumerate(catalog.ids) if row not in (4, 7)]
-    assert f"skipped {catalog.paths[4]} (it is not an image of a known format)" in caplog.text
+    assert f"skipped {catalog.paths[4]} (it is no JPEG, PNG, BMP, GIF or WebP image)" in caplog.text
     assert f"skipped {catalog.paths[7]} (the file does not exist)" in caplog.text
     with pytest.raises(UserError, match="cannot decode"):
         engine.embed(catalog)

@@ -9,7 +9,7 @@ import sys
 import click
 
 from tfretrieval._version import __version__
-from tfretrieval.errors import UserError
+from tfretrieval.errors import UserError, in_one_line
 
 COMMANDS = {
     "train": "Train an embedding on labelled pictures.",
@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _one_line(error: Exception) -> str:
     """What to tell the user: the error's own words where it was made for users."""
     if isinstance(error, UserError):
-        return str(error)
+        return in_one_line(str(error))
     if isinstance(error, MemoryError):
         return "out of memory; try a smaller --batch-size or --image-size"
     lines = str(error).strip().splitlines() or [""]

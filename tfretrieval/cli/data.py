@@ -10,6 +10,7 @@ import click
 
 from tfretrieval.cli.options import seed_option
 from tfretrieval.cli.output import prints_result, table
+from tfretrieval.errors import in_one_line
 from tfretrieval.quiet import load_tensorflow
 
 NAMED, LISTED = 4, 20  # names in a line, lines of a kind
@@ -87,7 +88,7 @@ def audit(source: str, run: Path | None, suspects: int, page: Path | None, seed:
     was trained on wrong labels may have learnt them: a frozen one is the better judge, as `tfret train resnet --data
     SOURCE --epochs 0` makes it.
 
-    Exits with 0 whatever it finds: what to do about it is yours to say.
+    Exits with 0 whatever it finds in a source that can be read: what to do about it is yours to say.
     """
     if page and page.suffix.lower() != ".html":
         raise click.BadParameter("a page is an HTML file; give a name that ends in .html", param_hint="--page")
@@ -123,7 +124,7 @@ def _audit_lines(found: dict[str, Any]) -> Iterator[str]:
         f"{kind}{''.join(f', other {name}' for name in _differing(each))}: {_some(each['ids'])}"
         for kind, each in sorted(groups, key=lambda pair: -len(_differing(pair[1])))
     )
-    yield from _first(f"broken: {name}: {reason}" for name, reason in found["broken"].items())
+    yield from _first(f"broken: {in_one_line(name)}: {reason}" for name, reason in found["broken"].items())
     for key, names in found["odd"].items():
         yield f"odd: {key} ({ODDITIES[key]}), {len(names)}: {_some(names)}"
     yield from (f"note: {note}" for note in found["notes"])
@@ -155,7 +156,7 @@ def _differing(each: dict[str, Any]) -> list[str]:
 
 def _some(names: list[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    return in_one_line(", ".join(names[:NAMED])) + more
 
 
 def _first(lines: Iterable[str]) -> Iterator[str]:

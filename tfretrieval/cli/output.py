@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from tfretrieval.errors import in_one_line
 from tfretrieval.progress import LinesBetweenBars
 
 
@@ -53,6 +54,7 @@ def notes_to_stderr() -> Iterator[None]:
 
 def table(columns: list[str], rows: list[list[str]]) -> str:
     """Rows of text in aligned columns, the first to the left, the others to the right."""
+    rows = [[in_one_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [columns, *rows]) for i in range(len(columns))]
     lines = []
     for row in [columns, *rows]:

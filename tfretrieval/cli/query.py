@@ -68,7 +68,9 @@ def query(
         from tfretrieval.visualize.theme import save_figure
 
         save_figure(plot_neighbours(panels(answers_of_query(answers)), "Most similar pictures"), figure)
-    result: dict[str, Any] = {"retriever": retriever, "k": k, "answers": answers}
+    answered = {answer["image"] for answer in answers}
+    skipped = [str(image) for image in images if str(image) not in answered]
+    result: dict[str, Any] = {"retriever": retriever, "k": k, "answers": answers, "skipped": skipped}
     if figure:
         result["figure"] = str(figure)
 

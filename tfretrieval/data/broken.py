@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from tfretrieval.errors import UserError
+from tfretrieval.errors import UserError, in_one_line
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +15,7 @@ def report_broken(broken: dict[str, str], on_error: str, everything: bool) -> No
     Raises:
         UserError: `on_error` is "fail", or `everything` is broken.
     """
-    listed = [f"{path} ({reason})" for path, reason in broken.items()]
+    listed = [f"{in_one_line(path)} ({reason})" for path, reason in broken.items()]
     if on_error == "skip" and not everything:
         for line in listed:
             log.warning("skipped %s", line)

@@ -6,7 +6,7 @@ import functools
 
 import tensorflow as tf
 
-from tfretrieval.data.read_picture import ROOM
+from tfretrieval.data.read_picture import MOST_PIXELS, ROOM, TOO_LARGE
 from tfretrieval.data.resample import resample
 
 FITS = ("crop", "pad", "stretch")
@@ -37,9 +37,16 @@ def decode(content: tf.Tensor, least: int | None = None) -> tf.Tensor:
     keeps `least` pixels. Grey becomes RGB, transparency is laid on white, 16 bits become 8, an animation gives its
     first frame. JPEG is decoded by the accurate transform, so that pixels are those of Pillow; TensorFlow's default is
     off by 1 or 2.
+
+    Raises:
+        tf.errors.InvalidArgumentError: the bytes are not a whole image, or one of more than `MOST_PIXELS`.
     """
+    is_jpeg = tf.io.is_jpeg(content)
+    pixels = tf.cond(is_jpeg, lambda: _pixels_of_jpeg(content), lambda: _pixels_of_others(content))
+    with tf.control_dependencies([tf.debugging.Assert(pixels <= MOST_PIXELS, [TOO_LARGE])]):
+        content = tf.identity(content)
     image = tf.cond(
-        tf.io.is_jpeg(content),
+        is_jpeg,
         lambda: _decode_jpeg(content, least),
         lambda: tf.io.decode_image(content, expand_animations=False),
     )
@@ -73,6 +80,22 @@ def exif_orientation(content: tf.Tensor) -> tf.Tensor:
         lambda: _read_orientation(_integers(head), found[0] + 10),
         lambda: tf.constant(1),
     )
+
+
+def _pixels_of_jpeg(content: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_prod(tf.cast(tf.image.extract_jpeg_shape(content)[:2], tf.int64))
+
+
+def _pixels_of_others(content: tf.Tensor) -> tf.Tensor:
+    """Width times height by the head of a PNG or a GIF, whose few bytes may stand for any number; else 0."""
+    head = tf.cast(_integers(tf.strings.substr(content, 0, 24)), tf.int64)
+    head = tf.pad(head, [[0, 24 - tf.size(head)]])
+    by_256 = tf.constant([1 << 24, 1 << 16, 1 << 8, 1], tf.int64)
+    png = tf.reduce_sum(head[16:20] * by_256) * tf.reduce_sum(head[20:24] * by_256)
+    gif = (head[6] + 256 * head[7]) * (head[8] + 256 * head[9])
+    first = tf.strings.substr(content, 0, 4)
+    zero = tf.zeros([], tf.int64)
+    return tf.where(first == b"\x89PNG", png, tf.where(first == b"GIF8", gif, zero))
 
 
 def _decode_jpeg(content: tf.Tensor, least: int | None) -> tf.Tensor:

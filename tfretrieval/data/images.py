@@ -13,6 +13,8 @@ from tfretrieval.data.broken import report_broken
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.decode import decode_and_resize
 from tfretrieval.data.picture_cache import Take, picture_folder, read_pictures, write_pictures
+from tfretrieval.data.read_picture import BrokenPicture, read_picture
+from tfretrieval.data.remote import is_remote
 from tfretrieval.data.rows import rows_of
 from tfretrieval.progress import progress
 
@@ -156,15 +158,13 @@ def _decoded(paths: list[str], size: int, fit: str, cache: str) -> tuple[np.ndar
 
 def why_broken(path: str, size: int, fit: str) -> str:
     """Why a file cannot be decoded."""
+    if not is_remote(path):
+        try:
+            read_picture(path, size, fit)  # whose reasons are plainer than TensorFlow's
+        except BrokenPicture as reason:
+            return str(reason)
     try:
         decode_and_resize(tf.io.read_file(path), size, fit)
-    except tf.errors.NotFoundError:
-        return "the file does not exist"
-    except tf.errors.PermissionDeniedError:
-        return "no permission to read it"
     except tf.errors.OpError as error:
-        if not os.path.getsize(path):
-            return "the file is empty"
-        text = str(error.message).split("}} ")[-1].split(" [Op:")[0].splitlines()[0]
-        return text[:120]
+        return str(error.message).split("}} ")[-1].split(" [Op:")[0].splitlines()[0][:120]
     return "it could not be decoded the first time"

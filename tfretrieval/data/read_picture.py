@@ -21,6 +21,10 @@ UNREADABLE = (
     OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, struct.error,
     Image.DecompressionBombError, Image.DecompressionBombWarning,
 )  # fmt: skip
+NO_PICTURE = "it is no JPEG, PNG, BMP, GIF or WebP image"
+CUT_OFF = "the file ends before its picture does"
+MOST_PIXELS = 2 * 89_478_485  # of a picture that is read: Pillow's limit, against files that are made to fill the memory
+TOO_LARGE = f"it has more than {MOST_PIXELS // 1_000_000} million pixels, the most that are read"
 ROOM = 3  # a JPEG is decoded at so many times the wanted size at least, so that the resize still sets the filter
 
 Source = str | os.PathLike[str] | BinaryIO
@@ -62,6 +66,8 @@ def _read(path: Source, least: int) -> Iterator[Image.Image]:
     """The picture in a file, upright; a JPEG is scaled down as it is decoded, to no less than `least` pixels."""
     try:
         with Image.open(path, formats=FORMATS) as file:
+            if file.width * file.height > MOST_PIXELS:
+                raise BrokenPicture(TOO_LARGE)
             if file.format not in JPEG:
                 yield file
                 return
@@ -71,11 +77,14 @@ def _read(path: Source, least: int) -> Iterator[Image.Image]:
         raise BrokenPicture("the file does not exist") from None
     except PermissionError:
         raise BrokenPicture("no permission to read it") from None
+    except Image.DecompressionBombError:
+        raise BrokenPicture(TOO_LARGE) from None
     except Image.UnidentifiedImageError:
         empty = _is_empty(path)
-        raise BrokenPicture("the file is empty" if empty else "it is not an image of a known format") from None
+        raise BrokenPicture("the file is empty" if empty else NO_PICTURE) from None
     except UNREADABLE as error:
-        raise BrokenPicture((str(error).splitlines() or [type(error).__name__])[0][:120]) from None
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise BrokenPicture(CUT_OFF if "truncated" in reason.lower() else reason) from None
 
 
 def _is_empty(file: Source) -> bool:

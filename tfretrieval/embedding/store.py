@@ -193,7 +193,7 @@ class Embeddings:
         directory = Path(directory)
         if not (directory / "embeddings.json").is_file():
             raise UserError(f"{directory} is not an embedding store: it has no embeddings.json")
-        header = read_json(directory / "embeddings.json")
+        header = read_json(directory / "embeddings.json", "make it anew with `tfret embed`")
         try:
             class_names = tuple(header["class_names"])
             number_of = {name: label for label, name in enumerate(class_names)}

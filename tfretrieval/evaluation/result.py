@@ -109,7 +109,7 @@ class Evaluation:
             UserError: there is none, it is damaged, or it was written by another version.
         """
         directory = Path(directory)
-        values = read_json(directory / "metrics.json")
+        values = read_json(directory / "metrics.json", "make it anew with `tfret evaluate`")
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
             raise UserError(
                 f"{directory / 'metrics.json'} is not of format {FORMAT}; make it anew with `tfret evaluate`"

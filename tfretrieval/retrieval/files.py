@@ -45,7 +45,7 @@ def save(retriever: Retriever, directory: str | os.PathLike[str]) -> None:
 def load(kind: type[Kind], directory: str | os.PathLike[str], mmap: bool) -> Kind:
     """As `Retriever.load`."""
     directory = Path(directory)
-    header = read_json(directory / HEADER)
+    header = read_json(directory / HEADER, "make it anew with `tfret index`")
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise UserError(f"{directory / HEADER} is not of format {FORMAT}; make it anew with `tfret index`")
     if header.get("kind") != kind.kind:

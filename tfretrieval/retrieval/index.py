@@ -273,7 +273,7 @@ class Index:
             UserError: there is none, or it is damaged.
         """
         directory = Path(directory)
-        header = read_json(directory / "index.json")
+        header = read_json(directory / "index.json", "make it anew with `tfret index`")
         try:
             if header["format"] != FORMAT:
                 raise UserError(

@@ -60,7 +60,8 @@ def build_sharded(vectors: Streamed, index: Any, memory: int, folder: Path, seed
         raise UserError("within a memory limit an index of the kind IVFn,Flat, IVFn,SQ8 or IVFn,PQm can be built")
     if memory < LEAST_MEMORY:
         raise UserError(
-            f"the memory limit leaves {max(0, memory) >> 20} MB to work with; {LEAST_MEMORY >> 20} are needed"
+            f"the memory limit leaves {max(0, memory) >> 20} MB beside the {resident_bytes() >> 20} MB in use already; "
+            f"raise it so that {LEAST_MEMORY >> 20} MB or more are left"
         )
     wanted = max(LEAST_POINTS, MOST_POINTS_A_CENTROID * ivf.nlist)
     points = min(len(vectors), _training_points(memory, vectors.dim), wanted)

@@ -90,6 +90,7 @@ def change_gallery(
         index, gallery = index.remove(gallery, list(remove))
         catalog = catalog.subset(~np.isin(catalog.ids.astype(str), list(remove)))
         changes.append({"remove": sorted(remove)})
+        log.info("removed %d items", len(remove))
     made_from = {**gallery.made_from, "data": catalog.split(split).fingerprint}
     replace(gallery, made_from=made_from).save(run.embeddings(split))
     write_json(run.gallery_path, {"format": FORMAT, "changes": changes})

@@ -53,10 +53,14 @@ def query_run(
         rank, id, label, distance and path.
 
     Raises:
-        UserError: a picture is missing or broken, k is larger than what is searched, or a class is not known.
+        UserError: a picture is missing or broken, k is larger than what is searched, or a class or a split is
+            not known.
     """
-    if missing := [path for path in images if not path.is_file()]:
-        raise UserError(f"no picture {missing[0]}")
+    for path in images:
+        if not path.is_file():
+            raise UserError(
+                f"{path} is a folder; name the pictures in it" if path.is_dir() else f"there is no picture {path}"
+            )
     standing = None if source else standing_gallery(run, retriever, gallery_split)
     if standing is None:
         catalog = run_catalog(run, source)
@@ -67,8 +71,9 @@ def query_run(
     names = [str(path) for path in images]
     pictures = Catalog.from_lists(names, ids=[f"{i}:{n}" for i, n in enumerate(names)])
     asked = embed_catalog(run, pictures, on_error, engine_of(gallery))
-    if unknown := [name for name in classes if name not in gallery.class_names]:
-        raise UserError(f"there is no class {unknown[0]!r}; there are {', '.join(gallery.class_names)}")
+    for kind, wanted, known in (("class", classes, gallery.class_names), ("split", splits, set(gallery.splits))):
+        if unknown := [name for name in wanted if name not in known]:
+            raise UserError(f"the gallery has no {kind} {unknown[0]!r}; it has {', '.join(sorted(known))}")
     if classes or splits:
         distances, rows = index.search_where(asked.vectors, k, gallery, classes, splits)
     else:

@@ -151,7 +151,7 @@ def test_another_kind_of_index_is_refused(vectors, factory, tmp_path):
 
 
 def test_too_little_memory_is_refused(store, tmp_path):
-    with pytest.raises(UserError, match=r"the memory limit leaves \d+ MB to work with; 96 are needed"):
+    with pytest.raises(UserError, match=r"the memory limit leaves \d+ MB beside the \d+ MB in use already; raise it so that 96 MB or more"):
         Index.build(store, IndexSettings("faiss"), directory=tmp_path / "i", memory_limit=1000)
     with pytest.raises(UserError, match="room to learn 3000 centroids, not 4096"):
         FaissRetriever("IVF4096,Flat").fit_within(Streamed(store.vectors), MEMORY, tmp_path / "i")

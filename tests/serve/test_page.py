@@ -348,6 +348,49 @@ def test_a_phone_shows_it_without_scrolling_sideways(open_page, service, view):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_fingers_move_the_map_pinch_it_and_draw_a_lasso(open_page, service):
+    page = drawn_map(open_page, service, has_touch=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_label("Show the whole map").click()
+    page.wait_for_timeout(300)
+    distance = lambda: page.evaluate("document.querySelector('.canvas').plot.get('cameraDistance')")  # noqa: E731
+    hand = page.context.new_cdp_session(page)
+
+    def move(*paths):
+        """Put a finger down at the start of each path, move all along, and lift them."""
+        for step, places in enumerate(zip(*paths)):
+            points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(places)]
+            hand.send(
+                "Input.dispatchTouchEvent", {"type": "touchMove" if step else "touchStart", "touchPoints": points}
+            )
+            page.wait_for_timeout(40)
+        hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        page.wait_for_timeout(250)
+
+    def line(start, end, steps=8):
+        return [tuple(np.array(start) + (np.array(end) - start) * part) for part in np.linspace(0, 1, steps)]
+
+    x, y = point_at(page, 0)
+    box = page.locator(".canvas").bounding_box()
+    middle = np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
+    whole = distance()
+    move(line(middle, middle + [60, 30]))
+    moved = point_at(page, 0)
+    assert np.subtract(moved, (x, y)) == pytest.approx([60, 30], abs=8)
+    assert distance() == pytest.approx(whole, rel=1e-6)
+    between = np.array(moved)
+    move(line(between - [20, 0], between - [50, 0]), line(between + [20, 0], between + [50, 0]))
+    assert distance() == pytest.approx(whole * 0.4, rel=0.02)
+    assert point_at(page, 0) == pytest.approx(moved, abs=3)
+    assert page.evaluate("scrollX") == 0
+    page.get_by_label("Show the whole map").click()
+    page.get_by_role("button", name="Lasso").click()
+    left, top, right, bottom = *(middle - 120), *(middle + 120)
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top + 3)]
+    move([place for pair in itertools.pairwise(corners) for place in line(*pair)])
+    page.wait_for_selector(".chosen .picture")
+
+
 def test_in_the_dark_it_is_dark(open_page, service):
     page = drawn_map(open_page, service, color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"

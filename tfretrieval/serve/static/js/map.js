@@ -1,6 +1,7 @@
 import { ask, bytes, thumbnail, upload } from "./api.js";
 import { announce, count, make, showingErrors } from "./dom.js";
 import { directRenderer } from "./drawing.js";
+import { listenToFingers } from "./fingers.js";
 import { card, cards } from "./pictures.js";
 import { colour, isDark, onThemeChange, palette, token } from "./theme.js";
 import createScatterplot from "../vendor/scatterplot.js";
@@ -42,7 +43,7 @@ function build(section, shared) {
 
   section.append(
     make("h1", { id: "map-title" }, "Map of the gallery"),
-    make("p", { class: "muted", id: "map-help" }, "Drag to move, scroll to zoom, click a point, or draw a lasso around many. With the keyboard: arrows move, + and − zoom, 0 shows all; a class of the list shows its pictures. Near points are alike; distances between far groups mean little."),
+    make("p", { class: "muted", id: "map-help" }, "Drag to move, scroll or pinch to zoom, click a point, or draw a lasso around many. With the keyboard: arrows move, + and − zoom, 0 shows all; a class of the list shows its pictures. Near points are alike; distances between far groups mean little."),
     make("div", { class: "controls" }, make("div", {}, make("label", { class: "label", for: "method" }, "Layout"), method), make("div", { class: "choices" }, lasso, tools)),
     make("div", { class: "mapping" }, frame, make("div", {}, make("h3", {}, "Classes"), legend)),
     chosen,
@@ -136,6 +137,7 @@ function build(section, shared) {
     plot.subscribe("deselect", () => showChosen([]));
     plot.subscribe("lassoEnd", () => setMode("panZoom"));
     plot.subscribe("view", moveMarker);
+    listenToFingers(canvas, plot);
     frame.plot = plot;
     return plot;
   }

@@ -19,7 +19,8 @@ from results import publish
 from timing import spread
 
 from tfretrieval.embedding.store import Embeddings
-from tfretrieval.retrieval.index import Index, IndexSettings
+from tfretrieval.retrieval.index import Index
+from tfretrieval.retrieval.settings import IndexSettings
 from tfretrieval.serve.app import create_app
 from tfretrieval.serve.collection import Collection
 from tfretrieval.serve.later import Later

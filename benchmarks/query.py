@@ -20,7 +20,8 @@ from timing import in_turn, spread, times_as_fast
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
-from tfretrieval.retrieval.index import Index, IndexSettings
+from tfretrieval.retrieval.index import Index
+from tfretrieval.retrieval.settings import IndexSettings
 from tfretrieval.runs import Run
 
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from tfretrieval.evaluation.evaluator import evaluate
     from tfretrieval.evaluation.result import Evaluation
     from tfretrieval.retrieval.faiss import FaissRetriever
-    from tfretrieval.retrieval.index import Index, IndexSettings
+    from tfretrieval.retrieval.index import Index
     from tfretrieval.retrieval.knn import KNNRetriever
+    from tfretrieval.retrieval.settings import IndexSettings
     from tfretrieval.runs import Run
     from tfretrieval.steps.export import export_saved_model
     from tfretrieval.steps.study import run_study
@@ -34,7 +35,7 @@ _HOMES = {
     "Evaluation": "evaluation.result",
     "FaissRetriever": "retrieval.faiss",
     "Index": "retrieval.index",
-    "IndexSettings": "retrieval.index",
+    "IndexSettings": "retrieval.settings",
     "KNNRetriever": "retrieval.knn",
     "KerasEngine": "embedding.keras_engine",
     "OpenVINOEngine": "embedding.openvino_engine",

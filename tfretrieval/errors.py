@@ -9,9 +9,9 @@ class UserError(Exception):
 
 
 def in_one_line(text: str) -> str:
-    """Text with escapes for line ends and whatever else a terminal would not print as it stands.
+    r"""Text with escapes for line ends and whatever else a terminal would not print as it stands.
 
-    >>> in_one_line("a\\nb")
-    'a\\\\nb'
+    >>> in_one_line("a\nb")
+    'a\\nb'
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

@@ -177,7 +177,7 @@ class Run:
         if not self.model_path.is_file():
             raise UserError(f"{self.directory} has no model yet; finish training with `tfret train ... --resume`")
         if not zipfile.is_zipfile(self.model_path):
-            raise UserError(f"{self.model_path} is damaged: it is not a whole .keras file; train again with --overwrite")
+            raise UserError(f"{self.model_path} is damaged: it is no whole .keras file; train again with --overwrite")
         return file_fingerprint(self.model_path)
 
 

@@ -26,7 +26,9 @@ pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '
 from tfretrieval.embedding import ray_engine as module
 from tfretrieval.embedding.openvino_engine import OpenVINOEngine
 from tfretrieval.embedding.openvino_model import save_openvino_model
-from tfretrieval.embedding.ray_engine import RayEngine, Shipped
+from tfretrieval.embedding.ray_cluster import load_ray
+from tfretrieval.embedding.ray_engine import RayEngine
+from tfretrieval.embedding.ray_worker import Shipped
 from tfretrieval.embedding.shards import Shards, load_store
 
 # Ray warns of its own ways
@@ -40,7 +42,7 @@ pytestmark = [
 @pytest.fixture(scope="module", autouse=True)
 def _ray():
     """One Ray for all tests, as small as it can be."""
-    ray = module._ray()
+    ray = load_ray()
     ray.init(
         num_cpus=2, object_store_memory=100 << 20, include_dashboard=False, log_to_driver=False,
         logging_level=logging.ERROR,
@@ -176,7 +178,7 @@ def test_a_model_travels_where_its_files_are_not(home, scenes, tmp_path):
 
 
 def test_nobody_there_is_one_clear_line(home, monkeypatch):
-    ray = module._ray()
+    ray = load_ray()
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
 
     def init(address, **_):

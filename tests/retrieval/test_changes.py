@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval import FaissRetriever, KNNRetriever, load_retriever, make_retriever
-from tfretrieval.retrieval.index import Index, IndexSettings
+from tfretrieval.retrieval.index import Index
+from tfretrieval.retrieval.settings import IndexSettings
 
 CHANGEABLE = [
     ("knn", {}),

@@ -11,7 +11,8 @@ import pytest
 
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
-from tfretrieval.retrieval.index import Index, IndexSettings
+from tfretrieval.retrieval.index import Index
+from tfretrieval.retrieval.settings import IndexSettings
 
 SETTINGS = [
     IndexSettings("knn", "cosine", pca=3),

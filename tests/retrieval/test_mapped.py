@@ -13,8 +13,9 @@ import pytest
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval import load_retriever, make_retriever
-from tfretrieval.retrieval.index import Index, IndexSettings
+from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.sampled import BLOCK, BLOCKS, sampled_fingerprint
+from tfretrieval.retrieval.settings import IndexSettings
 
 KINDS = [
     ("knn", {}),

@@ -27,9 +27,10 @@ from tfretrieval.errors import UserError
 from tfretrieval.evaluation.evaluator import evaluate
 from tfretrieval.retrieval import MilvusRetriever, load_retriever, make_retriever
 from tfretrieval.retrieval import milvus_collection as module
-from tfretrieval.retrieval.index import Index, IndexSettings
+from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.items import Items
 from tfretrieval.retrieval.recall import recall_against_exact
+from tfretrieval.retrieval.settings import IndexSettings
 
 if not (find_spec("pymilvus") and find_spec("milvus_lite")):
     pytest.skip("Milvus is not installed: pip install '.[milvus]'", allow_module_level=True)

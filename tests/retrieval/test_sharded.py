@@ -11,8 +11,9 @@ from tfretrieval.errors import UserError
 from tfretrieval.retrieval import load_retriever
 from tfretrieval.retrieval import sharded as module
 from tfretrieval.retrieval.faiss import FaissRetriever
-from tfretrieval.retrieval.index import Index, IndexSettings
+from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.recall import recall_against_exact, recall_streamed
+from tfretrieval.retrieval.settings import IndexSettings
 from tfretrieval.retrieval.sharded import LISTS, build_sharded, default_factory, resident_bytes
 from tfretrieval.retrieval.streamed import Streamed, raw_rows
 from tfretrieval.steps.index import build_index
@@ -151,7 +152,10 @@ def test_another_kind_of_index_is_refused(vectors, factory, tmp_path):
 
 
 def test_too_little_memory_is_refused(store, tmp_path):
-    with pytest.raises(UserError, match=r"the memory limit leaves \d+ MB beside the \d+ MB in use already; raise it so that 96 MB or more"):
+    with pytest.raises(
+        UserError,
+        match=r"leaves \d+ MB beside the \d+ MB in use already; raise it so that 96 MB",
+    ):
         Index.build(store, IndexSettings("faiss"), directory=tmp_path / "i", memory_limit=1000)
     with pytest.raises(UserError, match="room to learn 3000 centroids, not 4096"):
         FaissRetriever("IVF4096,Flat").fit_within(Streamed(store.vectors), MEMORY, tmp_path / "i")

@@ -8,8 +8,9 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval import FaissRetriever
 from tfretrieval.retrieval.candidates import bytes_a_vector, candidates
-from tfretrieval.retrieval.index import Index, IndexSettings
+from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.recall import recall_against_exact
+from tfretrieval.retrieval.settings import IndexSettings
 from tfretrieval.retrieval.tuning import Trial, Tuned, _Bench, _chosen, _worth_showing, tune
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
-from tfretrieval.retrieval.index import Index, IndexSettings
+from tfretrieval.retrieval.index import Index
+from tfretrieval.retrieval.settings import IndexSettings
 from tfretrieval.retrieval.tuning import Trial, Tuned
 from tfretrieval.steps.index import ensure_index, index_recall, with_changes
 

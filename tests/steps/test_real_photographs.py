@@ -9,7 +9,8 @@ from sklearn.metrics import accuracy_score, average_precision_score
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.evaluation.evaluator import evaluate
-from tfretrieval.retrieval.index import Index, IndexSettings
+from tfretrieval.retrieval.index import Index
+from tfretrieval.retrieval.settings import IndexSettings
 from tfretrieval.runs import Run
 from tfretrieval.steps.evaluate import evaluate_run
 from tfretrieval.training.config import TrainConfig

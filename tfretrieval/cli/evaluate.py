@@ -99,7 +99,8 @@ def _of_stores(
 ) -> Any:
     from tfretrieval.embedding.store import Embeddings
     from tfretrieval.evaluation.evaluator import evaluate
-    from tfretrieval.retrieval.index import Index, IndexSettings
+    from tfretrieval.retrieval.index import Index
+    from tfretrieval.retrieval.settings import IndexSettings
     from tfretrieval.steps.index import with_changes
 
     assert queries is not None

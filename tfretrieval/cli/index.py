@@ -64,7 +64,7 @@ def index(
     what is missing there is inserted, so that an interrupted command goes on when it is repeated.
     """
     from tfretrieval.embedding.shards import load_store
-    from tfretrieval.retrieval.index import IndexSettings
+    from tfretrieval.retrieval.settings import IndexSettings
     from tfretrieval.runs import Run
     from tfretrieval.steps.embed import embed_split
     from tfretrieval.steps.gallery import change_gallery, run_catalog

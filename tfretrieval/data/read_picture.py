@@ -23,7 +23,7 @@ UNREADABLE = (
 )  # fmt: skip
 NO_PICTURE = "it is no JPEG, PNG, BMP, GIF or WebP image"
 CUT_OFF = "the file ends before its picture does"
-MOST_PIXELS = 2 * 89_478_485  # of a picture that is read: Pillow's limit, against files that are made to fill the memory
+MOST_PIXELS = 2 * 89_478_485  # Pillow's limit, against files that are made to fill the memory
 TOO_LARGE = f"it has more than {MOST_PIXELS // 1_000_000} million pixels, the most that are read"
 ROOM = 3  # a JPEG is decoded at so many times the wanted size at least, so that the resize still sets the filter
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,99 +10,14 @@ import numpy as np
 
 from tfretrieval.data.broken import report_broken
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.remote import fetched
 from tfretrieval.embedding.engine import Batch, Engine
-from tfretrieval.embedding.openvino_engine import OpenVINOEngine
+from tfretrieval.embedding.ray_cluster import connected, cores_of_nodes, load_ray
+from tfretrieval.embedding.ray_worker import ShardWriter, Shipped, Worker
 from tfretrieval.embedding.shards import Shards, part_name
-from tfretrieval.errors import UserError
 from tfretrieval.progress import progress
-from tfretrieval.quiet import silent_stderr
-from tfretrieval.reach import why_unreached
 
-SECONDS_TO_ANSWER = 10.0
 FILES_A_BLOCK = 512
 FILES_A_SHARD = 4096
-
-
-@dataclass(frozen=True)
-class Shipped:
-    """An engine as it travels to another machine.
-
-    Attributes:
-        name: "openvino" or "keras".
-        precision: of `PRECISIONS`.
-        fit: how a picture becomes a square.
-        files: {relative name: content} of the model.
-        home: where the files lie on the machine that they come from.
-    """
-
-    name: str
-    precision: str
-    fit: str
-    files: Mapping[str, bytes]
-    home: Path
-
-    @classmethod
-    def of(cls, engine: Engine, home: Path) -> Shipped:
-        """An engine whose model lies in a folder: the converted model, or the run with its `model.keras`."""
-        names = ("engine.json", "model.xml", "model.bin") if engine.name == "openvino" else ("model.keras",)
-        files = {name: (home / name).read_bytes() for name in names}
-        return cls(engine.name, engine.precision, engine.fit, files, home)
-
-    def unpacked(self) -> Engine:
-        """The engine, from the files where they came from if these are the same, else from copies of them."""
-        home = self.home
-        if not all(_holds(home / name, content) for name, content in self.files.items()):
-            home = Path(tempfile.mkdtemp(prefix="tfretrieval-"))
-            for name, content in self.files.items():
-                (home / name).write_bytes(content)
-        if self.name == "openvino":
-            return OpenVINOEngine(home, self.precision)
-        from tfretrieval.embedding.keras_engine import KerasEngine
-        from tfretrieval.models.embedder import read_model
-
-        return KerasEngine(read_model(home / "model.keras"), self.fit)
-
-
-class Worker:
-    """What an actor does: it holds one engine and embeds blocks of files."""
-
-    def __init__(self, shipped: list[Any]) -> None:
-        import ray
-
-        self._engine = ray.get(shipped[0]).unpacked()
-
-    def __call__(self, block: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """{"row": int64 [b], "path": str [b]} -> {"row", "vector": float32 [b, d], "reason": str [b]}, "" if whole."""
-        paths = [str(path) for path in block["path"]]
-        vectors = np.zeros((len(paths), self._engine.dim), np.float32)
-        reasons = np.full(len(paths), "", dtype=object)
-        with fetched(paths) as (files, failures):
-            whole = np.zeros(len(paths), bool)
-            for places, batch in self._engine.batches(files):
-                vectors[places], whole[places] = batch, True
-            for place in np.flatnonzero(~whole):
-                reasons[place] = failures.get(int(place)) or self._engine.why_broken(files[place])
-        return {"row": block["row"], "vector": vectors, "reason": reasons.astype(str)}
-
-
-class ShardWriter(Worker):
-    """An actor that writes what it embeds as parts of `Shards` and gives back only how that went."""
-
-    def __init__(self, shipped: list[Any], where: str) -> None:
-        super().__init__(shipped)
-        self._shards = Shards(where)
-
-    def __call__(self, block: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """{"row", "id", "path", "label", "split"}, each [b] -> {"row": int64 [b], "reason": str [b]}."""
-        done = super().__call__(block)
-        whole = done["reason"] == ""
-        columns = {name: block[name][whole].tolist() for name in ("id", "path", "split", "label")}
-        columns["label"] = [label or None for label in columns["label"]]
-        broken = {str(block["path"][place]): str(done["reason"][place]) for place in np.flatnonzero(~whole)}
-        name = part_name(int(block["row"][0]))
-        self._shards.write_part(name, {**columns, "vector": done["vector"][whole]}, broken)
-        return {"row": done["row"], "reason": done["reason"]}
 
 
 class RayEngine(Engine):
@@ -129,7 +39,7 @@ class RayEngine(Engine):
     name = "ray"
 
     def __init__(self, engine: Engine, home: Path, address: str | None = None) -> None:
-        _ray()
+        load_ray()
         self.name = engine.name  # type: ignore[misc]
         self.precision, self.image_size = engine.precision, engine.image_size
         self.dim, self.fit = engine.dim, engine.fit
@@ -196,8 +106,8 @@ class RayEngine(Engine):
         """What the workers give for each block, in the order in which they are ready."""
         if not blocks:
             return
-        with _connected(self._address) as ray, _one_line_errors(ray):
-            cores = _cores_of_nodes(ray)
+        with connected(self._address) as ray:
+            cores = cores_of_nodes(ray)
             shipped = ray.put(Shipped.of(self._engine, self._home))
             dataset = ray.data.from_arrow(blocks).map_batches(
                 worker,
@@ -225,76 +135,3 @@ def _rows(columns: Mapping[str, np.ndarray], start: int, count: int) -> Any:
 
     here = {name: column[start : start + count] for name, column in columns.items()}
     return pa.table({name: pa.array(c.tolist() if c.dtype == object else c) for name, c in here.items()})
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    try:
-        return path.stat().st_size == len(content) and path.read_bytes() == content
-    except OSError:
-        return False
-
-
-def _ray() -> Any:
-    for name, value in (
-        ("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0"),
-        ("RAY_BACKEND_LOG_LEVEL", "fatal"),
-        ("RAY_USAGE_STATS_ENABLED", "0"),
-        ("RAY_DATA_DISABLE_PROGRESS_BARS", "1"),
-    ):
-        os.environ.setdefault(name, value)
-    try:
-        import ray
-        import ray.data
-    except ImportError:
-        raise UserError("the engine ray is not installed; use pip install 'tfretrieval[ray]'") from None
-    return ray
-
-
-@contextlib.contextmanager
-def _connected(address: str | None) -> Iterator[Any]:
-    """Ray, connected; what was connected or started here ends with the block."""
-    ray = _ray()
-    if ray.is_initialized():
-        yield ray
-        return
-    if address is not None:
-        _knock(address)
-    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    if address is None:
-        options |= {"include_dashboard": False}
-    try:
-        with silent_stderr():
-            ray.init(address=address, **options)
-    except Exception as error:
-        where = address or "this machine"
-        raise UserError(f"cannot reach Ray at {where}: {' '.join(str(error).split())[:200]}") from None
-    try:
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
-        yield ray
-    finally:
-        ray.shutdown()
-
-
-def _knock(address: str) -> None:
-    """Refuse an address where nothing listens, for which Ray itself would wait many minutes."""
-    place = address.rpartition("://")[2]
-    if place.rpartition(":")[2].isdigit() and (reason := why_unreached(place, SECONDS_TO_ANSWER)):  # not of auto
-        raise UserError(f"cannot reach Ray at {address}: {reason}")
-
-
-@contextlib.contextmanager
-def _one_line_errors(ray: Any) -> Iterator[None]:
-    try:
-        yield
-    except ray.exceptions.RayError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise UserError(f"Ray: {lines[-1][:300] if lines else type(error).__name__}") from None
-
-
-def _cores_of_nodes(ray: Any) -> list[int]:
-    counts = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-    if not any(counts):
-        raise UserError("the Ray cluster has no CPUs")
-    return [count for count in counts if count]

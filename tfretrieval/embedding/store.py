@@ -12,11 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from tfretrieval.atomic import read_json, replaced_directory, write_json
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.errors import UserError
 
-FORMAT = 1
 ROWS_A_BLOCK = 8192
 
 
@@ -80,11 +78,11 @@ class Embeddings:
             class_names = [str(label) for label in range(int(known.max(initial=-1)) + 1)]
         return cls(
             vectors=vectors,
-            ids=_strings(ids if ids is not None else [str(i) for i in range(n)]),
+            ids=strings(ids if ids is not None else [str(i) for i in range(n)]),
             labels=known,
             class_names=tuple(class_names),
-            paths=_strings(paths if paths is not None else [""] * n),
-            splits=_strings(splits if splits is not None else [""] * n),
+            paths=strings(paths if paths is not None else [""] * n),
+            splits=strings(splits if splits is not None else [""] * n),
             made_from=dict(made_from or {}),
         )
 
@@ -117,7 +115,7 @@ class Embeddings:
         Of a store that was loaded it is the one that was written down.
         """
         digest = hashlib.sha256()
-        for block in self._blocks():
+        for block in self.blocks():
             digest.update(np.ascontiguousarray(block).data)
         digest.update("\n".join(self.ids).encode())
         digest.update(np.ascontiguousarray(self.labels, np.int32).data)
@@ -146,39 +144,9 @@ class Embeddings:
         Raises:
             UserError: a vector holds NaN or infinity, or the folder cannot be written.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        from tfretrieval.embedding.store_files import save_store
 
-        finite = np.concatenate([np.isfinite(block).all(axis=1) for block in self._blocks()] or [np.ones(0, bool)])
-        if not finite.all():
-            bad = self.ids[~finite]
-            raise UserError(f"{len(bad)} vectors hold NaN or infinity, the first that of {bad[0]}")
-        names = np.array([*self.class_names, None], dtype=object)
-        table = pa.table(
-            {
-                "id": pa.array(self.ids, pa.string()),
-                "path": pa.array(self.paths, pa.string()),
-                "label": pa.array(names[self.labels], pa.string()),
-                "split": pa.array(self.splits, pa.string()),
-            }
-        )
-        with replaced_directory(directory, "embeddings.json") as temporary:
-            pq.write_table(table, temporary / "items.parquet")
-            write_json(
-                temporary / "embeddings.json",
-                {
-                    "format": FORMAT,
-                    "n": len(self),
-                    "dim": self.dim,
-                    "fingerprint": self.fingerprint,
-                    "class_names": list(self.class_names),
-                    "made_from": dict(self.made_from),
-                },
-            )
-            if vectors_file is None:
-                np.save(temporary / "vectors.npy", self.vectors, allow_pickle=False)
-            else:
-                os.replace(vectors_file, temporary / "vectors.npy")
+        save_store(self, Path(directory), vectors_file)
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str], mmap: bool = True) -> Embeddings:
@@ -187,95 +155,17 @@ class Embeddings:
         Raises:
             UserError: the folder is not a store, or its files are damaged or do not belong together.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        from tfretrieval.embedding.store_files import load_store
 
-        directory = Path(directory)
-        if not (directory / "embeddings.json").is_file():
-            raise UserError(f"{directory} is not an embedding store: it has no embeddings.json")
-        header = read_json(directory / "embeddings.json", "make it anew with `tfret embed`")
-        try:
-            class_names = tuple(header["class_names"])
-            number_of = {name: label for label, name in enumerate(class_names)}
-            vectors = np.load(directory / "vectors.npy", mmap_mode="r" if mmap else None, allow_pickle=False)
-            items = pq.ParquetFile(directory / "items.parquet")
-            if list(vectors.shape) != [header["n"], header["dim"]] or items.metadata.num_rows != header["n"]:
-                raise ValueError("the files disagree on the number of items")
-            labels = items.read(columns=["label"])["label"].combine_chunks()
-            places, names = _codes(labels)
-            numbers = np.array([*(number_of[name] for name in names), -1], np.int32)
-            return _Stored.opened(
-                directory,
-                vectors=vectors,
-                labels=numbers[places],
-                class_names=class_names,
-                made_from=dict(header["made_from"]),
-                fingerprint=header["fingerprint"],
-            )
-        except (OSError, ValueError, KeyError, TypeError, EOFError, pa.ArrowException) as error:
-            raise _damaged(directory, error) from None
+        return load_store(Path(directory), mmap)
 
-    def _blocks(self) -> Iterator[np.ndarray]:
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The vectors, a few thousand rows at a time."""
         return (self.vectors[start : start + ROWS_A_BLOCK] for start in range(0, len(self), ROWS_A_BLOCK))
 
 
-class _Stored(Embeddings):
-    """Embeddings of a store, whose ids, paths and splits are read when they are first asked for."""
-
-    @classmethod
-    def opened(cls, directory: Path, **known: Any) -> Embeddings:
-        """Embeddings of which what is known is given, and the rest read from the folder."""
-        store = object.__new__(cls)
-        store.__dict__.update(known, _directory=directory)
-        return store
-
-    @cached_property
-    def ids(self) -> np.ndarray:
-        return self._column("id")
-
-    @cached_property
-    def paths(self) -> np.ndarray:
-        return self._column("path")
-
-    @cached_property
-    def splits(self) -> np.ndarray:
-        return self._column("split")
-
-    def _column(self, name: str) -> np.ndarray:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        directory: Path = self.__dict__["_directory"]
-        try:
-            column = pq.ParquetFile(directory / "items.parquet").read(columns=[name])[name].combine_chunks()
-        except (OSError, pa.ArrowException) as error:
-            raise _damaged(directory, error) from None
-        if name == "split":  # few different ones
-            places, names = _codes(column)
-            return _strings(names)[places]
-        return _strings(column.to_pylist())
-
-
-def _codes(column: Any) -> tuple[np.ndarray, list[str]]:
-    """An Arrow array of strings as places among its different values, -1 where there is none, and those values.
-
-    By its buffers, because pyarrow's own ways to NumPy import pandas where it is installed, for which a query would
-    wait.
-    """
-    coded = column.dictionary_encode()
-    known, places = coded.indices.buffers()
-    start, stop = coded.indices.offset, coded.indices.offset + len(coded)
-    found = np.frombuffer(places, np.int32)[start:stop].astype(np.int64)
-    if known is not None:
-        found[np.unpackbits(np.frombuffer(known, np.uint8), bitorder="little")[start:stop] == 0] = -1
-    return found, coded.dictionary.to_pylist()
-
-
-def _damaged(directory: Path, error: Exception) -> UserError:
-    return UserError(f"{directory} is damaged ({error}); make it anew with `tfret embed`")
-
-
-def _strings(values: Sequence[str] | np.ndarray) -> np.ndarray:
+def strings(values: Sequence[str] | np.ndarray) -> np.ndarray:
+    """Texts as an array of dtype object."""
     array = np.empty(len(values), dtype=object)
     array[:] = [str(value) for value in values]
     return array

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
-import logging.config
-import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +12,7 @@ from tfretrieval.errors import UserError
 from tfretrieval.progress import progress
 from tfretrieval.retrieval.blocks import blocks
 from tfretrieval.retrieval.items import Items
+from tfretrieval.retrieval.milvus_client import check_address, connect, speaking
 
 MADE_BY = "tfretrieval.made_by"
 TEXT_BYTES = 4096
@@ -26,7 +21,6 @@ RETRIES = 6  # of requests that may take as long as they need
 BATCH_BYTES = 1 << 22
 MOST_ROWS = 2000
 IDS_A_REQUEST = 1000
-NOISY = ("pymilvus", "milvus_lite", "grpc")
 FIELDS = ("id", "path", "label", "split", "digest", "vector")
 
 
@@ -47,20 +41,7 @@ class MilvusCollection:
         check_address(uri, name)
         self.uri = uri
         self.name = name
-        token = _token(token_env)
-        pymilvus = _pymilvus()
-        with _reason_of_lite() as reasons:
-            try:
-                with self._speaking():
-                    if "://" not in uri:
-                        Path(uri).resolve().parent.mkdir(parents=True, exist_ok=True)
-                    self._client = pymilvus.MilvusClient(uri, token=token, timeout=SECONDS)
-            except UserError as error:
-                if reasons:
-                    raise UserError(f"Milvus Lite cannot open {uri}: {reasons[-1]}") from None
-                if token:
-                    raise UserError(f"{error}; or the token in {token_env} is not valid") from None
-                raise
+        self._client = connect(uri, token_env, SECONDS)
 
     def describe(self) -> dict[str, Any] | None:
         """What there is under the name: {"made_by", "dim", "metric_type", "index_type"}; None if nothing.
@@ -68,7 +49,7 @@ class MilvusCollection:
         Raises:
             UserError: there is a collection that this package did not make.
         """
-        with self._speaking():
+        with speaking(self.uri):
             if not self._client.has_collection(self.name, timeout=SECONDS):
                 return None
             found = self._client.describe_collection(self.name, timeout=SECONDS)
@@ -96,7 +77,7 @@ class MilvusCollection:
             schema.add_field(field, DataType.VARCHAR, max_length=TEXT_BYTES)
         schema.add_field("digest", DataType.INT64)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dim)
-        with self._speaking():
+        with speaking(self.uri):
             self._client.create_collection(
                 self.name,
                 schema=schema,
@@ -107,12 +88,12 @@ class MilvusCollection:
 
     def drop(self) -> None:
         """Drop the collection."""
-        with self._speaking():
+        with speaking(self.uri):
             self._client.drop_collection(self.name, timeout=SECONDS)
 
     def make_index(self, metric_type: str, index_type: str, params: Mapping[str, Any]) -> None:
         """Index the vectors, in place of the index that may be there, and load the collection."""
-        with self._speaking():
+        with speaking(self.uri):
             indexes = self._client.prepare_index_params()
             indexes.add_index("vector", index_type=index_type, metric_type=metric_type, params=dict(params))
             if self._client.list_indexes(self.name):
@@ -123,13 +104,13 @@ class MilvusCollection:
 
     def load(self) -> None:
         """Make the collection ready to be searched."""
-        with self._speaking():
+        with speaking(self.uri):
             self._client.load_collection(self.name, retry_times=RETRIES)
 
     def digests(self) -> dict[str, int]:
         """{id: digest} of all items; the collection is loaded."""
         found: dict[str, int] = {}
-        with self._speaking():
+        with speaking(self.uri):
             rows = self._client.query_iterator(self.name, batch_size=5000, output_fields=["id", "digest"])
             while batch := rows.next():
                 found.update((row["id"], row["digest"]) for row in batch)
@@ -145,7 +126,7 @@ class MilvusCollection:
                 if len(value.encode("utf-8", "surrogateescape")) > TEXT_BYTES:
                     raise UserError(f"Milvus keeps texts of up to {TEXT_BYTES} bytes; too long is {value[:60]!r}...")
         rows_a_batch = max(1, min(MOST_ROWS, BATCH_BYTES // (4 * vectors.shape[1])))
-        with self._speaking(), progress(None, "insert into Milvus", total=len(items)) as bar:
+        with speaking(self.uri), progress(None, "insert into Milvus", total=len(items)) as bar:
             for block in blocks(len(items), rows_a_batch):
                 rows = [
                     {
@@ -160,18 +141,18 @@ class MilvusCollection:
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete items by their ids."""
-        with self._speaking():
+        with speaking(self.uri):
             for block in blocks(len(ids), IDS_A_REQUEST):
                 self._client.delete(self.name, ids=list(ids[block]), timeout=SECONDS)
 
     def flush(self) -> None:
         """Have everything on disk."""
-        with self._speaking():
+        with speaking(self.uri):
             self._client.flush(self.name, retry_times=RETRIES)
 
     def count(self) -> int:
         """How many items there are; the collection is loaded."""
-        with self._speaking():
+        with speaking(self.uri):
             (row,) = self._client.query(self.name, filter="", output_fields=["count(*)"], timeout=SECONDS)
         return int(row["count(*)"])
 
@@ -179,7 +160,7 @@ class MilvusCollection:
         self, queries: np.ndarray, k: int, params: Mapping[str, Any], where: str = ""
     ) -> list[tuple[list[str], list[float]]]:
         """For each query ids and scores of up to k items, best first."""
-        with self._speaking():
+        with speaking(self.uri):
             found = self._client.search(
                 self.name,
                 data=list(queries),
@@ -191,22 +172,6 @@ class MilvusCollection:
             )
             return [([hit["id"] for hit in hits], [hit["distance"] for hit in hits]) for hits in found]
 
-    @contextlib.contextmanager
-    def _speaking(self) -> Iterator[None]:
-        """Turn what the client raises into one line."""
-        import grpc
-        import pymilvus
-
-        try:
-            yield
-        except pymilvus.MilvusException as error:
-            raise UserError(f"Milvus at {self.uri}: {_one_line(error.message or str(error))}") from None
-        except grpc.RpcError as error:
-            reason = error.details() if isinstance(error, grpc.Call) else str(error)
-            raise UserError(f"Milvus at {self.uri}: {_one_line(reason or type(error).__name__)}") from None
-        except (grpc.FutureTimeoutError, OSError) as error:
-            raise UserError(f"Milvus at {self.uri}: {_one_line(str(error) or type(error).__name__)}") from None
-
 
 def where(classes: Sequence[str], splits: Sequence[str]) -> str:
     """A filter in Milvus's language; "" for everything."""
@@ -216,82 +181,3 @@ def where(classes: Sequence[str], splits: Sequence[str]) -> str:
         if values
     ]
     return " and ".join(parts)
-
-
-def check_address(uri: str, name: str) -> None:
-    """Refuse what cannot be the address of a database or the name of a collection.
-
-    Raises:
-        UserError: it cannot.
-    """
-    if "@" in uri.partition("://")[2].partition("/")[0]:
-        raise UserError("an address with a password in it would be kept in files; use --token-env")
-    if "://" in uri and not re.match(r"https?://[^/]", uri):
-        raise UserError(f"{uri} is not an address of Milvus; give a path that ends in .db or http://host:19530")
-    if "://" not in uri and not uri.endswith(".db"):
-        raise UserError(f"{uri} is not an address of Milvus; a path must end in .db, a server begins with http://")
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", name):
-        raise UserError(f"{name!r} is not a name for a collection: letters, digits and underscores, no digit first")
-
-
-def _token(token_env: str | None) -> str:
-    if token_env is None:
-        return ""
-    token = os.environ.get(token_env, "")
-    if not token:
-        raise UserError(f"the environment variable {token_env} is not set; it holds the token of Milvus")
-    return token
-
-
-def _pymilvus() -> Any:
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # nothing here forks without exec; it prints notes
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    try:
-        with _logging_as_it_is():
-            import pymilvus
-    except ImportError:
-        raise UserError("the retriever milvus is not installed; use pip install 'tfretrieval[milvus]'") from None
-    for name in (*NOISY, *logging.root.manager.loggerDict):
-        if name.startswith(NOISY):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # they log every error that they raise
-    return pymilvus
-
-
-@contextlib.contextmanager
-def _logging_as_it_is() -> Iterator[None]:
-    """Keep pymilvus, when it is imported, from configuring the logging of the process, which closes all handlers."""
-    configure = logging.config.dictConfig
-    logging.config.dictConfig = lambda config: None
-    try:
-        yield
-    finally:
-        logging.config.dictConfig = configure
-
-
-class _Reasons(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info and record.exc_info[1]:
-            self.found.append(_one_line(str(record.exc_info[1])))
-
-
-@contextlib.contextmanager
-def _reason_of_lite() -> Iterator[list[str]]:
-    """What Milvus Lite logs of its failures; its exception does not say."""
-    handler, log = _Reasons(), logging.getLogger("milvus_lite.server_manager")
-    before = log.level, log.propagate
-    log.setLevel(logging.ERROR)
-    log.propagate = False
-    log.addHandler(handler)
-    try:
-        yield handler.found
-    finally:
-        log.removeHandler(handler)
-        log.level, log.propagate = before
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]

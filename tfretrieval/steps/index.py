@@ -14,8 +14,9 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.progress import working
 from tfretrieval.retrieval.base import Retriever
-from tfretrieval.retrieval.index import Index, IndexSettings
+from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.recall import recall_against_exact, recall_streamed
+from tfretrieval.retrieval.settings import IndexSettings
 from tfretrieval.retrieval.streamed import Streamed
 from tfretrieval.runs import Run
 from tfretrieval.steps.model import run_config

@@ -6,21 +6,18 @@ import contextlib
 import functools
 import logging
 import math
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
-import numpy as np
 
-from tfretrieval.atomic import replaced_file
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
 from tfretrieval.data.pipelines import Table
 from tfretrieval.errors import UserError
 from tfretrieval.losses import batches_for
 from tfretrieval.memory import PeakMemory
-from tfretrieval.models.head import backbone_of, head_of, put_head
+from tfretrieval.models.head import backbone_of, head_of
 from tfretrieval.progress import progress
 from tfretrieval.runs import Run
 from tfretrieval.training.checkpoints import Checkpoints, TrainState, save_model
@@ -29,12 +26,12 @@ from tfretrieval.training.cluster import read_cluster
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.epoch_end import EpochEnd, patience_is_up
 from tfretrieval.training.features import feature_table
-from tfretrieval.training.history import write_history
 from tfretrieval.training.imprint import imprint_head
 from tfretrieval.training.interruption import Interruption
 from tfretrieval.training.learner import Learner
 from tfretrieval.training.network import build_network, config_embedder, embedder_of, network_around
 from tfretrieval.training.optimizers import begin_epochs_of
+from tfretrieval.training.publish import publish, publish_untrained
 from tfretrieval.training.replicas import Replicas, open_replicas
 from tfretrieval.training.retrieval_metrics import RetrievalMetrics
 from tfretrieval.training.streams import training_stream, validation_set
@@ -97,7 +94,7 @@ def train(
             claim(run, data, config, overwrite, argv, replicas.count)
 
         if config.epochs == 0:
-            replicas.by_chief(lambda: _publish_untrained(run, network, take_the_folder))
+            replicas.by_chief(lambda: publish_untrained(run, network, take_the_folder))
             if replicas.is_chief:
                 run.record_cost("training", parameters=embedder_of(network).count_params())
             return embedder_of(network)
@@ -120,7 +117,7 @@ def train(
             if replicas.is_chief:
                 parameters = (frozen or embedder_of(network)).count_params()
                 run.record_cost("training", parameters=parameters, peak_memory=memory.bytes())
-        return _publish(run, checkpoints, state, frozen) if replicas.is_chief else embedder_of(network)
+        return publish(run, checkpoints, state, frozen) if replicas.is_chief else embedder_of(network)
 
 
 def _frozen_embedder(config: TrainConfig, begun: Checkpoints | None) -> keras.Model | None:
@@ -215,32 +212,6 @@ def _fit(
             if replicas.by_chief(functools.partial(close, figures)):
                 break
             epochs.update(1)
-
-
-def _publish(run: Run, checkpoints: Checkpoints, state: TrainState, frozen: keras.Model | None) -> keras.Model:
-    """Make the best epoch's embedder the run's model."""
-    write_history(run.history_path, state.history)
-    best = checkpoints.best_path(state.best_epoch)
-    model = keras.models.load_model(best)
-    if frozen is not None:
-        put_head(frozen, model)
-        if not run.model_path.is_file() or not _same_weights(keras.models.load_model(run.model_path), frozen):
-            save_model(frozen, run.model_path)
-        return frozen
-    if not run.model_path.is_file() or run.model_path.read_bytes() != best.read_bytes():
-        with replaced_file(run.model_path) as temporary:
-            shutil.copyfile(best, temporary)
-    return model
-
-
-def _same_weights(one: keras.Model, other: keras.Model) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights()))
-
-
-def _publish_untrained(run: Run, network: keras.Model, take_the_folder: Callable[[], None]) -> None:
-    take_the_folder()
-    write_history(run.history_path, [])
-    save_model(embedder_of(network), run.model_path)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,139 @@
+"""The connection to a Milvus database, in this process or by address, with errors in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import logging.config
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tfretrieval.errors import UserError
+
+NOISY = ("pymilvus", "milvus_lite", "grpc")
+
+
+def connect(uri: str, token_env: str | None, seconds: float) -> Any:
+    """A `MilvusClient`.
+
+    Args:
+        uri: a path that ends in .db, for Milvus Lite in this process, or http(s)://host:port.
+        token_env: environment variable that holds the token ("user:password" or an API key).
+        seconds: to wait for an answer.
+
+    Raises:
+        UserError: pymilvus is not installed, the token's variable is not set, nobody answers there.
+    """
+    token = _token(token_env)
+    pymilvus = _pymilvus()
+    with _reason_of_lite() as reasons:
+        try:
+            with speaking(uri):
+                if "://" not in uri:
+                    Path(uri).resolve().parent.mkdir(parents=True, exist_ok=True)
+                return pymilvus.MilvusClient(uri, token=token, timeout=seconds)
+        except UserError as error:
+            if reasons:
+                raise UserError(f"Milvus Lite cannot open {uri}: {reasons[-1]}") from None
+            if token:
+                raise UserError(f"{error}; or the token in {token_env} is not valid") from None
+            raise
+
+
+@contextlib.contextmanager
+def speaking(uri: str) -> Iterator[None]:
+    """Turn what the client raises into one line."""
+    import grpc
+    import pymilvus
+
+    try:
+        yield
+    except pymilvus.MilvusException as error:
+        raise UserError(f"Milvus at {uri}: {_one_line(error.message or str(error))}") from None
+    except grpc.RpcError as error:
+        reason = error.details() if isinstance(error, grpc.Call) else str(error)
+        raise UserError(f"Milvus at {uri}: {_one_line(reason or type(error).__name__)}") from None
+    except (grpc.FutureTimeoutError, OSError) as error:
+        raise UserError(f"Milvus at {uri}: {_one_line(str(error) or type(error).__name__)}") from None
+
+
+def check_address(uri: str, name: str) -> None:
+    """Refuse what cannot be the address of a database or the name of a collection.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if "@" in uri.partition("://")[2].partition("/")[0]:
+        raise UserError("an address with a password in it would be kept in files; use --token-env")
+    if "://" in uri and not re.match(r"https?://[^/]", uri):
+        raise UserError(f"{uri} is not an address of Milvus; give a path that ends in .db or http://host:19530")
+    if "://" not in uri and not uri.endswith(".db"):
+        raise UserError(f"{uri} is not an address of Milvus; a path must end in .db, a server begins with http://")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", name):
+        raise UserError(f"{name!r} is not a name for a collection: letters, digits and underscores, no digit first")
+
+
+def _token(token_env: str | None) -> str:
+    if token_env is None:
+        return ""
+    token = os.environ.get(token_env, "")
+    if not token:
+        raise UserError(f"the environment variable {token_env} is not set; it holds the token of Milvus")
+    return token
+
+
+def _pymilvus() -> Any:
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # nothing here forks without exec; it prints notes
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    try:
+        with _logging_as_it_is():
+            import pymilvus
+    except ImportError:
+        raise UserError("the retriever milvus is not installed; use pip install 'tfretrieval[milvus]'") from None
+    for name in (*NOISY, *logging.root.manager.loggerDict):
+        if name.startswith(NOISY):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # they log every error that they raise
+    return pymilvus
+
+
+@contextlib.contextmanager
+def _logging_as_it_is() -> Iterator[None]:
+    """Keep pymilvus, when it is imported, from configuring the logging of the process, which closes all handlers."""
+    configure = logging.config.dictConfig
+    logging.config.dictConfig = lambda config: None
+    try:
+        yield
+    finally:
+        logging.config.dictConfig = configure
+
+
+class _Reasons(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1]:
+            self.found.append(_one_line(str(record.exc_info[1])))
+
+
+@contextlib.contextmanager
+def _reason_of_lite() -> Iterator[list[str]]:
+    """What Milvus Lite logs of its failures; its exception does not say."""
+    handler, log = _Reasons(), logging.getLogger("milvus_lite.server_manager")
+    before = log.level, log.propagate
+    log.setLevel(logging.ERROR)
+    log.propagate = False
+    log.addHandler(handler)
+    try:
+        yield handler.found
+    finally:
+        log.removeHandler(handler)
+        log.level, log.propagate = before
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]

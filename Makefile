@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ADDONS_VENV ?= .venv-addons
-PARALLEL = --numprocesses auto --dist loadscope --max-worker-restart 0
+PARALLEL = --numprocesses auto --dist loadscope --no-loadscope-reorder --max-worker-restart 0
 PIP = pip install --quiet --disable-pip-version-check
 
 BENCH_PYTHON = $(abspath $(VENV))/bin/python

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -20,6 +21,22 @@ hypothesis.settings.register_profile("busy", deadline=None)
 hypothesis.settings.load_profile("busy")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+LONGEST = ("test_readme.py", "test_workers.py", "test_commands.py", "test_fit.py", "test_page.py")
+
+
+def pytest_collection_modifyitems(items):
+    """What takes long goes first: a file is run by one process, and the last one should not wait for it."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_models():
+    """What Keras and TensorFlow keep of the models of a file goes with it."""
+    yield
+    if "keras" in sys.modules:
+        sys.modules["keras"].backend.clear_session()
 
 
 @pytest.fixture(scope="session", autouse=True)

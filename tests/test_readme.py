@@ -20,10 +20,10 @@ from tfretrieval.embedding.openvino_engine import is_installed
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUICK = {
-    "train": ["--epochs", "1", "--image-size", "32", "--weights", "none", "--backbone", "mobilenet_v2_0.35"],
+    "train": ["--epochs", "1", "--image-size", "32", "--weights", "none", "--backbone", "convnet"],
     "study": ["--epochs", "1", "--steps-per-epoch", "1", "--image-size", "16", "--resnet-image-size", "32"],
 }
-QUICK["study"] += ["--weights", "none", "--backbone", "mobilenet_v2_0.35"]
+QUICK["study"] += ["--weights", "none", "--backbone", "convnet"]
 
 
 def blocks(language: str) -> list[str]:

@@ -80,7 +80,7 @@ def engines(home):
     ]
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["keras", "openvino"])
+@pytest.mark.parametrize("which", [pytest.param(0, id="keras", marks=pytest.mark.slow), pytest.param(1, id="openvino")])
 def test_the_vectors_are_those_of_one_process(home, many, which, tmp_path):
     engine, folder = engines(home)[which]
     store = RayEngine(engine, folder).embed(many, made_from={"model": "m"}, directory=tmp_path / "store")

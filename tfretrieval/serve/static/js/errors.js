@@ -69,10 +69,10 @@ function pairTable(kind, pairs) {
   if (!pairs.length) return make("p", {}, "No query has a nearest neighbour of another class.");
   return make("div", { class: "scroll" }, make(
     "table", {},
-    make("thead", {}, make("tr", {}, ["Query", "Nearest", "Queries", "Share", "Pictures"].map((name) => make("th", { scope: "col" }, name)))),
+    make("thead", {}, make("tr", {}, ["Query", "Nearest", "Share", "Queries"].map((name) => make("th", { scope: "col" }, name)))),
     make("tbody", {}, pairs.map((pair) => make(
-      "tr", {}, make("th", { scope: "row" }, pair.label), make("td", {}, pair.nearest_label), make("td", {}, String(pair.count)), make("td", {}, `${decimal(100 * pair.share, 1)} %`),
-      make("td", {}, make("a", { href: `#evaluation?${new URLSearchParams({ retriever: kind, class: pair.label, nearest: pair.nearest_label })}`, "aria-label": `Show ${count(pair.count, "query", "queries")} of ${pair.label} taken for ${pair.nearest_label}` }, "Show")),
+      "tr", {}, make("th", { scope: "row" }, pair.label), make("td", {}, pair.nearest_label), make("td", {}, `${decimal(100 * pair.share, 1)} %`),
+      make("td", {}, make("a", { href: `#evaluation?${new URLSearchParams({ retriever: kind, class: pair.label, nearest: pair.nearest_label })}`, "aria-label": `Show ${count(pair.count, "query", "queries")} of ${pair.label} taken for ${pair.nearest_label}` }, String(pair.count))),
     ))),
   ));
 }

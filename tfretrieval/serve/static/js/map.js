@@ -93,6 +93,7 @@ function build(section, shared) {
     await state.plot.draw({ x, y, valueA: kind }, { zDataType: "categorical" });
     state.named = middles();
     labels.replaceChildren(...state.named.map(([name]) => make("span", {}, name)));
+    state.named.forEach((named, i) => named.push(labels.children[i].offsetWidth / 2)); // names stay within the frame
     drawLegend();
     showWhole();
   }
@@ -215,10 +216,12 @@ function build(section, shared) {
 
   function moveMarker() {
     const position = state.query !== null ? state.plot.getScreenPosition(state.query) : null;
-    state.named.forEach(([, point], i) => {
+    state.named.forEach(([, point, half], i) => {
       const at = state.plot.getScreenPosition(point);
       labels.children[i].hidden = !at;
-      if (at) [labels.children[i].style.left, labels.children[i].style.top] = [`${at[0]}px`, `${at[1]}px`];
+      if (!at) return;
+      const left = Math.max(half, Math.min(at[0], frame.clientWidth - half));
+      [labels.children[i].style.left, labels.children[i].style.top] = [`${left}px`, `${at[1]}px`];
     });
     marker.hidden = !position;
     if (position) [marker.style.left, marker.style.top] = [`${position[0]}px`, `${position[1]}px`];

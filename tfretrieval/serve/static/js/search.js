@@ -134,7 +134,7 @@ function column(answer, label) {
   const list = answer.neighbours.map((found) =>
     card(found, [`${found.rank} · ${decimal(found.distance, 4)}`], label ? found.label === label : null),
   );
-  const vote = answer.vote ? `Most are ${answer.vote}. ` : "";
+  const vote = answer.vote ? `Most are ${answer.vote}; ` : "";
   return make(
     "section", { class: "way", "data-way": title },
     make("header", {}, make("h2", {}, title), make("small", {}, `${vote}${answer.metric} distance, ${decimal(answer.milliseconds, 1)} ms`)),

@@ -94,19 +94,22 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: str | os.PathLike[str], remedy: str = "") -> Any:
-    """Read a JSON file.
+def read_json(path: str | os.PathLike[str], remedy: str = "") -> dict[str, Any]:
+    """Read a JSON file that holds an object.
 
     Args:
         path: the file.
         remedy: what to do where that fails, such as "make it anew with `tfret index`".
 
     Raises:
-        UserError: the file is missing or is not JSON.
+        UserError: the file is missing, or holds something else.
     """
     hint = f"; {remedy}" if remedy else ""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        read = json.loads(Path(path).read_text(encoding="utf-8"))
+        if not isinstance(read, dict):
+            raise ValueError("no object")
+        return read
     except FileNotFoundError:
         raise UserError(f"{path} does not exist{hint}") from None
     except (ValueError, OSError) as error:

@@ -128,7 +128,7 @@ class Run:
 
     def manifest(self) -> dict[str, Any]:
         """What `run.json` holds: seed, argv, data (source, fingerprint, sizes), replicas, machine, versions."""
-        return read_json(self.directory / "run.json")
+        return read_json(self.directory / "run.json", "train again with --overwrite")
 
     def record_cost(self, what: str, **figures: Any) -> None:
         """Keep in `costs.json` what something took, such as "training" or "embeddings/train", instead of what is there.
@@ -146,10 +146,7 @@ class Run:
         """
         if not self.costs_path.exists():
             return {}
-        read = read_json(self.costs_path)
-        if not isinstance(read, dict):
-            raise UserError(f"{self.costs_path} is damaged; delete it: it holds measured times alone")
-        return read
+        return read_json(self.costs_path, "delete it: it holds measured times alone")
 
     def config(self) -> dict[str, Any]:
         """What `config.yaml` holds.
@@ -163,9 +160,10 @@ class Run:
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise UserError(f"cannot read {path}: {str(error).splitlines()[0]}") from None
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{path} is damaged ({reason}); train again with --overwrite") from None
         if not isinstance(values, dict):
-            raise UserError(f"{path} is damaged: it holds no settings")
+            raise UserError(f"{path} is damaged: it holds no settings; train again with --overwrite")
         return values
 
     def model_fingerprint(self) -> str:

@@ -146,7 +146,7 @@ class Transform(Estimator):
         """
         directory = Path(directory)
         header = read_json(directory / "transform.json", "make it anew with `tfret index`")
-        if not isinstance(header, dict) or header.get("format") != FORMAT:
+        if header.get("format") != FORMAT:
             raise UserError(
                 f"{directory / 'transform.json'} is not of format {FORMAT}; make it anew with `tfret index`"
             )

@@ -316,6 +316,33 @@ def test_an_index_without_one_of_its_files_says_how_to_make_it_anew(tfret, data,
     assert "make it anew with `tfret index`" in line
 
 
+@pytest.mark.parametrize("name", ["embeddings.json", "vectors.npy", "items.parquet"])
+@pytest.mark.parametrize("harm", [Path.unlink, lambda file: file.write_text("[1, 2]")], ids=["gone", "other"])
+def test_a_store_without_one_of_its_files_is_made_anew_by_embed(tfret, data, run, name, harm):
+    assert tfret("index", "--run", run).code == 0
+    harm(run / "embeddings/train" / name)
+    for command in (("evaluate", "-k", 1), ("query", pictures(data)[0])):
+        line = refused(tfret, *command, "--run", run)
+        assert "`tfret embed`" in line
+        assert "pickle" not in line
+    assert "embedded anew" in tfret("embed", "--run", run).err
+    assert tfret("evaluate", "--run", run, "-k", 1).code == 0
+
+
+@pytest.mark.parametrize("name", ["run.json", "config.yaml"])
+@pytest.mark.parametrize("content", ["[1, 2]", "{", None])
+def test_a_run_whose_description_is_damaged_says_so(tfret, run, name, content):
+    (run / name).unlink() if content is None else (run / name).write_text(content)
+    for command in ("evaluate", "embed", "report"):
+        line = refused(tfret, command, "--run", run)
+        assert name in line
+        assert "train" in line
+
+
+def test_going_on_with_what_is_no_run(tfret, tmp_path):
+    assert "is not a run" in refused(tfret, "train", "--resume", "--run", tmp_path / "nope")
+
+
 def test_half_a_model_is_all_that_is_told_of(tfret, data, run):
     assert tfret("index", "--run", run).code == 0
     spoil(run / "model.keras")

@@ -47,6 +47,33 @@ def test_an_item_of_the_gallery_does_not_find_itself(client, service):
         assert name not in [item["id"] for item in answer["neighbours"]]
 
 
+def test_who_asks_for_heads_gets_heads(client):
+    for path in ("/api/health", "/api/ready", "/api/collection", "/metrics", "/"):
+        whole, head = client.get(path), client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == whole.headers["content-type"]
+    assert client.head("/api/search").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/api/search", "id: is missing"),
+        ("/api/search?id=a&k=201", "k: 200 is the most"),
+        ("/api/search?id=a&k=0", "k: 1 is the least"),
+        ("/api/search?id=a&k=x", "k: give a whole number"),
+        ("/api/search?id=", "id: it is empty"),
+        (f"/api/search?id={'a' * 5000}", "id: 4096 characters are the most"),
+        ("/api/search?id=a&by=..", "by: give a retriever, or retriever:re-ranker, such as faiss:expansion"),
+        ("/api/evaluation/knn/confused?class=zz&nearest=zz", "there is no class 'zz'"),
+    ],
+)
+def test_a_refusal_says_what_would_be_right(client, path, reason):
+    answer = client.get(path)
+    assert answer.status_code in (404, 422)
+    assert answer.json() == {"error": reason}
+
+
 def test_only_wanted_classes_are_found(client, service):
     name = str(service.collection.queries.ids[0])
     wanted = list(service.collection.gallery.class_names[3:6:2])

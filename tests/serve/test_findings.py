@@ -9,6 +9,7 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation import evaluate
 from tfretrieval.retrieval import KNNRetriever
 from tfretrieval.serve.findings import confused, confused_pairs, hardest
+from tfretrieval.serve.refusal import Refusal
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,8 @@ def test_the_confused_are_those_of_the_cell_the_nearest_first(evaluation):
     assert [one.id for one in confused(evaluation, "a", "a", 5).queries] == ["right"]
     assert confused(evaluation, "a", "b", 1).total == 2
     assert confused(evaluation, "b", "a", 5).total == 0
+    with pytest.raises(Refusal, match="no class 'c'"):
+        confused(evaluation, "a", "c", 5)
 
 
 def test_pairs_are_counted_without_the_diagonal(evaluation):

@@ -102,13 +102,24 @@ def test_a_dropped_or_pasted_picture_is_searched(open_page, client, query_file, 
     assert ids_of(page) == upload(client, query_file)
 
 
-def test_what_is_no_picture_is_said_to_be_none(browser, client, tmp_path):
+def test_what_is_no_picture_is_said_to_be_none_and_the_last_one_is_gone(browser, client, query_file, tmp_path):
     file = tmp_path / "a.png"
     file.write_bytes(b"no picture")
     page = browser.new_page()
     page.goto(f"{client.base_url}#search")
+    page.set_input_files("input[type=file]", query_file)
+    ids_of(page)
     page.set_input_files("input[type=file]", file)
     assert "not an image" in page.inner_text("[role=alert]")
+    assert page.inner_text(".query-name").strip() == "a.png"
+    page.wait_for_selector(".asked img", state="hidden")
+    assert page.inner_text("#announce") == ""
+    page.set_input_files("input[type=file]", query_file)
+    ids_of(page)
+    page.fill("#k", "")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[role=alert]")
+    assert "give a whole number from 1 to" in page.inner_text("[role=alert]")
     page.close()
 
 
@@ -280,14 +291,19 @@ def test_errors_come_first_with_the_worst(open_page, client, service):
     page.wait_for_selector(".hardest .pair")
     worst = client.get("/api/evaluation/knn/hardest").json()["queries"]
     shown = page.eval_on_selector_all(".hardest .pair", "all => all.map(one => one.dataset.id)")
-    assert shown == [query["id"] for query in worst]
+    assert shown == [query["id"] for query in worst][:12]
+    page.locator(".hardest .more button").click()
+    assert page.locator(".hardest .pair").count() == len(worst)
     assert service.audit.value(240)["suspects"]
     page.wait_for_selector(".faults .pair")
     suspects = client.get("/api/audit").json()["suspects"]
     shown = page.eval_on_selector_all(".faults .pair[data-id]", "all => all.map(one => one.dataset.id)")
-    assert shown == [suspect["id"] for suspect in suspects][:24]
-    page.get_by_role("button", name="More").click()
+    assert shown == [suspect["id"] for suspect in suspects][:12]
+    page.locator(".faults .more button >> nth=0").click()
     assert page.locator(".faults .pair[data-id]").count() == len(suspects)
+    page.locator(".parts").get_by_role("button", name="Pictures that are there twice").click()
+    assert page.evaluate("document.activeElement.textContent") == "Pictures that are there twice"
+    assert page.evaluate("scrollY") > 1000
     page.click("#view-errors table a >> nth=0")
     page.wait_for_selector("#cell .pair")
 

@@ -64,13 +64,13 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
-        _interrupted(given, at_once=arguments is None)
+        _interrupted("", at_once=arguments is None)
     except Exception as error:
         if "--debug" in given[:1]:
             raise
         _fail(_one_line(error))
-    except KeyboardInterrupt:
-        _interrupted(given, at_once=arguments is None)
+    except KeyboardInterrupt as error:
+        _interrupted(str(error), at_once=arguments is None)
 
 
 def _one_line(error: Exception) -> str:
@@ -83,9 +83,8 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0][:300]} (`tfret --debug ...` shows where)"
 
 
-def _interrupted(given: list[str], at_once: bool) -> None:
-    resume = "; `tfret train --resume` goes on" if "train" in given[:2] else ""
-    _fail(f"interrupted; what was finished is kept{resume}", at_once)
+def _interrupted(how_to_go_on: str, at_once: bool) -> None:
+    _fail("; ".join(["interrupted", "what was finished is kept", *([how_to_go_on] if how_to_go_on else [])]), at_once)
 
 
 def _fail(message: str, at_once: bool = False) -> None:

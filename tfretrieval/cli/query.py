@@ -13,6 +13,7 @@ import click
 
 from tfretrieval.cli.options import data_option, on_error_option, retriever_option, run_option, seed_option
 from tfretrieval.cli.output import prints_result, table
+from tfretrieval.errors import in_one_line
 
 
 @click.command()
@@ -95,7 +96,7 @@ def _block(answer: dict[str, Any], protocol: str) -> str:
     """What is said of one picture, with thumbnails where there is a way to show them."""
     found = answer["neighbours"]
     rows = [[n["id"], n["label"], f"{n['distance']:.4f}", str(n["rank"])] for n in found]
-    lines = [f"{answer['image']}: {answer['vote']}, by vote of the {len(rows)} nearest"]
+    lines = [in_one_line(f"{answer['image']}: {answer['vote']}, by vote of the {len(rows)} nearest")]
     if protocol != "none":
         from tfretrieval.cli.thumbnails import show
 

@@ -154,6 +154,8 @@ def train(
     given |= {name: value for name, value in figures.items() if value is not None}
     given |= {"recipe": recipe} if recipe else {}
     target = run or (_newest(recipe) if resume else None)
+    if resume and run is not None and "recipe" not in given:
+        Run.open(run)
     if resume and target is not None and (target / "run.json").is_file():
         settings = TrainConfig.from_dict({**run_config(Run(target)).to_dict(), **given})
         source = data or Run(target).manifest()["data"]["source"]
@@ -171,6 +173,9 @@ def train(
     began = time.monotonic()
     try:
         train(catalog, settings, Run(target), resume, overwrite, ["tfret", *sys.argv[1:]], strategy)
+    except KeyboardInterrupt:
+        begun = (target / "run.json").is_file()
+        raise KeyboardInterrupt(f"`tfret train --resume --run {target}` goes on" if begun else "") from None
     except WorkerLost as error:
         rejoin(error, target, time.monotonic() - began)
         raise
@@ -203,7 +208,7 @@ def result_of(run: Any) -> tuple[dict[str, Any], str]:
         "val_map": best.get("val_map") if best else None,
         "val_precision_at_1": best.get("val_precision_at_1") if best else None,
     }
-    chosen = f", epoch {result['best_epoch']} chosen" if best else ", untrained"
+    chosen = f", epoch {result['best_epoch']} chosen" if best else ", its weights as they came"
     if best and "val_map" in best:
         chosen += f" (held-out mAP {best['val_map']:.3f}, P@1 {best['val_precision_at_1']:.3f})"
     return result, f"{run.model_path}: {len(history)} epochs{chosen}"

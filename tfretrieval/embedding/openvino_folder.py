@@ -45,7 +45,7 @@ def read_header(directory: Path) -> dict[str, Any]:
             that it describes.
     """
     header = read_json(directory / HEADER)
-    if not isinstance(header, dict) or header.get("format") != FORMAT or NEEDED - header.keys():
+    if header.get("format") != FORMAT or NEEDED - header.keys():
         raise UserError(f"{directory / HEADER} is not of format {FORMAT} or damaged; delete {directory}")
     if header["files"] != _fingerprints(directory):
         raise UserError(f"the engine in {directory} is damaged (its files are not what they were); delete it")

@@ -55,12 +55,12 @@ def save_store(embeddings: Embeddings, directory: Path, vectors_file: Path | Non
 def load_store(directory: Path, mmap: bool) -> Embeddings:
     """As `Embeddings.load`."""
     if not (directory / "embeddings.json").is_file():
-        raise UserError(f"{directory} is not an embedding store: it has no embeddings.json")
+        raise UserError(f"{directory} is not an embedding store: it has no embeddings.json; `tfret embed` makes one")
     header = read_json(directory / "embeddings.json", "make it anew with `tfret embed`")
     try:
         class_names = tuple(header["class_names"])
         number_of = {name: label for label, name in enumerate(class_names)}
-        vectors = np.load(directory / "vectors.npy", mmap_mode="r" if mmap else None, allow_pickle=False)
+        vectors = _array(directory / "vectors.npy", mmap)
         items = pq.ParquetFile(directory / "items.parquet")
         if list(vectors.shape) != [header["n"], header["dim"]] or items.metadata.num_rows != header["n"]:
             raise ValueError("the files disagree on the number of items")
@@ -77,6 +77,13 @@ def load_store(directory: Path, mmap: bool) -> Embeddings:
         )
     except (OSError, ValueError, KeyError, TypeError, EOFError, pa.ArrowException) as error:
         raise _damaged(directory, error) from None
+
+
+def clear_remains(directory: Path) -> None:
+    """Delete the files of a store that has lost its `embeddings.json`: nothing would know the folder for one."""
+    if not (directory / "embeddings.json").exists():
+        for name in ("vectors.npy", "items.parquet"):
+            (directory / name).unlink(missing_ok=True)
 
 
 class _Stored(Embeddings):
@@ -111,6 +118,13 @@ class _Stored(Embeddings):
             places, names = _codes(column)
             return strings(names)[places]
         return strings(column.to_pylist())
+
+
+def _array(file: Path, mmap: bool) -> np.ndarray:
+    try:
+        return np.load(file, mmap_mode="r" if mmap else None, allow_pickle=False)
+    except ValueError:
+        raise ValueError(f"{file.name} is no whole array") from None  # NumPy would recommend pickle
 
 
 def _codes(column: Any) -> tuple[np.ndarray, list[str]]:

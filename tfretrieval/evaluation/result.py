@@ -110,7 +110,7 @@ class Evaluation:
         """
         directory = Path(directory)
         values = read_json(directory / "metrics.json", "make it anew with `tfret evaluate`")
-        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+        if values.pop("format", None) != FORMAT:
             raise UserError(
                 f"{directory / 'metrics.json'} is not of format {FORMAT}; make it anew with `tfret evaluate`"
             )

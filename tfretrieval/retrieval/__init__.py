@@ -54,8 +54,7 @@ def load_retriever(directory: str | os.PathLike[str], mmap: bool = False) -> Ret
         UserError: there is none, it is damaged, or it was written by another version.
     """
     header = read_json(Path(directory) / "retriever.json", "make it anew with `tfret index`")
-    kind = header.get("kind") if isinstance(header, dict) else None
-    return _class_of(str(kind)).load(directory, mmap)
+    return _class_of(str(header.get("kind"))).load(directory, mmap)
 
 
 def _class_of(kind: str) -> type[Retriever]:

@@ -46,7 +46,7 @@ def load(kind: type[Kind], directory: str | os.PathLike[str], mmap: bool) -> Kin
     """As `Retriever.load`."""
     directory = Path(directory)
     header = read_json(directory / HEADER, "make it anew with `tfret index`")
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
+    if header.get("format") != FORMAT:
         raise UserError(f"{directory / HEADER} is not of format {FORMAT}; make it anew with `tfret index`")
     if header.get("kind") != kind.kind:
         raise UserError(f"{directory} holds a retriever of kind {header.get('kind')}, not {kind.kind}")

@@ -36,6 +36,14 @@ POLICY = (
 PLAINLY = {
     "string_pattern_mismatch": "give a retriever, or retriever:re-ranker, such as faiss:expansion",
     "value_error": "a file is needed",
+    "missing": "is missing",
+    "int_parsing": "give a whole number",
+    "int_type": "give a whole number",
+    "greater_than_equal": "{ge} is the least",
+    "less_than_equal": "{le} is the most",
+    "string_too_short": "it is empty",
+    "string_too_long": "{max_length} characters are the most",
+    "too_long": "{max_length} are the most",
 }
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -85,8 +93,20 @@ def create_app(service: Service, hosts: Sequence[str] = ("*",)) -> FastAPI:
     app.add_middleware(LimitedRequests, limits=service.limits)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     app.add_middleware(GuardedAnswers)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(WatchedRequests, watch=watch)
     return app
+
+
+class HeadAsGet:
+    """Middleware: answers HEAD wherever GET is answered; the server leaves the body out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_head = scope["type"] == "http" and scope["method"] == "HEAD"
+        await self.app({**scope, "method": "GET"} if is_head else scope, receive, send)
 
 
 class GuardedAnswers:
@@ -115,8 +135,9 @@ class GuardedAnswers:
 def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    where = " ".join(str(part) for part in first["loc"][1:]) or "request"
-    return JSONResponse({"error": f"{where}: {PLAINLY.get(first['type'], first['msg'])}"}, 422)
+    where = " ".join(part for part in first["loc"][1:] if isinstance(part, str)) or "request"
+    plainly = PLAINLY.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
+    return JSONResponse({"error": f"{where}: {plainly}"}, 422)
 
 
 def _http_error(_: Request, error: Exception) -> Response:

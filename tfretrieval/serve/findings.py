@@ -6,6 +6,7 @@ import numpy as np
 
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.serve.answers import AskedQuery, ConfusedPair, QueriesAnswer
+from tfretrieval.serve.refusal import Refusal
 
 
 def hardest(evaluation: Evaluation, n: int) -> QueriesAnswer:
@@ -15,7 +16,14 @@ def hardest(evaluation: Evaluation, n: int) -> QueriesAnswer:
 
 
 def confused(evaluation: Evaluation, label: str, nearest_label: str, n: int) -> QueriesAnswer:
-    """The queries of one class whose nearest neighbour is of another, or of the same; the nearest first."""
+    """The queries of one class whose nearest neighbour is of another, or of the same; the nearest first.
+
+    Raises:
+        Refusal: there is no such class.
+    """
+    for name in (label, nearest_label):
+        if name not in evaluation.class_names:
+            raise Refusal(404, f"there is no class {name!r}")
     asked = evaluation.per_query
     rows = np.flatnonzero((asked["class"] == label) & (_nearest_class(evaluation) == nearest_label))
     rows = rows[np.argsort(asked["nearest_distance"][rows], kind="stable")]

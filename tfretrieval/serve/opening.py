@@ -12,6 +12,7 @@ from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.evaluation.result import Evaluation
+from tfretrieval.retrieval import KINDS
 from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
 from tfretrieval.serve.collection import Collection
@@ -45,7 +46,7 @@ def open_collection(run: Run, source: str | None = None, retrievers: Sequence[st
     asking, searched = catalog.roles()
     gallery = embed_split(run, catalog, searched)
     queries = gallery if asking == searched else embed_split(run, catalog, asking, choice=engine_of(gallery))
-    kinds = list(retrievers) or sorted(path.parent.name for path in run.index("").glob("*/index.json")) or ["knn"]
+    kinds = list(retrievers) or [kind for kind in KINDS if (run.index(kind) / "index.json").is_file()] or ["knn"]
     indexes = {kind: ensure_index(run, kind, gallery) for kind in kinds}
     evaluations = {
         kind: evaluation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import socket
 from collections.abc import Iterator
 from importlib import metadata
@@ -49,6 +50,7 @@ def serve_forever(service: Service, bound: socket.socket, host: str) -> None:
 
     from tfretrieval.serve.app import create_app
 
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every body that it cannot read
     own = [host, *LOCAL, "[::1]"] if host in LOCAL else ["*"]
     bound.listen(BACKLOG)  # from here on a request is answered, if not at once
     port = bound.getsockname()[1]

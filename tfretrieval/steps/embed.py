@@ -9,6 +9,7 @@ from time import perf_counter
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.partial import is_begun
 from tfretrieval.embedding.store import Embeddings
+from tfretrieval.embedding.store_files import clear_remains
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
 from tfretrieval.steps.engine import AUTO, EngineChoice, engine_for
@@ -127,4 +128,5 @@ def _loaded(directory: Path, rebuild_damaged: bool) -> Embeddings | None:
         if not rebuild_damaged:
             raise
         log.warning("%s; embedded anew", str(error).partition("; ")[0])
+        clear_remains(directory)
         return None

@@ -101,7 +101,7 @@ def change_gallery(
 def _changes(run: Run) -> list[dict[str, Any]]:
     if not run.gallery_path.exists():
         return []
-    read = read_json(run.gallery_path)
-    if not isinstance(read, dict) or read.get("format") != FORMAT:
-        raise UserError(f"{run.gallery_path} is not of format {FORMAT} or damaged; delete it to forget the changes")
+    read = read_json(run.gallery_path, "delete it to forget the changes")
+    if read.get("format") != FORMAT:
+        raise UserError(f"{run.gallery_path} is not of format {FORMAT}; delete it to forget the changes")
     return list(read["changes"])

@@ -30,8 +30,9 @@ def run_config(run: Run) -> TrainConfig:
     Raises:
         UserError: `config.yaml` is missing or damaged.
     """
+    values = run.config()
     try:
-        return TrainConfig.from_dict(run.config())
+        return TrainConfig.from_dict(values)
     except UserError as error:
         raise UserError(f"{run.directory / 'config.yaml'}: {error}") from None
 

@@ -109,7 +109,7 @@ def standing_gallery(run: Run, retriever: str, split: str | None) -> tuple[Index
         header = store / "embeddings.json"
         if not header.is_file() or header.stat().st_mtime < changed:
             continue
-        described = read_json(header)
+        described = read_json(header, "make it anew with `tfret embed`")
         if (
             described.get("fingerprint") == index.gallery
             and described.get("made_from", {}).get("model") == run.model_fingerprint()

@@ -14,6 +14,7 @@ from tfretrieval.steps.model import run_config
 from tfretrieval.steps.report_tables import (
     RETRIEVERS,
     Results,
+    chance_map,
     class_table,
     data_table,
     index_costs_table,
@@ -30,11 +31,16 @@ def data_section(run: Run, catalog: Catalog) -> Section:
     apart = f"the pictures of {asking} were not learnt from"
     whole = "a query is not compared with itself" if asking == searched else apart
     monitor = {"val_map": "mAP", "val_precision_at_1": "P@1"}[config.monitor]
+    learnt = (
+        f"Of the training part, {config.validation_fraction:.0%} of each class were held out to choose the best epoch "
+        f"by {monitor}."
+        if config.epochs
+        else "Nothing was learnt from them: the network is as it came."
+    )
     prose = (
         f"{len(catalog):,} pictures of {catalog.n_classes} classes from {catalog.source}. Those of {asking} ask, "
         f"those of {searched} are searched; {whole}. A found picture is right where it has the query's class. "
-        f"Of the training part, {config.validation_fraction:.0%} of each class were held out to choose the best "
-        f"epoch by {monitor}.\n\n"
+        f"{learnt}\n\n"
         "P@k is the share of right ones among the k nearest; mAP is the mean over queries of the average precision of "
         "the whole ranking, in which equal distances are one step. Means are over queries; intervals are bootstrapped "
         "over queries. PCA, where it is used, is fitted on the gallery alone."
@@ -70,7 +76,7 @@ def cost_section(runs: Mapping[str, Run], results: Results) -> Section:
     machine = next(iter(runs.values())).manifest().get("machine")
     prose = "Times depend on the machine and on what else it did."
     if machine:
-        prose = f"Trained on {machine['cpus']} CPUs, {machine['processor']}. {prose}"
+        prose = f"Made on {machine['cpus']} CPUs, {machine['processor']}. {prose}"
     return Section("Cost", prose, tables=[model_costs_table(runs), index_costs_table(runs, results)])
 
 
@@ -111,11 +117,12 @@ def _words(name: str) -> tuple[str, str]:
 
 def _hardest(evaluation: Evaluation) -> str:
     precision = evaluation.per_query["average_precision"]
-    below = int((precision < evaluation.chance_precision).sum())
+    chance = chance_map(evaluation)
+    below = int((precision < chance).sum())
     median = float(sorted(precision)[len(precision) // 2])
     return (
         f"The median average precision of a query is {median:.3f}; {below:,} of {len(precision):,} queries stay below "
-        f"the {evaluation.chance_precision:.3f} of chance. These are the lowest, with what was found instead."
+        f"the {chance:.3f} of a random ranking. These are the lowest, with what was found instead."
     )
 
 
@@ -125,8 +132,9 @@ def _setup(run: Run) -> str:
     weights = {"none": "from nothing", "imagenet": "from ImageNet weights"}.get(
         config.weights, "from weights in a file"
     )
+    how = f"optimiser {config.optimizer}, up to {config.epochs} epochs" if config.epochs else "not trained"
     return (
         f"{config.backbone} at {config.image_size} pixels, {weights}, loss {config.loss}, "
-        f"optimiser {config.optimizer}, up to {config.epochs} epochs, seed {config.seed}. "
+        f"{how}, seed {config.seed}. "
         f"An embedding is {values}, compared by {config.metric} distance."
     )

@@ -1,10 +1,10 @@
 import { ask } from "./api.js";
 import { count, decimal, make, showingErrors } from "./dom.js";
-import { pairsOf } from "./pairs.js";
+import { pairOf } from "./pairs.js";
 import { card, cards } from "./pictures.js";
 
 const ASK_AGAIN = 1000; // milliseconds
-const AT_FIRST = 24; // suspects
+const AT_FIRST = 12; // pairs of a list
 
 let built = false;
 
@@ -16,21 +16,18 @@ export function openErrors(section, shared) {
   const retriever = make("select", { id: "errors-of", onchange: load }, evaluated.map((kind) => make("option", { value: kind }, kind)));
   const body = make("div", {});
   const faults = make("div", { class: "faults" });
+  const parts = make("ul", { class: "parts", "aria-label": "Parts of this view" });
   section.append(
     make("h1", { id: "errors-title" }, "Errors first"),
     evaluated.length
       ? make("div", { class: "controls" }, make("div", {}, make("label", { class: "label", for: "errors-of" }, "Retriever"), retriever))
       : make("p", {}, "Nothing was measured of this collection."),
-    body, faults,
+    parts, body, faults,
   );
   if (evaluated.length) load();
   showingErrors(faults, loadFaults);
 
   async function loadFaults() {
-    const showAll = (event) => {
-      event.currentTarget.parentElement.previousSibling.append(...answer.suspects.slice(AT_FIRST).map(suspect));
-      event.currentTarget.parentElement.remove();
-    };
     if (!shared.collection.audits) return;
     let answer = await ask("audit");
     while (answer.state === "working") {
@@ -42,12 +39,12 @@ export function openErrors(section, shared) {
     faults.replaceChildren(
       make("h2", {}, "Labels that are probably wrong"),
       make("p", { class: "muted" }, answer.suspects.length ? `${count(answer.n_suspects, "label")} are doubtful; the worst come first, each with pictures of the class that it looks like.` : "None was found."),
-      make("ul", { class: "pairs" }, answer.suspects.slice(0, AT_FIRST).map(suspect)),
-      answer.suspects.length > AT_FIRST ? make("p", {}, make("button", { type: "button", style: { "margin-top": "1rem" }, onclick: showAll }, "More")) : "",
+      ...someOf(answer.suspects.map(suspect)),
       make("h2", {}, "Pictures that are there twice"),
       make("p", { class: "muted" }, answer.twins.length ? "Equal files, and pictures that show the same." : "None was found."),
-      make("ul", { class: "pairs" }, answer.twins.map(twins)),
+      ...someOf(answer.twins.map(twins)),
     );
+    listParts();
   }
 
   async function load() {
@@ -59,19 +56,40 @@ export function openErrors(section, shared) {
         make("h2", {}, "Confused pairs"), pairTable(kind, pairs.pairs),
         make("h2", {}, "Hardest queries"),
         make("p", { class: "muted" }, "The queries of least average precision, the worst first, each with its nearest neighbour."),
-        make("div", { class: "hardest" }, pairsOf(worst.queries)),
+        make("div", { class: "hardest" }, ...someOf(worst.queries.map(pairOf))),
       );
+      listParts();
     });
   }
+
+  /** Links to the parts of the view, at its top. */
+  function listParts() {
+    parts.replaceChildren(...[...section.querySelectorAll("h2")].map((heading) => {
+      heading.tabIndex = -1;
+      return make("li", {}, make("button", { type: "button", onclick: () => { heading.scrollIntoView(); heading.focus({ preventScroll: true }); } }, heading.textContent));
+    }));
+  }
+}
+
+/** The first of a list of pairs, and a button that shows the others. */
+function someOf(pairs) {
+  const list = make("ul", { class: "pairs" }, pairs.slice(0, AT_FIRST));
+  if (pairs.length <= AT_FIRST) return [list];
+  const more = make("button", { type: "button", onclick: () => {
+    list.append(...pairs.slice(AT_FIRST));
+    pairs[AT_FIRST].querySelector("button").focus();
+    more.parentElement.remove();
+  } }, `${pairs.length - AT_FIRST} more`);
+  return [list, make("p", { class: "more" }, more)];
 }
 
 function pairTable(kind, pairs) {
   if (!pairs.length) return make("p", {}, "No query has a nearest neighbour of another class.");
   return make("div", { class: "scroll" }, make(
     "table", {},
-    make("thead", {}, make("tr", {}, ["Query", "Nearest", "Share", "Queries"].map((name) => make("th", { scope: "col" }, name)))),
+    make("thead", {}, make("tr", {}, ["Query", "Nearest", "Share", "Queries"].map((name) => make("th", { scope: "col", class: name === "Nearest" ? "text" : null }, name)))),
     make("tbody", {}, pairs.map((pair) => make(
-      "tr", {}, make("th", { scope: "row" }, pair.label), make("td", {}, pair.nearest_label), make("td", {}, `${decimal(100 * pair.share, 1)} %`),
+      "tr", {}, make("th", { scope: "row" }, pair.label), make("td", { class: "text" }, pair.nearest_label), make("td", {}, `${decimal(100 * pair.share, 1)} %`),
       make("td", {}, make("a", { href: `#evaluation?${new URLSearchParams({ retriever: kind, class: pair.label, nearest: pair.nearest_label })}`, "aria-label": `Show ${count(pair.count, "query", "queries")} of ${pair.label} taken for ${pair.nearest_label}` }, String(pair.count))),
     ))),
   ));

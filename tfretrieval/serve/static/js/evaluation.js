@@ -120,21 +120,27 @@ function classes(evaluation) {
   );
 }
 
+/** How the line of a class is broken; another than that of the class which comes next in hue. */
+const dashes = (label) => ["", "10 3", "3 3", "10 3 3 3"][(label + Math.floor(label / 4)) % 4];
+
+/** A piece of the line of a class, for the list. */
+const swatch = (label) => svg("svg", { class: "swatch", viewBox: "0 0 32 8", "aria-hidden": "true" }, svg("line", { x1: 0, x2: 32, y1: 4, y2: 4, stroke: colour(label), "stroke-dasharray": dashes(label) }));
+
+function svg(tag, attributes, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
 /** Curves as a drawing, with a list beneath that brings one out. */
 function curves(evaluation, classNames) {
   const [width, height, left, bottom] = [640, 440, 44, 40];
   const x = (recall) => left + recall * (width - left - 10);
   const y = (precision) => 10 + (1 - precision) * (height - bottom - 10);
-  const svg = (tag, attributes, ...children) => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...children);
-    return element;
-  };
-  const dashes = ["", "10 3", "3 3", "10 3 3 3"];
   const lines = Object.entries(evaluation.curves).map(([name, points]) => {
     const label = Math.max(0, classNames.indexOf(name));
-    return svg("polyline", { points: points.map(([recall, precision]) => `${x(recall).toFixed(1)},${y(precision).toFixed(1)}`).join(" "), stroke: colour(label), "stroke-dasharray": dashes[(label + Math.floor(label / 8)) % 4], "data-class": name });
+    return svg("polyline", { points: points.map(([recall, precision]) => `${x(recall).toFixed(1)},${y(precision).toFixed(1)}`).join(" "), stroke: colour(label), "stroke-dasharray": dashes(label), "data-class": name });
   });
   const ticks = [0, 0.25, 0.5, 0.75, 1];
   const drawing = svg(
@@ -153,7 +159,7 @@ function curves(evaluation, classNames) {
       for (const button of buttons) button.firstChild.setAttribute("aria-pressed", "false");
       event.currentTarget.setAttribute("aria-pressed", String(on));
       for (const line of lines) line.classList.toggle("faint", on && line.dataset.class !== name);
-    } }, make("i", { style: { background: colour(Math.max(0, classNames.indexOf(name))) } }), name, make("small", {}, decimal(evaluation.per_class[name]?.ap))),
+    } }, swatch(Math.max(0, classNames.indexOf(name))), name, make("small", {}, decimal(evaluation.per_class[name]?.ap))),
   ));
   return make("div", {}, drawing, make("ul", { class: "legend", style: { display: "grid", "grid-template-columns": "repeat(auto-fill, minmax(11rem, 1fr))" } }, buttons));
 }

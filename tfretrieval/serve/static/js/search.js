@@ -3,6 +3,7 @@ import { announce, count, decimal, make, showingErrors } from "./dom.js";
 import { card, cards, fullSize } from "./pictures.js";
 
 const SUGGESTED = 24;
+const ORDERS = { none: "as found", expansion: "query expansion", reciprocal: "k-reciprocal" };
 
 let view = null;
 
@@ -35,8 +36,7 @@ function build(section, shared) {
     make("option", { value: "" }, "all classes"), collection.class_names.map((name) => make("option", { value: name }, name)),
   );
   const retrievers = boxes("Retrievers", Object.entries(collection.retrievers).map(([kind, how]) => [kind, kind, how]), again);
-  const named = { none: "as found", expansion: "query expansion", reciprocal: "k-reciprocal" };
-  const rerankers = boxes("Order", collection.rerankers.map((name) => [name, named[name] ?? name, ""]), again);
+  const rerankers = boxes("Order", collection.rerankers.map((name) => [name, ORDERS[name] ?? name, ""]), again);
 
   const results = make("div", { class: "results" });
   const suggestions = make("div", {});
@@ -68,12 +68,16 @@ function build(section, shared) {
   function askItem(id) {
     Object.assign(state, { id, picture: null });
     file.value = "";
+    showAsked(thumbnail(id, 256), id, fullSize(id));
     again();
   }
 
   function askPicture(picture) {
     Object.assign(state, { id: null, picture });
     if (window.location.hash !== "#search") window.history.replaceState(null, "", "#search");
+    const source = URL.createObjectURL(picture);
+    const image = showAsked(source, picture.name || "pasted picture");
+    for (const end of ["load", "error"]) image.addEventListener(end, () => URL.revokeObjectURL(source), { once: true });
     again();
   }
 
@@ -83,7 +87,10 @@ function build(section, shared) {
     const running = (state.running = new AbortController());
     const parameters = { k: k.value, by: ways(), class: filter.value ? [filter.value] : [] };
     results.setAttribute("aria-busy", "true");
+    shared.asked = null;
+    announce("");
     await showingErrors(results, async () => {
+      if (!k.checkValidity() || k.value === "") throw new Error(`Neighbours: give a whole number from 1 to ${k.max}.`);
       if (state.picture !== null && state.picture.size > collection.limits.upload_bytes) {
         throw new Error(`The file is too large: ${collection.limits.upload_bytes.toLocaleString("en")} bytes are the most.`);
       }
@@ -92,7 +99,7 @@ function build(section, shared) {
         : await upload(state.picture, parameters, running.signal);
       if (running.signal.aborted) return;
       shared.asked = { ...found, picture: state.picture };
-      showAsked(found);
+      asked.querySelector(".query-class").textContent = found.label ? ` · ${found.label}` : "";
       results.replaceChildren(make("div", { class: "ways" }, found.answers.map((answer) => column(answer, found.label))));
       suggestions.hidden = true;
       announce(`${count(found.answers[0].neighbours.length, "neighbour")} found`);
@@ -104,13 +111,12 @@ function build(section, shared) {
     return retrievers.chosen().flatMap((kind) => rerankers.chosen().map((order) => (order === "none" ? kind : `${kind}:${order}`)));
   }
 
-  function showAsked(found) {
-    const source = state.picture ? URL.createObjectURL(state.picture) : thumbnail(found.id, 256);
-    const picture = make("img", { src: source, alt: state.picture ? "The query: your picture" : `The query: ${found.id}` });
-    if (state.picture) picture.addEventListener("load", () => URL.revokeObjectURL(source), { once: true });
-    const name = state.picture ? state.picture.name || "pasted picture" : found.id;
-    asked.replaceChildren(picture, make("small", { class: "query-name" }, `${name}${found.label ? ` · ${found.label}` : ""} `), state.picture ? "" : fullSize(found.id));
+  /** Put the query into its place; a picture that the browser cannot show is left out, its name stays. */
+  function showAsked(source, name, ...more) {
+    const image = make("img", { src: source, alt: `The query: ${name}`, onerror: () => { image.hidden = true; } });
+    asked.replaceChildren(image, make("small", { class: "query-name" }, name, make("span", { class: "query-class" }), " "), ...more);
     asked.hidden = false;
+    return image;
   }
 
   async function suggest() {
@@ -130,13 +136,14 @@ function build(section, shared) {
 
 /** The answer of one way of searching. */
 function column(answer, label) {
-  const title = answer.reranker === "none" ? answer.retriever : `${answer.retriever}, ${answer.reranker}`;
+  const way = answer.reranker === "none" ? answer.retriever : `${answer.retriever}, ${answer.reranker}`;
+  const title = answer.reranker === "none" ? answer.retriever : `${answer.retriever}, ${ORDERS[answer.reranker] ?? answer.reranker}`;
   const list = answer.neighbours.map((found) =>
     card(found, [`${found.rank} · ${decimal(found.distance, 4)}`], label ? found.label === label : null),
   );
   const vote = answer.vote ? `Most are ${answer.vote}; ` : "";
   return make(
-    "section", { class: "way", "data-way": title },
+    "section", { class: "way", "data-way": way },
     make("header", {}, make("h2", {}, title), make("small", {}, `${vote}${answer.metric} distance, ${decimal(answer.milliseconds, 1)} ms`)),
     list.length ? cards(list) : make("p", {}, "Nothing was found."),
   );
@@ -146,8 +153,9 @@ function column(answer, label) {
 function boxes(title, choices, changed) {
   const inputs = choices.map(([value], place) =>
     make("input", { type: "checkbox", value, checked: place === 0, onchange: (event) => {
-      if (!inputs.some((input) => input.checked)) event.target.checked = true;
-      else changed();
+      if (inputs.some((input) => input.checked)) { changed(); return; }
+      event.target.checked = true;
+      announce(`${title}: one stays chosen`);
     } }),
   );
   const labels = choices.map(([, name, how], place) => make("label", { title: how || null }, inputs[place], name));

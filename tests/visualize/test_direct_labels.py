@@ -12,7 +12,7 @@ def overlaps(places, sizes):
         (i, j)
         for i in range(len(places))
         for j in range(i)
-        if (np.abs(places[i] - places[j]) < (sizes[i] + sizes[j]) / 2 - 1e-3).all()
+        if (np.abs(places[i] - places[j]) < (sizes[i] + sizes[j]) / 2 - 0.11).all()
     ]
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KINDS",
+    "TITLES",
     "FaissRetriever",
     "KNNRetriever",
     "MilvusRetriever",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 KINDS = {"knn": "KNNRetriever", "faiss": "FaissRetriever", "milvus": "MilvusRetriever"}
+TITLES = {"knn": "KNN", "faiss": "FAISS", "milvus": "Milvus"}  # as people write them
 _HOMES = {"Retriever": "base"} | {name: kind for kind, name in KINDS.items()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,8 @@ def panels(found: Sequence[Answer]) -> list[NeighbourPanel]:
     drawn = []
     for answer in found:
         images = thumbnails([answer.path, *answer.paths], THUMBNAIL)
-        drawn.append(NeighbourPanel(images[0], answer.label, images[1:], answer.labels, answer.distances, answer.note))
+        note = answer.note if answer.label else Path(answer.path).name
+        drawn.append(NeighbourPanel(images[0], answer.label, images[1:], answer.labels, answer.distances, note))
     return drawn
 
 

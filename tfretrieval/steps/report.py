@@ -11,10 +11,11 @@ from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.report import Report, ReportFigure, Section, write_report
 from tfretrieval.report.captions import say_best
 from tfretrieval.report.picture import lightest
+from tfretrieval.retrieval import TITLES
 from tfretrieval.runs import Run
 from tfretrieval.steps.evaluate import evaluate_run
 from tfretrieval.steps.report_sections import Drawings, cost_section, data_section, model_sections
-from tfretrieval.steps.report_tables import RETRIEVERS, Results, summary_table
+from tfretrieval.steps.report_tables import Results, summary_table
 from tfretrieval.steps.visualize import KINDS, Drawing, draw_run
 from tfretrieval.visualize.comparison import ComparisonRow, plot_comparison
 from tfretrieval.visualize.theme import save_both
@@ -38,7 +39,7 @@ def report_run(
     Raises:
         UserError: whatever stands in the way.
     """
-    kinds = list(retrievers) or [kind for kind in RETRIEVERS if run.evaluation(kind).is_dir()] or ["knn"]
+    kinds = list(retrievers) or [kind for kind in TITLES if run.evaluation(kind).is_dir()] or ["knn"]
     results = {kind: evaluate_run(run, catalog, kind, seed=seed, reuse=True).evaluation for kind in kinds}
     drawn = draw_all(run, catalog, kinds, n_queries=n_queries, seed=seed)
     return write_run_report(run, catalog, results, drawn), drawn
@@ -101,7 +102,7 @@ def write_study_report(
     first = next(iter(next(iter(results.values())).values()))
     save_both(plot_comparison(comparison_rows(results), chance=first.chance_precision), comparison)
     reached = {
-        f"{model} with {RETRIEVERS[kind]}": (e.metrics["map"], e.intervals["map"][0], e.intervals["map"][1])
+        f"{model} with {TITLES[kind]}": (e.metrics["map"], e.intervals["map"][0], e.intervals["map"][1])
         for model, by_retriever in results.items()
         for kind, e in by_retriever.items()
         if "map" in e.intervals
@@ -139,7 +140,7 @@ def comparison_rows(results: Results) -> list[ComparisonRow]:
     return [
         ComparisonRow(
             model,
-            RETRIEVERS[kind],
+            TITLES[kind],
             e.metrics,
             {name: (low, high) for name, (low, high) in e.intervals.items()},
         )

@@ -8,11 +8,11 @@ from tfretrieval.data.catalog import Catalog
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.report import PictureRows, ReportFigure, Section
 from tfretrieval.report.picture import lightest
+from tfretrieval.retrieval import TITLES
 from tfretrieval.runs import Run
 from tfretrieval.steps.answers import picture_rows
 from tfretrieval.steps.model import run_config
 from tfretrieval.steps.report_tables import (
-    RETRIEVERS,
     Results,
     chance_map,
     class_table,
@@ -100,7 +100,7 @@ def _rows(drawn: Drawings, kind: str) -> list[PictureRows]:
 def _words(name: str) -> tuple[str, str]:
     """Title of a figure, and what stands in its place, by its file name."""
     kind, _, rest = name.partition("_")
-    retriever = RETRIEVERS.get(rest.rpartition("_")[2], "")
+    retriever = TITLES.get(rest.rpartition("_")[2], "")
     described = {
         "pr": (f"Precision and recall by class, {retriever}", "Precision against recall, a curve a class"),
         "confusion": (f"Confusion, {retriever}", "Matrix of true class against class of the nearest neighbour"),

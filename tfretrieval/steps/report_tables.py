@@ -14,12 +14,12 @@ from tfretrieval.evaluation.chance import expected_average_precision
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.report import Estimate, Measured, Table
 from tfretrieval.report.content import Cell
+from tfretrieval.retrieval import TITLES
 from tfretrieval.runs import Run
 from tfretrieval.training.history import read_history
 
 SUMMARY = ("precision_at_1", "precision_at_3", "precision_at_5", "precision_at_10", "map")
 SHORT = {name: name.replace("precision_at_", "P@").replace("map", "mAP") for name in SUMMARY}
-RETRIEVERS = {"knn": "KNN", "faiss": "FAISS", "milvus": "Milvus"}
 MOST_CLASSES = 40
 
 Results = Mapping[str, Mapping[str, Evaluation]]
@@ -31,7 +31,7 @@ def summary_table(results: Results) -> Table:
     The last row is what a random ranking would reach.
     """
     rows: list[list[Cell]] = [
-        [model, RETRIEVERS[kind], evaluation.dim, *(estimate(evaluation, name) for name in SUMMARY)]
+        [model, TITLES[kind], evaluation.dim, *(estimate(evaluation, name) for name in SUMMARY)]
         for model, by_retriever in results.items()
         for kind, evaluation in by_retriever.items()
     ]
@@ -79,7 +79,7 @@ def class_table(evaluation: Evaluation) -> Table:
         ["Class", "Queries", "Gallery", "P@1", "mAP", "AP (pooled)"],
         shown,
         caption=(
-            f"By class with {RETRIEVERS[evaluation.retriever]}, the lowest mAP first. AP (pooled) is that of the "
+            f"By class with {TITLES[evaluation.retriever]}, the lowest mAP first. AP (pooled) is that of the "
             "class's curve of precision and recall, on which all its queries share one ranking by distance."
             f"{left_out}"
         ),
@@ -161,7 +161,7 @@ def index_costs_table(runs: Mapping[str, Run], results: Results) -> Table:
             rows.append(
                 [
                     name,
-                    RETRIEVERS[kind],
+                    TITLES[kind],
                     4 * evaluation.dim,
                     Measured(kept / evaluation.n_gallery, 0) if kept and kind != "milvus" else None,
                     None if build is None else Measured(1000 * build, 1),

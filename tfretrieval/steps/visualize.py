@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.report.captions import say_confusion, say_curves, say_found, say_history, say_map
+from tfretrieval.retrieval import TITLES
 from tfretrieval.runs import Run
 from tfretrieval.steps.answers import Answer, hardest_answers, panels, random_answers
 from tfretrieval.steps.evaluate import Evaluated, evaluate_run
@@ -97,11 +98,11 @@ def _sketches(
     evaluation = result.evaluation
     if kind == "pr":
         curves, chance = evaluation.curves, evaluation.chance_precision
-        figure = plot_pr_curves(curves, chance, f"Precision and recall by class ({retriever})")
+        figure = plot_pr_curves(curves, chance, f"Precision and recall by class ({TITLES[retriever]})")
         return {f"pr_{retriever}": _Sketch(figure, say_curves(curves, chance))}
     if kind == "confusion":
         counts, names = evaluation.confusion, evaluation.class_names
-        figure = plot_confusion(counts, names, f"Nearest neighbour by class ({retriever})")
+        figure = plot_confusion(counts, names, f"Nearest neighbour by class ({TITLES[retriever]})")
         return {f"confusion_{retriever}": _Sketch(figure, say_confusion(counts, names))}
     if kind == "neighbours":
         sides = {"queries": result.queries, "gallery": result.gallery}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-ROUNDS = 200
+ROUNDS = 400
+ENOUGH = 0.1  # of an overlap that is left, in the units of the boxes
 
 
 def spread_apart(centres: np.ndarray, sizes: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Move boxes apart until none lies upon another, each as little as it takes, and keep them inside a frame.
 
-    Two boxes part along the axis on which they overlap less, each by half. Where the frame is too full for all of them,
-    some overlap is left.
+    Two boxes part along the axis on which they overlap less, each by half, until less than a tenth of a unit is left.
+    Where the frame is too full for all of them, more overlap is.
 
     Args:
         centres: float [c, 2], where the boxes would best be.
@@ -34,7 +35,7 @@ def spread_apart(centres: np.ndarray, sizes: np.ndarray, low: np.ndarray, high: 
             for j in range(i + 1, len(places)):
                 apart = places[j] - places[i]
                 overlap = (sizes[i] + sizes[j]) / 2 - np.abs(apart)
-                if (overlap > 1e-6).all():
+                if (overlap > ENOUGH).all():
                     axis = int(np.argmin(overlap))
                     push = overlap[axis] / 2 * (1 if apart[axis] >= 0 else -1)
                     places[i, axis] -= push

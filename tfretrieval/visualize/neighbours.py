@@ -25,7 +25,7 @@ class NeighbourPanel:
         neighbour_images: k arrays like `query_image`; sizes may differ.
         neighbour_labels: their classes.
         distances: their distances to the query.
-        note: a second line below the query.
+        note: another line below the query.
 
     Raises:
         UserError: the three lists differ in length.
@@ -82,8 +82,8 @@ def plot_neighbours(panels: Sequence[NeighbourPanel], title: str | None = None) 
 def _draw_query(axes: Axes, panel: NeighbourPanel) -> None:
     _draw_image(axes, panel.query_image)
     _frame(axes, INK, "-", 1.2)
-    below = shown(panel.query_label, 17) or "class unknown"
-    axes.set_xlabel(f"{below}\n{panel.note}" if panel.note else below, fontsize=10.5, weight="bold", labelpad=4)
+    below = [shown(text, 17) for text in (panel.query_label, panel.note) if text]
+    axes.set_xlabel("\n".join(below) or "class unknown", fontsize=10.5, weight="bold", labelpad=4)
 
 
 def _draw_neighbour(axes: Axes, panel: NeighbourPanel, column: int) -> None:

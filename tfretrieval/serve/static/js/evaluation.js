@@ -135,7 +135,7 @@ function svg(tag, attributes, ...children) {
 
 /** Curves as a drawing, with a list beneath that brings one out. */
 function curves(evaluation, classNames) {
-  const [width, height, left, bottom] = [640, 440, 44, 40];
+  const [width, height, left, bottom] = [640, 440, 76, 48];
   const x = (recall) => left + recall * (width - left - 10);
   const y = (precision) => 10 + (1 - precision) * (height - bottom - 10);
   const lines = Object.entries(evaluation.curves).map(([name, points]) => {
@@ -147,7 +147,7 @@ function curves(evaluation, classNames) {
     "svg", { class: "curves", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Precision against recall, a curve a class; the table by class holds each curve's average precision" },
     ...ticks.map((t) => svg("line", { class: "grid", x1: x(0), x2: x(1), y1: y(t), y2: y(t) })),
     ...ticks.map((t) => svg("text", { x: left - 8, y: y(t) + 4, "text-anchor": "end" }, String(t))),
-    ...ticks.map((t) => svg("text", { x: x(t), y: height - 20, "text-anchor": "middle" }, String(t))),
+    ...ticks.map((t) => svg("text", { x: x(t), y: height - 26, "text-anchor": "middle" }, String(t))),
     svg("text", { x: x(0.5), y: height - 3, "text-anchor": "middle" }, "recall"),
     svg("text", { x: 12, y: y(0.5), "text-anchor": "middle", transform: `rotate(-90 12 ${y(0.5)})` }, "precision"),
     ...lines,
@@ -161,5 +161,5 @@ function curves(evaluation, classNames) {
       for (const line of lines) line.classList.toggle("faint", on && line.dataset.class !== name);
     } }, swatch(Math.max(0, classNames.indexOf(name))), name, make("small", {}, decimal(evaluation.per_class[name]?.ap))),
   ));
-  return make("div", {}, drawing, make("ul", { class: "legend", style: { display: "grid", "grid-template-columns": "repeat(auto-fill, minmax(11rem, 1fr))" } }, buttons));
+  return make("div", {}, drawing, make("ul", { class: "legend", style: { display: "grid", "grid-template-columns": "repeat(auto-fill, minmax(13rem, 1fr))" } }, buttons));
 }

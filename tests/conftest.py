@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import http.server
 import os
 import sys
@@ -33,10 +34,14 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="module", autouse=True)
 def _forget_models():
-    """What Keras and TensorFlow keep of the models of a file goes with it."""
+    """What Keras and TensorFlow keep of the models of a file goes with it; what stays is the libraries' own.
+
+    That is not looked through again for garbage: it is a million objects, and on a busy machine their memory is cold.
+    """
     yield
     if "keras" in sys.modules:
         sys.modules["keras"].backend.clear_session()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

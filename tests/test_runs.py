@@ -71,7 +71,7 @@ def test_a_folder_that_is_no_run(tmp_path):
     with pytest.raises(UserError, match="is damaged"):
         run.config()
     (run.directory / "config.yaml").write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(UserError, match="cannot read"):
+    with pytest.raises(UserError, match="is damaged"):
         run.config()
 
 

@@ -6,6 +6,7 @@ import functools
 import gc
 import http.server
 import os
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -99,3 +100,17 @@ def mit_split() -> Path:
     if not path.is_dir():
         pytest.skip(f"MIT_split is not at {path}; TFRET_MIT_SPLIT names its folder")
     return path
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium; skipped where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    flags = ["--no-sandbox", "--enable-unsafe-swiftshader"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()

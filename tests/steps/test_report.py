@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tfretrieval.report.content import Estimate, Measured
+from tfretrieval.runs import Run
 from tfretrieval.steps.evaluate import evaluate_run
 from tfretrieval.steps.report import report_run, write_run_report
 from tfretrieval.steps.report_tables import (
@@ -22,6 +23,10 @@ from tfretrieval.steps.report_tables import (
     summary_table,
 )
 from tfretrieval.steps.visualize import draw_run
+from tfretrieval.training.config import TrainConfig
+from tfretrieval.training.fit import train
+
+QUICK = {"image_size": 16, "batch_size": 4, "images_per_class": 3, "steps_per_epoch": 2}
 
 
 def rows_of(table):
@@ -108,6 +113,18 @@ def test_the_page_names_data_model_and_figures(run, catalog):
     assert f"{evaluation.metrics['map']:.3f}" in page
     assert page.count("<img") == 2
     assert drawn["pr_knn"].caption in page
+
+
+def test_of_a_network_as_it_came_the_page_says_so(catalog, tmp_path):
+    run = Run(tmp_path / "frozen")
+    train(catalog, TrainConfig.for_recipe("triplet", **QUICK | {"epochs": 0}), run)
+    evaluation = evaluate_run(run, catalog).evaluation
+    page = write_run_report(run, catalog, {"knn": evaluation}, {}).read_text("utf-8")
+    assert ">Model</h2>" in page
+    assert "convnet at 16 pixels" in page
+    assert "not trained" in page
+    assert "Nothing was learnt" in page
+    assert "held out" not in page
 
 
 def test_a_report_holds_every_figure_and_evaluates_what_has_not_been(run, catalog):

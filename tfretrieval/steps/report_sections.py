@@ -35,7 +35,7 @@ def data_section(run: Run, catalog: Catalog) -> Section:
         f"Of the training part, {config.validation_fraction:.0%} of each class were held out to choose the best epoch "
         f"by {monitor}."
         if config.epochs
-        else "Nothing was learnt from them: the network is as it came."
+        else "Nothing was learnt: the network is as it came."
     )
     prose = (
         f"{len(catalog):,} pictures of {catalog.n_classes} classes from {catalog.source}. Those of {asking} ask, "
@@ -52,7 +52,7 @@ def model_sections(run: Run, results: Mapping[str, Evaluation], drawn: Drawings)
     """What is told of one model: how it learnt, what it finds, where it fails, how its embedding lies."""
     first = next(iter(results.values()))
     parts = [
-        Section("Training", _setup(run), _drawings(drawn, "history")),
+        Section("Training" if run_config(run).epochs else "Model", _setup(run), _drawings(drawn, "history")),
         Section(
             "By class",
             "How well each class is found, and which classes are taken for each other.",
@@ -68,7 +68,7 @@ def model_sections(run: Run, results: Mapping[str, Evaluation], drawn: Drawings)
             _drawings(drawn, "umap", "tsne"),
         ),
     ]
-    return [part for part in parts if part.figures or part.tables or part.pictures]
+    return [part for part in parts if part is parts[0] or part.figures or part.tables or part.pictures]
 
 
 def cost_section(runs: Mapping[str, Run], results: Results) -> Section:

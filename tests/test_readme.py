@@ -23,7 +23,7 @@ QUICK = {
     "train": ["--epochs", "1", "--image-size", "32", "--weights", "none", "--backbone", "convnet"],
     "study": ["--epochs", "1", "--steps-per-epoch", "1", "--image-size", "16", "--resnet-image-size", "32"],
 }
-QUICK["study"] += ["--weights", "none", "--backbone", "convnet"]
+QUICK["study"] += ["--weights", "none", "--backbone", "convnet", "--models", "resnet"]  # the others: `make demo`
 
 
 def blocks(language: str) -> list[str]:

@@ -209,7 +209,7 @@ def tfret_process():
         process.stderr.close()
 
 
-@pytest.mark.parametrize("times", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_killed_again_and_again_the_run_finishes_and_has_every_epoch_once(
     tfret_process, scenes, catalog, tmp_path, times
 ):

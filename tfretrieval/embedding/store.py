@@ -144,9 +144,9 @@ class Embeddings:
         Raises:
             UserError: a vector holds NaN or infinity, or the folder cannot be written.
         """
-        from tfretrieval.embedding.store_files import save_store
+        from tfretrieval.embedding import store_files
 
-        save_store(self, Path(directory), vectors_file)
+        store_files.save(self, Path(directory), vectors_file)
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str], mmap: bool = True) -> Embeddings:
@@ -155,9 +155,9 @@ class Embeddings:
         Raises:
             UserError: the folder is not a store, or its files are damaged or do not belong together.
         """
-        from tfretrieval.embedding.store_files import load_store
+        from tfretrieval.embedding import store_files
 
-        return load_store(Path(directory), mmap)
+        return store_files.load(Path(directory), mmap)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """The vectors, a few thousand rows at a time."""

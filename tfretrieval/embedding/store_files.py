@@ -18,7 +18,7 @@ from tfretrieval.errors import UserError
 FORMAT = 1
 
 
-def save_store(embeddings: Embeddings, directory: Path, vectors_file: Path | None) -> None:
+def save(embeddings: Embeddings, directory: Path, vectors_file: Path | None) -> None:
     """As `Embeddings.save`."""
     finite = np.concatenate([np.isfinite(block).all(axis=1) for block in embeddings.blocks()] or [np.ones(0, bool)])
     if not finite.all():
@@ -52,7 +52,7 @@ def save_store(embeddings: Embeddings, directory: Path, vectors_file: Path | Non
             os.replace(vectors_file, temporary / "vectors.npy")
 
 
-def load_store(directory: Path, mmap: bool) -> Embeddings:
+def load(directory: Path, mmap: bool) -> Embeddings:
     """As `Embeddings.load`."""
     if not (directory / "embeddings.json").is_file():
         raise UserError(f"{directory} is not an embedding store: it has no embeddings.json; `tfret embed` makes one")

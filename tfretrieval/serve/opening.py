@@ -13,7 +13,6 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.retrieval import KINDS
-from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
 from tfretrieval.serve.collection import Collection
 from tfretrieval.steps.embed import embed_split
@@ -48,17 +47,13 @@ def open_collection(run: Run, source: str | None = None, retrievers: Sequence[st
     queries = gallery if asking == searched else embed_split(run, catalog, asking, choice=engine_of(gallery))
     kinds = list(retrievers) or [kind for kind in KINDS if (run.index(kind) / "index.json").is_file()] or ["knn"]
     indexes = {kind: ensure_index(run, kind, gallery) for kind in kinds}
-    evaluations = {
-        kind: evaluation
-        for kind, index in indexes.items()
-        if (evaluation := _evaluation(run, catalog, kind, index, queries, gallery, seed)) is not None
-    }
+    measured = {kind: _evaluation(run, catalog, kind, seed) for kind in kinds}
     return Collection(
         name=run.directory.resolve().name,
         gallery=gallery,
         queries=queries,
         indexes=indexes,
-        evaluations=evaluations,
+        evaluations={kind: evaluation for kind, evaluation in measured.items() if evaluation is not None},
         engine=engine_for(run, catalog.split(searched), engine_of(gallery)),
         facts=_facts(run, gallery),
         audit=partial(_audited, catalog, run),
@@ -66,20 +61,10 @@ def open_collection(run: Run, source: str | None = None, retrievers: Sequence[st
     )
 
 
-def _evaluation(
-    run: Run, catalog: Catalog, kind: str, index: Index, queries: Embeddings, gallery: Embeddings, seed: int
-) -> Evaluation | None:
+def _evaluation(run: Run, catalog: Catalog, kind: str, seed: int) -> Evaluation | None:
     """What was measured of an index; measured now where that is not there or stale; None where nothing can be."""
     try:
-        kept = Evaluation.load(run.evaluation(kind))
-        made = kept.made_from
-        if (made.get("queries"), made.get("gallery")) == (queries.fingerprint, gallery.fingerprint):
-            return kept
-        log.info("the evaluation of %s is stale: measured anew", kind)
-    except UserError:
-        log.info("measuring %s", kind)
-    try:
-        return evaluate_run(run, catalog, kind, seed=seed).evaluation
+        return evaluate_run(run, catalog, kind, seed=seed, reuse=True).evaluation
     except UserError as error:
         log.warning("%s is not measured: %s", kind, error)
         return None

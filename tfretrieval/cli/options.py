@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from tfretrieval.training.config import CHOICES
+
 RETRIEVERS = ("knn", "faiss", "milvus")
 MILVUS_INDEXES = ("FLAT", "HNSW", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "SCANN", "DISKANN", "AUTOINDEX")
-METRICS = ("cosine", "euclidean")
 ENGINES = ("auto", "keras", "openvino", "ray", "ray:keras", "ray:openvino")
 PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 
@@ -88,7 +89,7 @@ seed_option = click.option(
 )
 on_error_option = click.option(
     "--on-error",
-    type=click.Choice(["fail", "skip"]),
+    type=click.Choice(CHOICES["on_error"]),
     default="fail",
     show_default=True,
     help="A picture that cannot be decoded: stop, or go on without it and list it.",
@@ -177,7 +178,7 @@ def index_options(command: Any) -> Any:
         click.option("--whiten/--no-whiten", default=None, help="Give all principal components the same variance."),
         click.option("--standardize/--no-standardize", default=None, help="Scale each value to variance 1."),
         click.option("--pca", type=PCASize(), help="Components to keep, or the fraction of variance.  [default: none]"),
-        click.option("--metric", type=click.Choice(METRICS), help="Distance.  [default: the run's]"),
+        click.option("--metric", type=click.Choice(CHOICES["metric"]), help="Distance.  [default: the run's]"),
     ):
         command = option(command)
     return command

@@ -9,11 +9,10 @@ from typing import Any
 
 import click
 
-from tfretrieval.cli.options import METRICS
 from tfretrieval.cli.output import prints_result
 from tfretrieval.quiet import load_tensorflow
 from tfretrieval.training.cluster import STRATEGIES, read_cluster
-from tfretrieval.training.config import FROM_SCRATCH, RECIPES, TrainConfig, read_config_file
+from tfretrieval.training.config import CHOICES, FROM_SCRATCH, RECIPES, TrainConfig, read_config_file
 
 POSITIVE = click.IntRange(min=1)
 FIGURES: dict[str, tuple[Any, str]] = {
@@ -21,23 +20,20 @@ FIGURES: dict[str, tuple[Any, str]] = {
     "batch_size": (POSITIVE, "Pictures, pairs or triplets a step."),
     "classes_per_batch": (click.IntRange(min=2), "P of P x K batches, for losses that mine inside a batch."),
     "images_per_class": (click.IntRange(min=2), "K of P x K batches."),
-    "steps_per_epoch": (
-        POSITIVE,
-        "Steps of pairs, triplets or P x K.",
-    ),
+    "steps_per_epoch": (POSITIVE, "Steps of pairs, triplets or P x K."),
     "image_size": (click.IntRange(min=8), "Side in pixels."),
-    "fit": (click.Choice(["crop", "pad", "stretch"]), "How a picture becomes a square."),
-    "augment": (click.Choice(["none", "flip", "standard"]), "standard: flip, crop, brightness, contrast."),
+    "fit": (click.Choice(CHOICES["fit"]), "How a picture becomes a square."),
+    "augment": (click.Choice(CHOICES["augment"]), "standard: flip, crop, brightness, contrast."),
     "backbone": (str, "convnet (the study's small net) or a name of keras.applications: mobilenet_v2_0.35."),
     "weights": (str, "imagenet (downloaded by Keras), none, or an .h5 FILE without top."),
     "embedding_dim": (POSITIVE, "Values of an embedding."),
-    "head": (click.Choice(["cosine", "linear"]), "What cross-entropy is computed on."),
+    "head": (click.Choice(CHOICES["head"]), "What cross-entropy is computed on."),
     "loss": (
         str,
         "cross-entropy, contrastive, triplet, triplet-all, triplet-hard, triplet-semihard, addons/...",
     ),
     "margin": (click.FloatRange(min=0, min_open=True), "Of the metric losses."),
-    "optimizer": (click.Choice(["sgd", "adam"]), "How weights move."),
+    "optimizer": (click.Choice(CHOICES["optimizer"]), "How weights move."),
     "learning_rate": (
         click.FloatRange(min=0, min_open=True),
         f"At the start; {FROM_SCRATCH} for a resnet with --weights none.",
@@ -54,15 +50,15 @@ FIGURES: dict[str, tuple[Any, str]] = {
         click.FloatRange(min=0, max=1, max_open=True),
         "Part of train that chooses the epoch.",
     ),
-    "monitor": (click.Choice(["val_map", "val_precision_at_1"]), "The figure that chooses it."),
+    "monitor": (click.Choice(CHOICES["monitor"]), "The figure that chooses it."),
     "patience": (click.IntRange(min=0), "Epochs without a better one before training stops; 0 never."),
-    "metric": (click.Choice(METRICS), "Distance between embeddings."),
+    "metric": (click.Choice(CHOICES["metric"]), "Distance between embeddings."),
     "on_error": (
-        click.Choice(["fail", "skip"]),
+        click.Choice(CHOICES["on_error"]),
         "A picture that cannot be decoded: stop, or go on without it.",
     ),
     "cache": (
-        click.Choice(["auto", "ram", "disk", "none"]),
+        click.Choice(CHOICES["cache"]),
         "Decoded pictures: in memory, on disk for later runs too (in TFRET_CACHE), or decoded each time.",
     ),
     "seed": (click.IntRange(min=0), "Of everything random."),
@@ -105,7 +101,7 @@ def _word(value: Any) -> str:
 
 
 @click.command()
-@click.argument("recipe", type=click.Choice(["resnet", "siamese", "triplet"]), required=False)
+@click.argument("recipe", type=click.Choice(list(RECIPES)), required=False)
 @click.option("--data", metavar="SOURCE", help="A folder, a CSV, digits or mit-split.")
 @click.option(
     "--run",

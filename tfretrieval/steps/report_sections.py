@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.report import PictureRows, ReportFigure, Section
@@ -119,10 +121,9 @@ def _hardest(evaluation: Evaluation) -> str:
     precision = evaluation.per_query["average_precision"]
     chance = chance_map(evaluation)
     below = int((precision < chance).sum())
-    median = float(sorted(precision)[len(precision) // 2])
     return (
-        f"The median average precision of a query is {median:.3f}; {below:,} of {len(precision):,} queries stay below "
-        f"the {chance:.3f} of a random ranking. These are the lowest, with what was found instead."
+        f"The median average precision of a query is {np.median(precision):.3f}; {below:,} of {len(precision):,} "
+        f"queries stay below the {chance:.3f} of a random ranking. These are the lowest, with what was found instead."
     )
 
 

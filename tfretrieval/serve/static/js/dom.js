@@ -31,3 +31,6 @@ export async function showingErrors(place, action) {
     return undefined;
   }
 }
+
+/** An id or a path, which may be broken after a slash. */
+export const breakable = (path) => path.split("/").flatMap((part, place) => (place === 0 ? [part] : ["/", make("wbr"), part]));

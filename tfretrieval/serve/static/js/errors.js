@@ -1,5 +1,5 @@
 import { ask } from "./api.js";
-import { count, decimal, make, showingErrors } from "./dom.js";
+import { breakable, count, decimal, make, showingErrors } from "./dom.js";
 import { pairOf } from "./pairs.js";
 import { card, cards } from "./pictures.js";
 
@@ -107,7 +107,7 @@ function twins(found) {
   const faults = [found.labels_differ ? "two labels" : null, found.splits_differ ? "two splits: a leak" : null].filter(Boolean);
   return make(
     "li", { class: "pair" },
-    cards(found.items.map((item) => card(item, [item.id]))),
+    cards(found.items.map((item) => card(item, [breakable(item.id)]))),
     make("p", {}, found.kind, faults.length ? make("strong", {}, `, ${faults.join(", ")}`) : null),
   );
 }

@@ -4,7 +4,7 @@ import { make } from "./dom.js";
 /**
  * A picture of an item that searches for what is like it when it is chosen.
  *
- * words: lines below it; verdict: true, false or null, whether it is of the class that was asked for.
+ * words: lines below it, each a text or what `make` takes; verdict: true, false or null, whether it is of the class that was asked for.
  */
 export function card(item, words = [], verdict = null) {
   const mark = verdict === null ? null : make("span", { class: "verdict" }, verdict ? "✓ " : "✗ ");

@@ -35,14 +35,16 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="module", autouse=True)
 def _forget_models():
-    """What Keras and TensorFlow keep of the models of a file goes with it; what stays is the libraries' own.
+    """What Keras and TensorFlow keep of the models of a file goes with it.
 
-    That is not looked through again for garbage: it is a million objects, and on a busy machine their memory is cold.
+    What was there before the file, above all the libraries' own, is not looked through for garbage: it is a million
+    objects, and on a busy machine their memory is cold.
     """
+    if "keras" in sys.modules:
+        gc.freeze()
     yield
     if "keras" in sys.modules:
         sys.modules["keras"].backend.clear_session()
-        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

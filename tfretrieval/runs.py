@@ -130,6 +130,18 @@ class Run:
         """What `run.json` holds: seed, argv, data (source, fingerprint, sizes), replicas, machine, versions."""
         return read_json(self.directory / "run.json", "train again with --overwrite")
 
+    def source(self) -> str:
+        """The source of the pictures that it was trained on, as `Catalog.from_source` reads it.
+
+        Raises:
+            UserError: `run.json` does not say.
+        """
+        data = self.manifest().get("data")
+        if not isinstance(data, dict) or not isinstance(data.get("source"), str):
+            path = self.directory / "run.json"
+            raise UserError(f"{path} is damaged: it names no data; train again with --overwrite")
+        return data["source"]
+
     def record_cost(self, what: str, **figures: Any) -> None:
         """Keep in `costs.json` what something took, such as "training" or "embeddings/train", instead of what is there.
 

@@ -313,7 +313,18 @@ def test_an_index_without_one_of_its_files_says_how_to_make_it_anew(tfret, data,
     harm(run / "index/knn" / name)
     line = refused(tfret, "query", pictures(data)[0], "--run", run)
     assert name in line
-    assert "make it anew with `tfret index`" in line
+    assert f"make it anew with `tfret index --run {run} --retriever knn`" in line
+
+
+def test_the_settings_of_an_index_that_cannot_be_read_are_said_to_be_lost(tfret, run):
+    index = ("index", "--run", run, "--retriever", "faiss")
+    assert tfret(*index, "--pca", 2).code == 0
+    spoil(run / "index/faiss/retriever/index.faiss")
+    assert "cannot be read" not in tfret(*index).err
+    assert json.loads((run / "index/faiss/index.json").read_text())["settings"]["pca"] == 2
+    (run / "index/faiss/index.json").write_text("x")
+    assert "settings of the faiss index cannot be read" in tfret(*index).err
+    assert json.loads((run / "index/faiss/index.json").read_text())["settings"]["pca"] is None
 
 
 @pytest.mark.parametrize("name", ["embeddings.json", "vectors.npy", "items.parquet"])
@@ -330,7 +341,7 @@ def test_a_store_without_one_of_its_files_is_made_anew_by_embed(tfret, data, run
 
 
 @pytest.mark.parametrize("name", ["run.json", "config.yaml"])
-@pytest.mark.parametrize("content", ["[1, 2]", "{", None])
+@pytest.mark.parametrize("content", ["[1, 2]", "{", "{}", None])
 def test_a_run_whose_description_is_damaged_says_so(tfret, run, name, content):
     (run / name).unlink() if content is None else (run / name).write_text(content)
     for command in ("evaluate", "embed", "report"):
@@ -411,7 +422,7 @@ def test_embed_mends_a_damaged_store(tfret, run):
 def test_index_mends_a_damaged_index(tfret, run):
     assert tfret("index", "--run", run).code == 0
     spoil(run / "index/knn/retriever/vectors.npy")
-    assert "make it anew with `tfret index`" in refused(tfret, "evaluate", "--run", run)
+    assert "make it anew with `tfret index --run" in refused(tfret, "evaluate", "--run", run)
     mended = tfret("index", "--run", run)
     assert mended.code == 0
     assert "is damaged" in mended.err

@@ -291,7 +291,7 @@ def test_audit_prints_what_it_finds_and_writes_a_page(tfret, run, scenes, tmp_pa
     outcome = tfret("data", "audit", data, "--run", run, "--page", page)
     assert outcome.code == 0
     lines = outcome.out.splitlines()
-    assert lines[0] == "29 pictures, 3 classes"
+    assert lines[0] == "29 pictures, 3 classes; same file 1, near duplicates 0, leaks 1, broken 1, odd 0"
     assert "same file, other class, other split: test/town/again.png, train/sea/0.png" in lines
     assert any(line.startswith("broken: train/town/broken.png: ") for line in lines)
     assert any(" labels are doubtful" in line for line in lines)

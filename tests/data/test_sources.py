@@ -47,10 +47,10 @@ def test_what_lies_deeper_belongs_to_its_class_and_hidden_files_are_not_read(tmp
 
 
 def test_files_that_are_no_pictures_are_left_out_and_told(tmp_path, caplog):
-    touch(tmp_path, "train/a/1.jpg", "train/a/Thumbs.db", "train/b/2.jpg")
+    touch(tmp_path, "train/a/1.jpg", "train/a/Thumbs.db", "train/a/2.tiff", "train/a/3.TIFF", "train/b/2.jpg")
     with caplog.at_level(logging.INFO, logger="tfretrieval"):
         assert len(Catalog.from_source(tmp_path)) == 2
-    assert "1 files that are not pictures" in caplog.text
+    assert "left out are files of kinds that are not read: 2 .tiff, 1 .db" in caplog.text
 
 
 def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):

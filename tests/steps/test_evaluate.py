@@ -58,3 +58,15 @@ def test_what_embedding_took_is_recorded_but_not_of_a_rest(run, catalog):
     (run.embeddings("train").parent / ".partial-train").mkdir()
     evaluate_run(run, catalog)
     assert "embeddings/train" not in run.costs()
+
+
+def test_an_evaluation_of_another_index_is_not_used(run, catalog):
+    evaluate_run(run, catalog, "faiss")
+    kept = (run.evaluation("faiss") / "metrics.json").stat()
+    exact = evaluate_run(run, catalog, "faiss", reuse=True).evaluation
+    assert (run.evaluation("faiss") / "metrics.json").stat().st_ino == kept.st_ino
+    other = evaluate_run(run, catalog, "faiss", reuse=True, factory="HNSW8,Flat").evaluation
+    assert "factory" not in exact.made_from
+    assert other.made_from["factory"] == "HNSW8,Flat"
+    assert evaluate_run(run, catalog, "faiss", reuse=True).evaluation.made_from == other.made_from
+    assert (run.evaluation("faiss") / "metrics.json").stat().st_ino != kept.st_ino

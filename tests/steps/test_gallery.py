@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfretrieval.atomic import write_json
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
@@ -110,8 +111,11 @@ def test_a_change_that_cannot_be_changes_nothing(run, catalog, new_pictures, tmp
     assert {path: path.read_bytes() for path in run.directory.rglob("*") if path.is_file()} == before
 
 
-def test_a_damaged_list_of_changes_is_one_clear_line(run):
-    run.gallery_path.write_text("[]")
+@pytest.mark.parametrize(
+    "content", ["[]", "{}", '{"format": 1}', '{"format": 1, "changes": [{"x": 1}]}', '{"format": 1, "changes": [1]}']
+)
+def test_a_damaged_list_of_changes_is_one_clear_line(run, content):
+    run.gallery_path.write_text(content)
     with pytest.raises(UserError, match="delete it to forget the changes"):
         run_catalog(run)
 
@@ -149,3 +153,29 @@ def test_a_run_without_changes_has_none(run, catalog):
 def ensure_directory(run, catalog):
     ensure_index(run, "knn", embed_split(run, catalog, "train"))
     return run.index("knn")
+
+
+def test_a_source_is_found_from_any_folder(run, catalog, new_pictures, monkeypatch, tmp_path):
+    monkeypatch.chdir(new_pictures.parent)
+    change_gallery(run, "knn", [new_pictures.name])
+    monkeypatch.chdir(run.directory)
+    assert len(run_catalog(run)) == len(catalog) + 3
+
+
+def test_a_source_that_is_gone_is_named_with_what_can_be_done(run, new_pictures, tmp_path):
+    change_gallery(run, "knn", [str(new_pictures)])
+    new_pictures.rename(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=f"added to the gallery; delete {run.gallery_path} to forget"):
+        run_catalog(run)
+    manifest = run.manifest()
+    write_json(run.directory / "run.json", manifest | {"data": manifest["data"] | {"source": "nowhere"}})
+    with pytest.raises(UserError, match=f"no folder or file nowhere.*what {run.directory} was trained on; --data"):
+        run_catalog(run)
+
+
+def test_what_was_added_is_not_found_once_it_is_forgotten(run, new_pictures):
+    change_gallery(run, "knn", [str(new_pictures)])
+    asking = [new_pictures / "lighthouse" / "1.png"]
+    assert query_run(run, asking)[0]["neighbours"][0]["id"] == "lighthouse/1.png"
+    run.gallery_path.unlink()
+    assert "lighthouse" not in {item["label"] for item in query_run(run, asking, k=9)[0]["neighbours"]}

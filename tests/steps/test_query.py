@@ -67,6 +67,21 @@ def test_pictures_that_were_added_since_are_found(scenes, tmp_path):
     assert query_run(run, [asking], k=1)[0]["neighbours"][0]["path"] == str(new)
 
 
+def test_what_was_asked_for_by_class_is_no_vote(run, catalog):
+    picture = Path(catalog.split("test").paths[0])
+    (answer,) = query_run(run, [picture], k=3, classes=[catalog.class_names[1]])
+    assert {item["label"] for item in answer["neighbours"]} == {catalog.class_names[1]}
+    assert answer["vote"] is None
+
+
+def test_an_unknown_class_is_refused_before_the_picture_is_embedded(run, catalog, monkeypatch):
+    picture = Path(catalog.split("test").paths[0])
+    query_run(run, [picture])
+    monkeypatch.setattr(module, "embed_catalog", lambda *_: pytest.fail("it was embedded"))
+    with pytest.raises(UserError, match="the gallery has no class 'nope'"):
+        query_run(run, [picture], classes=["nope"])
+
+
 def test_a_missing_picture(run, tmp_path):
     with pytest.raises(UserError, match=r"no picture .*none\.png"):
         query_run(run, [tmp_path / "none.png"])

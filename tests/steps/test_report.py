@@ -46,6 +46,13 @@ def test_the_table_holds_the_metrics_with_their_intervals_and_ends_with_chance(r
     assert not any(table.is_best(2, column) for column in range(8))
 
 
+def test_the_table_tells_of_pca_and_of_the_kind_of_index(run, catalog):
+    plain = evaluate_run(run, catalog, "knn").evaluation
+    reduced = evaluate_run(run, catalog, "faiss", pca=0.5, factory="HNSW8,Flat").evaluation
+    table = summary_table({"triplet": {"knn": plain, "faiss": reduced}})
+    assert [row[1] for row in table.rows] == ["KNN", "FAISS, HNSW8,Flat, PCA 0.5", "a random ranking"]
+
+
 def test_the_map_of_chance_is_what_random_rankings_reach(run, catalog):
     evaluation = evaluate_run(run, catalog).evaluation
     rng = np.random.default_rng(0)

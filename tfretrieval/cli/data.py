@@ -113,7 +113,7 @@ def _audit_lines(found: dict[str, Any]) -> Iterator[str]:
     from tfretrieval.data.oddities import ODDITIES
 
     splits = list(dict.fromkeys(split for counts in found["classes"].values() for split in counts))
-    yield f"{found['n']} pictures, {len(found['classes'])} classes"
+    yield f"{found['n']} pictures, {len(found['classes'])} classes; {_counts(found)}"
     yield table(
         ["class", *splits],
         [[name, *(str(counts.get(split, 0)) for split in splits)] for name, counts in found["classes"].items()],
@@ -131,7 +131,7 @@ def _audit_lines(found: dict[str, Any]) -> Iterator[str]:
     if found["suspects"] is None:
         yield (
             "labels were not judged: --run DIR does, best with the run of a frozen backbone "
-            f"(tfret train resnet --data {found['source']} --epochs 0)"
+            f"(tfret train resnet --data {found['source']} --epochs 0 --run runs/frozen)"
         )
     else:
         shown = len(found["suspects"])
@@ -139,7 +139,7 @@ def _audit_lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"{found['n_suspects']} labels are doubtful{more}{':' if shown else ''}"
     if found["suspects"]:
         yield table(
-            ["picture", "class", "looks like", "score", "nearest of that class"],
+            ["picture", "class", "looks like", "score", "nearest of that class, cosine"],
             [
                 [each["id"], each["label"], each["suggested"], f"{each['score']:.3f}"]
                 + [f"{near['id']} {near['cosine']:.3f}" for near in each["neighbours"][:1]]
@@ -148,6 +148,19 @@ def _audit_lines(found: dict[str, Any]) -> Iterator[str]:
         )
     if "page" in found:
         yield f"page: {found['page']}"
+
+
+def _counts(found: dict[str, Any]) -> str:
+    """How many faults of each kind there are."""
+    odd = {name for names in found["odd"].values() for name in names}
+    counts = {
+        "same file": len(found["duplicates"]),
+        "near duplicates": len(found["near_duplicates"]),
+        "leaks": len(found["leaks"]),
+        "broken": len(found["broken"]),
+        "odd": len(odd),
+    }
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def _differing(each: dict[str, Any]) -> list[str]:

@@ -96,7 +96,8 @@ def _block(answer: dict[str, Any], protocol: str) -> str:
     """What is said of one picture, with thumbnails where there is a way to show them."""
     found = answer["neighbours"]
     rows = [[n["id"], n["label"], f"{n['distance']:.4f}", str(n["rank"])] for n in found]
-    lines = [in_one_line(f"{answer['image']}: {answer['vote']}, by vote of the {len(rows)} nearest")]
+    vote = f"{answer['vote']}, by vote of the {len(rows)} nearest" if answer["vote"] else f"the {len(rows)} nearest"
+    lines = [in_one_line(f"{answer['image']}: {vote}")]
     if protocol != "none":
         from tfretrieval.cli.thumbnails import show
 

@@ -154,7 +154,7 @@ def train(
         Run.open(run)
     if resume and target is not None and (target / "run.json").is_file():
         settings = TrainConfig.from_dict({**run_config(Run(target)).to_dict(), **given})
-        source = data or Run(target).manifest()["data"]["source"]
+        source = data or Run(target).source()
     elif "recipe" in given:
         settings = TrainConfig.for_recipe(given.pop("recipe"), **given)
         source = data or default_source()

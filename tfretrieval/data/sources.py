@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,16 @@ def read_source(source: str | os.PathLike[str], split: str | None = None) -> Cat
     if path.is_file():
         raise UserError(f"{path} is a file but not a CSV; give a folder, a .csv, or {' or '.join(BUILT_IN)}")
     raise UserError(f"no folder or file {path}, and no built-in data set of that name ({', '.join(BUILT_IN)})")
+
+
+def located(source: str | os.PathLike[str]) -> str:
+    """A source as it can be named from any folder: its absolute path, or the name of a built-in data set.
+
+    >>> located("digits")
+    'digits'
+    """
+    name = os.fspath(source)
+    return name if name in BUILT_IN else str(Path(name).expanduser().absolute())
 
 
 def changed_at(source: str | os.PathLike[str]) -> float:
@@ -192,7 +203,9 @@ def _pictures(class_folder: Path) -> list[Path]:
             f"{class_folder} has no pictures ({', '.join(sorted(IMAGE_SUFFIXES))}); add some or delete the folder"
         )
     if len(pictures) < len(files):
-        log.info("%s: %d files that are not pictures are left out", class_folder, len(files) - len(pictures))
+        others = Counter(file.suffix.lower() or file.name for file in files if file not in set(pictures))
+        named = ", ".join(f"{count} {kind}" for kind, count in others.most_common())
+        log.info("%s: left out are files of kinds that are not read: %s", class_folder, named)
     return pictures
 
 

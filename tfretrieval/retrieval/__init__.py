@@ -56,7 +56,10 @@ def load_retriever(directory: str | os.PathLike[str], mmap: bool = False) -> Ret
         UserError: there is none, it is damaged, or it was written by another version.
     """
     header = read_json(Path(directory) / "retriever.json", "make it anew with `tfret index`")
-    return _class_of(str(header.get("kind"))).load(directory, mmap)
+    if header.get("kind") not in KINDS:
+        header_path = Path(directory) / "retriever.json"
+        raise UserError(f"{header_path} is damaged: it names no kind of retriever; make it anew with `tfret index`")
+    return _class_of(header["kind"]).load(directory, mmap)
 
 
 def _class_of(kind: str) -> type[Retriever]:

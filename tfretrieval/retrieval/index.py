@@ -117,6 +117,15 @@ class Index:
         retriever.fit_within(vectors, memory, directory)
         return cls(settings, transform, retriever, gallery.fingerprint, dict(made_from or {}))
 
+    def how(self) -> dict[str, Any]:
+        """What decides what it finds, beside the vectors: metric and PCA, and those settings that were made."""
+        settings = asdict(self.settings)
+        params = self.retriever.get_params()  # where a recall was aimed at, they hold what was chosen
+        names = ("standardize", "whiten", "factory", "search", "index_type", "index_params", "search_params")
+        made = {name: params.get(name) or settings.get(name) for name in names}
+        told = {name: value for name, value in made.items() if value and value not in ("Flat", "FLAT")}
+        return {"pca": settings["pca"], "metric": settings["metric"], **told}
+
     def search(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest gallery rows of query vectors [q, d]: distances float32 [q, k], rows int64 [q, k].
 

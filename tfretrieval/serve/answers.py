@@ -82,7 +82,9 @@ class Answer(BaseModel):
     reranker: str
     metric: str
     milliseconds: float
-    vote: str | None = Field(description="The class that most of the neighbours have.")
+    vote: str | None = Field(
+        description="The class that most of the neighbours have; not where classes were asked for."
+    )
     neighbours: list[Neighbour]
 
 

@@ -177,7 +177,7 @@ class Service:
             found = self.collection.search(vector, k, kind, reranker or "none", classes, without=name)
             took = (perf_counter() - started) * 1000
             found_by.append(found)
-            answered.append(self._answer(kind, reranker or "none", took, found))
+            answered.append(self._answer(kind, reranker or "none", took, found, votes=not classes))
         return answers.SearchAnswer(
             id=name,
             label=None if asking is None else self.collection.class_of(*asking),
@@ -186,10 +186,10 @@ class Service:
             places=self._places(found_by[0]),
         )
 
-    def _answer(self, kind: str, reranker: str, took: float, found: list[Found]) -> answers.Answer:
+    def _answer(self, kind: str, reranker: str, took: float, found: list[Found], votes: bool) -> answers.Answer:
         gallery = self.collection.gallery
         rows = [item.row for item in found]
-        vote = int(majority_vote(gallery.labels[rows][None])[0]) if rows else -1
+        vote = int(majority_vote(gallery.labels[rows][None])[0]) if rows and votes else -1
         return answers.Answer(
             retriever=kind,
             reranker=reranker,

@@ -16,6 +16,8 @@ from tfretrieval.steps.engine import AUTO, EngineChoice, engine_for
 
 log = logging.getLogger(__name__)
 
+CHANGED = "gallery_changed"  # what a store was made from: whether the gallery had been added to or taken from
+
 
 def embed_split(
     run: Run,
@@ -47,11 +49,12 @@ def embed_split(
     if stored is not None and _is_current(stored, made_from, choice):
         return stored
     if stored is not None:
-        log.info("the embeddings of %s are stale or by another engine: made anew", split)
+        log.info("the embeddings of %s are of another model, other pictures or another engine: made anew", split)
     engine = engine_for(run, part, choice)
     begun = is_begun(run.embeddings(split))
     started = perf_counter()
-    made = engine.embed(part, on_error, made_from, run.embeddings(split))
+    changed = {CHANGED: True} if run.gallery_path.exists() else {}
+    made = engine.embed(part, on_error, made_from | changed, run.embeddings(split))
     if not begun:  # of one that was gone on with, only the rest was timed
         run.record_cost(
             f"embeddings/{split}",

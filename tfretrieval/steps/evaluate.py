@@ -74,8 +74,7 @@ def evaluate_run(
         "gallery": gallery.fingerprint,
         "query_split": query_split or asking,
         "gallery_split": gallery_split or searched,
-        "pca": index.settings.pca,
-        "metric": index.settings.metric,
+        **index.how(),
     }
     kept = _kept(run, retriever, made_from) if reuse else None
     if kept is not None:

@@ -11,17 +11,18 @@ import numpy as np
 
 from tfretrieval.atomic import read_json, write_json
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.sources import changed_at
+from tfretrieval.data.sources import changed_at, located
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
-from tfretrieval.steps.embed import embed_catalog, embed_split
+from tfretrieval.steps.embed import CHANGED, embed_catalog, embed_split
 from tfretrieval.steps.engine import engine_of
 from tfretrieval.steps.index import ensure_index
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1
+FORGET = "delete it to forget the changes"
 ADDED = "added"  # the split of new items where the source marks the gallery item by item
 
 
@@ -33,10 +34,18 @@ def run_catalog(run: Run, source: str | None = None) -> Catalog:
     """
     if source is not None:
         return Catalog.from_source(source)
-    catalog = Catalog.from_source(run.manifest()["data"]["source"])
+    try:
+        catalog = Catalog.from_source(run.source())
+    except UserError as error:
+        raise UserError(f"{error} (it is what {run.directory} was trained on; --data names another place)") from None
     for change in _changes(run):
         if "add" in change:
-            catalog = catalog.joined(Catalog.from_source(change["add"], change["split"]))
+            try:
+                added = Catalog.from_source(change["add"], change["split"])
+            except UserError as error:
+                remedy = f"delete {run.gallery_path} to forget what was added and removed"
+                raise UserError(f"{error} (it was added to the gallery; {remedy})") from None
+            catalog = catalog.joined(added)
         else:
             catalog = catalog.subset(~np.isin(catalog.ids.astype(str), change["remove"]))
     return catalog
@@ -45,7 +54,7 @@ def run_catalog(run: Run, source: str | None = None) -> Catalog:
 def gallery_changed_at(run: Run) -> float:
     """When a source of the gallery last gained or lost files, in seconds since 1970; infinity where one is gone."""
     added = [change["add"] for change in _changes(run) if "add" in change]
-    return max(changed_at(source) for source in [run.manifest()["data"]["source"], *added])
+    return max(changed_at(source) for source in [run.source(), *added])
 
 
 def change_gallery(
@@ -84,14 +93,14 @@ def change_gallery(
         new = Catalog.from_source(source, split if split in catalog.split_names else ADDED)
         catalog = catalog.joined(new)
         index, gallery = index.add(gallery, embed_catalog(run, new, on_error, engine_of(gallery)))
-        changes.append({"add": source, "split": new.split_names[0]})
-        log.info("added %d items of %s", len(new), source)
+        changes.append({"add": located(source), "split": new.split_names[0]})
+        log.info("added from %s: %d", source, len(new))
     if remove:
         index, gallery = index.remove(gallery, list(remove))
         catalog = catalog.subset(~np.isin(catalog.ids.astype(str), list(remove)))
         changes.append({"remove": sorted(remove)})
-        log.info("removed %d items", len(remove))
-    made_from = {**gallery.made_from, "data": catalog.split(split).fingerprint}
+        log.info("removed: %d", len(remove))
+    made_from = {**gallery.made_from, "data": catalog.split(split).fingerprint, CHANGED: True}
     replace(gallery, made_from=made_from).save(run.embeddings(split))
     write_json(run.gallery_path, {"format": FORMAT, "changes": changes})
     index.save(run.index(retriever))
@@ -101,7 +110,16 @@ def change_gallery(
 def _changes(run: Run) -> list[dict[str, Any]]:
     if not run.gallery_path.exists():
         return []
-    read = read_json(run.gallery_path, "delete it to forget the changes")
+    read = read_json(run.gallery_path, FORGET)
     if read.get("format") != FORMAT:
-        raise UserError(f"{run.gallery_path} is not of format {FORMAT}; delete it to forget the changes")
-    return list(read["changes"])
+        raise UserError(f"{run.gallery_path} is not of format {FORMAT}; {FORGET}")
+    changes = read.get("changes")
+    if not isinstance(changes, list) or not all(map(_is_change, changes)):
+        raise UserError(f"{run.gallery_path} is damaged: it holds something else than changes; {FORGET}")
+    return changes
+
+
+def _is_change(read: Any) -> bool:
+    if not isinstance(read, dict):
+        return False
+    return isinstance(read.get("remove"), list) or {str} == {type(read.get(name)) for name in ("add", "split")}

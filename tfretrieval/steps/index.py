@@ -50,8 +50,10 @@ def ensure_index(
         UserError: settings that do not fit, or a damaged index (unless `rebuild_damaged`).
     """
     directory = run.index(retriever)
-    kept = _kept_settings(directory)
-    stored = _stored(directory, rebuild_damaged)
+    was_there, kept = directory.exists(), _kept_settings(directory)
+    stored = _stored(run, retriever, rebuild_damaged)
+    if was_there and stored is None and kept is None:
+        log.warning("the settings of the %s index cannot be read: those of a new one are taken", retriever)
     default = IndexSettings(retriever=retriever, metric=run_config(run).metric)
     settings = with_changes(stored.settings if stored else kept or default, changes)
     if stored and stored.settings == settings and stored.gallery == gallery.fingerprint:
@@ -71,16 +73,31 @@ def _kept_settings(directory: Path) -> IndexSettings | None:
         return None
 
 
-def _stored(directory: Path, rebuild_damaged: bool) -> Index | None:
-    if not directory.exists():
+def load_index(run: Run, retriever: str, mmap: bool = False) -> Index:
+    """The index of a kind that a run has, as `Index.load` reads it.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    try:
+        return Index.load(run.index(retriever), mmap)
+    except UserError as error:
+        fault = str(error).partition("; ")[0]
+        remedy = f"make it anew with `tfret index --run {run.directory} --retriever {retriever}`"
+        raise UserError(f"{fault}; {remedy}") from None
+
+
+def _stored(run: Run, retriever: str, rebuild_damaged: bool) -> Index | None:
+    """The index that is there; None where there is none, or a damaged one that may be built anew."""
+    if not run.index(retriever).exists():
         return None
     try:
-        return Index.load(directory)
+        return load_index(run, retriever)
     except UserError as error:
         if not rebuild_damaged:
             raise
         log.warning("%s; built anew", str(error).partition("; ")[0])
-        shutil.rmtree(directory)
+        shutil.rmtree(run.index(retriever))
         return None
 
 

@@ -34,7 +34,7 @@ def run_config(run: Run) -> TrainConfig:
     try:
         return TrainConfig.from_dict(values)
     except UserError as error:
-        raise UserError(f"{run.directory / 'config.yaml'}: {error}") from None
+        raise UserError(f"{run.directory / 'config.yaml'}: {error}; train again with --overwrite") from None
 
 
 @lru_cache(maxsize=1)

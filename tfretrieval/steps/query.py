@@ -15,10 +15,10 @@ from tfretrieval.errors import UserError
 from tfretrieval.evaluation.vote import majority_vote
 from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
-from tfretrieval.steps.embed import embed_catalog, embed_split
+from tfretrieval.steps.embed import CHANGED, embed_catalog, embed_split
 from tfretrieval.steps.engine import engine_of
 from tfretrieval.steps.gallery import gallery_changed_at, run_catalog
-from tfretrieval.steps.index import ensure_index
+from tfretrieval.steps.index import ensure_index, load_index
 
 
 def query_run(
@@ -49,7 +49,8 @@ def query_run(
         splits: of the neighbours; likewise.
 
     Returns:
-        for each picture a dict: "image"; "vote", the class most of the k have; "neighbours", a list of dicts with
+        for each picture a dict: "image"; "vote", the class most of the k have, None where `classes` are named;
+        "neighbours", a list of dicts with
         rank, id, label, distance and path.
 
     Raises:
@@ -69,11 +70,11 @@ def query_run(
     else:
         index, gallery = standing
     names = [str(path) for path in images]
-    pictures = Catalog.from_lists(names, ids=[f"{i}:{n}" for i, n in enumerate(names)])
-    asked = embed_catalog(run, pictures, on_error, engine_of(gallery))
     for kind, wanted, known in (("class", classes, gallery.class_names), ("split", splits, set(gallery.splits))):
         if unknown := [name for name in wanted if name not in known]:
             raise UserError(f"the gallery has no {kind} {unknown[0]!r}; it has {', '.join(sorted(known))}")
+    pictures = Catalog.from_lists(names, ids=[f"{i}:{n}" for i, n in enumerate(names)])
+    asked = embed_catalog(run, pictures, on_error, engine_of(gallery))
     if classes or splits:
         distances, rows = index.search_where(asked.vectors, k, gallery, classes, splits)
     else:
@@ -82,7 +83,7 @@ def query_run(
     return [
         {
             "image": str(asked.paths[i]),
-            "vote": gallery.class_names[votes[i]] if votes[i] >= 0 else None,
+            "vote": gallery.class_names[votes[i]] if votes[i] >= 0 and not classes else None,
             "neighbours": [
                 {
                     "rank": rank,
@@ -103,7 +104,7 @@ def standing_gallery(run: Run, retriever: str, split: str | None) -> tuple[Index
     """The index of a kind and the embeddings that it was built from, if both are there and not stale; else None."""
     if not run.index(retriever).exists():
         return None
-    index = Index.load(run.index(retriever), mmap=True)
+    index = load_index(run, retriever, mmap=True)
     changed = gallery_changed_at(run)
     for store in [run.embeddings(split)] if split else sorted(run.embeddings("").glob("*/")):
         header = store / "embeddings.json"
@@ -113,6 +114,7 @@ def standing_gallery(run: Run, retriever: str, split: str | None) -> tuple[Index
         if (
             described.get("fingerprint") == index.gallery
             and described.get("made_from", {}).get("model") == run.model_fingerprint()
+            and described["made_from"].get(CHANGED, False) == run.gallery_path.exists()
         ):
             return index, Embeddings.load(store)
     return None

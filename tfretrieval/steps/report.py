@@ -40,6 +40,7 @@ def report_run(
         UserError: whatever stands in the way.
     """
     kinds = list(retrievers) or [kind for kind in TITLES if run.evaluation(kind).is_dir()] or ["knn"]
+    run.costs()  # what is damaged is told of before all the drawing
     results = {kind: evaluate_run(run, catalog, kind, seed=seed, reuse=True).evaluation for kind in kinds}
     drawn = draw_all(run, catalog, kinds, n_queries=n_queries, seed=seed)
     return write_run_report(run, catalog, results, drawn), drawn

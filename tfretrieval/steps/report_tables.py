@@ -31,7 +31,7 @@ def summary_table(results: Results) -> Table:
     The last row is what a random ranking would reach.
     """
     rows: list[list[Cell]] = [
-        [model, TITLES[kind], evaluation.dim, *(estimate(evaluation, name) for name in SUMMARY)]
+        [model, searched_by(evaluation), evaluation.dim, *(estimate(evaluation, name) for name in SUMMARY)]
         for model, by_retriever in results.items()
         for kind, evaluation in by_retriever.items()
     ]
@@ -43,11 +43,20 @@ def summary_table(results: Results) -> Table:
         rows,
         caption=(
             "Means over the queries, below each its 95 % bootstrap interval. Values: how many of a picture were "
-            "searched, fewer than it has where PCA came first. The best of each column is marked."
+            "searched, fewer than it has where PCA came first: then a difference may be that of PCA. The best of each "
+            "column is marked."
         ),
         row_headers=2,
         best=dict.fromkeys(SHORT.values(), "max"),
     )
+
+
+def searched_by(evaluation: Evaluation) -> str:
+    """The retriever, with PCA and the kind of index where they are not the plain ones: "FAISS, PCA 0.95"."""
+    made = evaluation.made_from
+    index = made.get("factory") or made.get("index_type")
+    pca = "" if made.get("pca") is None else f", PCA {made['pca']:g}"
+    return f"{TITLES[evaluation.retriever]}{f', {index}' if index else ''}{pca}"
 
 
 def chance_map(evaluation: Evaluation) -> float:
@@ -161,7 +170,7 @@ def index_costs_table(runs: Mapping[str, Run], results: Results) -> Table:
             rows.append(
                 [
                     name,
-                    TITLES[kind],
+                    searched_by(evaluation),
                     4 * evaluation.dim,
                     Measured(kept / evaluation.n_gallery, 0) if kept and kind != "milvus" else None,
                     None if build is None else Measured(1000 * build, 1),

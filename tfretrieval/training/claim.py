@@ -31,7 +31,7 @@ def check_claim(run: Run, data: dict[str, Any], config: TrainConfig, resume: boo
                     f"{run.directory} was begun with {name} {begun_with}, not {value}; "
                     "give it as it was, or begin anew in another folder or with --overwrite"
                 )
-        if run.manifest()["data"]["fingerprint"] != data["fingerprint"]:
+        if run.manifest().get("data", {}).get("fingerprint") != data["fingerprint"]:
             raise UserError(f"the data of {run.directory} have changed since it began; train anew with --overwrite")
     elif not overwrite:
         raise UserError(f"{run.directory} holds a run already; give --resume, --overwrite or another --run")

@@ -27,7 +27,7 @@ def read_history(path: Path) -> list[dict[str, float]]:
         with path.open(newline="", encoding="utf-8") as file:
             return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
     except (OSError, ValueError, AttributeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
+        raise UserError(f"{path} is damaged ({error}); delete it: the model stands without it") from None
 
 
 def best_epoch(history: list[dict[str, float]], monitor: str) -> dict[str, float] | None:

@@ -87,10 +87,11 @@ function pairTable(kind, pairs) {
   if (!pairs.length) return make("p", {}, "No query has a nearest neighbour of another class.");
   return make("div", { class: "scroll" }, make(
     "table", {},
-    make("thead", {}, make("tr", {}, ["Query", "Nearest", "Share", "Queries"].map((name) => make("th", { scope: "col", class: name === "Nearest" ? "text" : null }, name)))),
+    make("thead", {}, make("tr", {}, ["Query", "Nearest", "Queries", "Share"].map((name) => make("th", { scope: "col", class: name === "Nearest" ? "text" : null }, name)))),
     make("tbody", {}, pairs.map((pair) => make(
-      "tr", {}, make("th", { scope: "row" }, pair.label), make("td", { class: "text" }, pair.nearest_label), make("td", {}, `${decimal(100 * pair.share, 1)} %`),
+      "tr", {}, make("th", { scope: "row" }, pair.label), make("td", { class: "text" }, pair.nearest_label),
       make("td", {}, make("a", { href: `#evaluation?${new URLSearchParams({ retriever: kind, class: pair.label, nearest: pair.nearest_label })}`, "aria-label": `Show ${count(pair.count, "query", "queries")} of ${pair.label} taken for ${pair.nearest_label}` }, String(pair.count))),
+      make("td", {}, `${decimal(100 * pair.share, 1)} %`),
     ))),
   ));
 }

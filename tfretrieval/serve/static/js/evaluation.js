@@ -103,7 +103,7 @@ function summary(evaluation) {
   const known = METRICS.filter(([name]) => name in evaluation.metrics);
   return make(
     "div", {},
-    make("p", { class: "muted" }, `${count(evaluation.n_queries, "query", "queries")} against ${count(evaluation.n_gallery, "gallery item")}, ${evaluation.dim} values each. A random ranking has a precision of ${decimal(evaluation.chance_precision)}. Below each figure: its 95 % interval.`),
+    make("p", { class: "muted" }, `${count(evaluation.n_queries, "query", "queries")} against ${count(evaluation.n_gallery, "gallery item")}, ${evaluation.dim.toLocaleString("en")} values each. A random ranking has a precision of ${decimal(evaluation.chance_precision)}. Below each figure: its 95 % interval.`),
     make("dl", { class: "facts" }, known.map(([name, short]) => {
       const interval = evaluation.intervals[name];
       return make("div", {}, make("dt", {}, short), make("dd", {}, decimal(evaluation.metrics[name]), interval ? make("small", {}, `${decimal(interval[0])} to ${decimal(interval[1])}`) : null));
@@ -150,6 +150,8 @@ function curves(evaluation, classNames) {
     ...ticks.map((t) => svg("text", { x: x(t), y: height - 26, "text-anchor": "middle" }, String(t))),
     svg("text", { x: x(0.5), y: height - 3, "text-anchor": "middle" }, "recall"),
     svg("text", { x: 12, y: y(0.5), "text-anchor": "middle", transform: `rotate(-90 12 ${y(0.5)})` }, "precision"),
+    svg("line", { class: "chance", x1: x(0), x2: x(1), y1: y(evaluation.chance_precision), y2: y(evaluation.chance_precision) }),
+    svg("text", { x: x(0) + 6, y: y(evaluation.chance_precision) - 5 }, "chance"),
     ...lines,
   );
   const buttons = Object.keys(evaluation.curves).map((name) => make(
@@ -159,7 +161,7 @@ function curves(evaluation, classNames) {
       for (const button of buttons) button.firstChild.setAttribute("aria-pressed", "false");
       event.currentTarget.setAttribute("aria-pressed", String(on));
       for (const line of lines) line.classList.toggle("faint", on && line.dataset.class !== name);
-    } }, swatch(Math.max(0, classNames.indexOf(name))), name, make("small", {}, decimal(evaluation.per_class[name]?.ap))),
+    } }, swatch(Math.max(0, classNames.indexOf(name))), name, make("small", {}, `AP ${decimal(evaluation.per_class[name]?.ap)}`)),
   ));
   return make("div", {}, drawing, make("ul", { class: "legend", style: { display: "grid", "grid-template-columns": "repeat(auto-fill, minmax(13rem, 1fr))" } }, buttons));
 }

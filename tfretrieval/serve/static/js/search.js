@@ -96,15 +96,16 @@ function build(section, shared) {
       }
       const found = state.id !== null
         ? await ask("search", { id: state.id, ...parameters }, { signal: running.signal })
-        : await upload(state.picture, parameters, running.signal);
+        : await upload(state.picture, parameters, running.signal).catch((error) => { throw named(error, state.picture); });
       if (running.signal.aborted) return;
       shared.asked = { ...found, picture: state.picture };
       asked.querySelector(".query-class").textContent = found.label ? ` · ${found.label}` : "";
       results.replaceChildren(make("div", { class: "ways" }, found.answers.map((answer) => column(answer, found.label))));
-      suggestions.hidden = true;
       announce(`${count(found.answers[0].neighbours.length, "neighbour")} found`);
     });
-    if (state.running === running) results.removeAttribute("aria-busy");
+    if (state.running !== running) return;
+    results.removeAttribute("aria-busy");
+    suggestions.hidden = results.querySelector(".ways") !== null;
   }
 
   function ways() {
@@ -132,6 +133,11 @@ function build(section, shared) {
   }
 
   return { askItem, get id() { return state.id; } };
+}
+
+/** An error of an upload, with the name of the file. */
+function named(error, file) {
+  return error.name === "AbortError" ? error : new Error(`${file.name || "The pasted picture"}: ${error.message}`);
 }
 
 /** The answer of one way of searching. */

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from tfretrieval.atomic import write_json
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run, file_fingerprint, new_run_directory, versions
 
@@ -86,3 +87,13 @@ def test_a_fingerprint_follows_the_bytes(tmp_path):
 def test_packages_that_are_not_installed_have_no_version(monkeypatch):
     monkeypatch.setattr("tfretrieval.runs.PACKAGES", ("numpy", "no-such-package"))
     assert set(versions()) == {"python", "tfretrieval", "numpy"}
+
+
+def test_the_source_of_a_run_is_named_or_asked_for(tmp_path):
+    run = Run(tmp_path)
+    for data, message in (({"source": ""}, "name others by --data"), ({}, "names no data"), ([], "names no data")):
+        write_json(tmp_path / "run.json", {"data": data})
+        with pytest.raises(UserError, match=message):
+            run.source()
+    write_json(tmp_path / "run.json", {"data": {"source": "digits"}})
+    assert run.source() == "digits"

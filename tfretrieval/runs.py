@@ -134,12 +134,14 @@ class Run:
         """The source of the pictures that it was trained on, as `Catalog.from_source` reads it.
 
         Raises:
-            UserError: `run.json` does not say.
+            UserError: `run.json` does not say, or they were made in a program.
         """
         data = self.manifest().get("data")
         if not isinstance(data, dict) or not isinstance(data.get("source"), str):
             path = self.directory / "run.json"
             raise UserError(f"{path} is damaged: it names no data; train again with --overwrite")
+        if not data["source"]:
+            raise UserError(f"{self.directory} was trained on pictures that a program made; name others by --data")
         return data["source"]
 
     def record_cost(self, what: str, **figures: Any) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.sources import changed_at
+from tfretrieval.data.sources import changed_at, located
 from tfretrieval.errors import UserError
 
 
@@ -132,3 +132,10 @@ def test_a_source_changes_when_files_come_or_go(scenes, tmp_path):
     os.utime(tmp_path / "list.csv", (2000, 2000))
     assert changed_at(tmp_path / "list.csv") == 2000
     assert changed_at(tmp_path / "gone") == float("inf")
+
+
+def test_a_source_is_located_but_for_what_has_no_place(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert located("photos") == str(tmp_path / "photos")
+    assert located("") == ""
+    assert located("mit-split") == "mit-split"

@@ -18,7 +18,7 @@ def test_history_survives_with_its_gaps(tmp_path):
 
 def test_a_damaged_history(tmp_path):
     (tmp_path / "h.csv").write_text("epoch,loss\n1,many\n")
-    with pytest.raises(UserError, match="is damaged.*delete it"):
+    with pytest.raises(UserError, match=r"is damaged.*delete it"):
         read_history(tmp_path / "h.csv")
 
 

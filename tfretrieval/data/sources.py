@@ -51,11 +51,13 @@ def read_source(source: str | os.PathLike[str], split: str | None = None) -> Cat
 def located(source: str | os.PathLike[str]) -> str:
     """A source as it can be named from any folder: its absolute path, or the name of a built-in data set.
 
+    Of pictures that came from nowhere, "", it stays that.
+
     >>> located("digits")
     'digits'
     """
     name = os.fspath(source)
-    return name if name in BUILT_IN else str(Path(name).expanduser().absolute())
+    return name if not name or name in BUILT_IN else str(Path(name).expanduser().absolute())
 
 
 def changed_at(source: str | os.PathLike[str]) -> float:
@@ -203,7 +205,9 @@ def _pictures(class_folder: Path) -> list[Path]:
             f"{class_folder} has no pictures ({', '.join(sorted(IMAGE_SUFFIXES))}); add some or delete the folder"
         )
     if len(pictures) < len(files):
-        others = Counter(file.suffix.lower() or file.name for file in files if file not in set(pictures))
+        others = Counter(
+            file.suffix.lower() or file.name for file in files if file.suffix.lower() not in IMAGE_SUFFIXES
+        )
         named = ", ".join(f"{count} {kind}" for kind, count in others.most_common())
         log.info("%s: left out are files of kinds that are not read: %s", class_folder, named)
     return pictures

@@ -220,8 +220,8 @@ class Service:
 
 
 def _described(index: Index) -> str:
-    settings = index.settings
-    parts = [settings.factory or settings.index_type or "exact", settings.metric]
-    if settings.pca is not None:
-        parts.append(f"PCA {settings.pca:g}")
+    how = index.how()
+    parts = [how.get("factory") or how.get("index_type") or "exact", how["metric"]]
+    if how["pca"] is not None:
+        parts.append(f"PCA {how['pca']:g}")
     return ", ".join(parts)

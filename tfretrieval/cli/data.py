@@ -50,7 +50,7 @@ def prepare(name: str, archive: str | None, output: Path | None, seed: int) -> t
     return {"name": name, "path": str(target), "n": n}, f"{target}: {n} pictures"
 
 
-@data.command()
+@data.command(short_help="Check a folder of mit-split against the manifest.")
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @seed_option
 @prints_result
@@ -67,7 +67,7 @@ def verify(path: Path | None, seed: int) -> tuple[dict[str, Any], str]:
     return result, f"{folder}: {len(faults) or 'no'} faults in {n} files"
 
 
-@data.command()
+@data.command(short_help="Look for wrong labels, duplicates, leaks and broken files.")
 @click.argument("source", metavar="SOURCE")
 @click.option("--run", type=click.Path(path_type=Path), help="Run whose model looks for wrong labels.  [default: none]")
 @click.option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ __all__ = [
     "KNNRetriever",
     "MilvusRetriever",
     "Retriever",
+    "in_words",
     "load_retriever",
     "make_retriever",
 ]
@@ -30,6 +32,17 @@ __all__ = [
 KINDS = {"knn": "KNNRetriever", "faiss": "FaissRetriever", "milvus": "MilvusRetriever"}
 TITLES = {"knn": "KNN", "faiss": "FAISS", "milvus": "Milvus"}  # as people write them
 _HOMES = {"Retriever": "base"} | {name: kind for kind, name in KINDS.items()}
+
+
+def in_words(kind: str, how: Mapping[str, Any]) -> str:
+    """An index as people write it: its retriever, and factory, index type and PCA as `Index.how` tells them.
+
+    >>> in_words("faiss", {"factory": "HNSW32", "pca": 0.95})
+    'FAISS, HNSW32, PCA 0.95'
+    """
+    index = how.get("factory") or how.get("index_type")
+    pca = None if how.get("pca") is None else f"PCA {how['pca']:g}"
+    return ", ".join(part for part in (TITLES[kind], index, pca) if part)
 
 
 def make_retriever(kind: str, **options: Any) -> Retriever:

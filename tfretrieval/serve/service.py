@@ -15,7 +15,7 @@ import numpy as np
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.evaluation.vote import majority_vote
-from tfretrieval.retrieval.index import Index
+from tfretrieval.retrieval import in_words
 from tfretrieval.retrieval.reranking import RERANKERS
 from tfretrieval.serve import answers
 from tfretrieval.serve.collection import Collection, Found
@@ -68,7 +68,10 @@ class Service:
             class_counts=np.bincount(
                 gallery.labels[gallery.labels >= 0], minlength=len(gallery.class_names)
             ).tolist(),
-            retrievers={kind: _described(index) for kind, index in self.collection.indexes.items()},
+            retrievers={
+                kind: f"{in_words(kind, index.how())}, {index.settings.metric} distance"
+                for kind, index in self.collection.indexes.items()
+            },
             rerankers=list(RERANKERS),
             evaluated=list(self.collection.evaluations),
             maps=list(self.maps),
@@ -217,11 +220,3 @@ class Service:
             if made is not None and (place := made.place(found)):
                 places[method] = place
         return places
-
-
-def _described(index: Index) -> str:
-    how = index.how()
-    parts = [how.get("factory") or how.get("index_type") or "exact", how["metric"]]
-    if how["pca"] is not None:
-        parts.append(f"PCA {how['pca']:g}")
-    return ", ".join(parts)

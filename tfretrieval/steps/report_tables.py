@@ -14,7 +14,7 @@ from tfretrieval.evaluation.chance import expected_average_precision
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.report import Estimate, Measured, Table
 from tfretrieval.report.content import Cell
-from tfretrieval.retrieval import TITLES
+from tfretrieval.retrieval import TITLES, in_words
 from tfretrieval.runs import Run
 from tfretrieval.training.history import read_history
 
@@ -31,7 +31,7 @@ def summary_table(results: Results) -> Table:
     The last row is what a random ranking would reach.
     """
     rows: list[list[Cell]] = [
-        [model, searched_by(evaluation), evaluation.dim, *(estimate(evaluation, name) for name in SUMMARY)]
+        [model, in_words(kind, evaluation.made_from), evaluation.dim, *(estimate(evaluation, name) for name in SUMMARY)]
         for model, by_retriever in results.items()
         for kind, evaluation in by_retriever.items()
     ]
@@ -49,14 +49,6 @@ def summary_table(results: Results) -> Table:
         row_headers=2,
         best=dict.fromkeys(SHORT.values(), "max"),
     )
-
-
-def searched_by(evaluation: Evaluation) -> str:
-    """The retriever, with PCA and the kind of index where they are not the plain ones: "FAISS, PCA 0.95"."""
-    made = evaluation.made_from
-    index = made.get("factory") or made.get("index_type")
-    pca = "" if made.get("pca") is None else f", PCA {made['pca']:g}"
-    return f"{TITLES[evaluation.retriever]}{f', {index}' if index else ''}{pca}"
 
 
 def chance_map(evaluation: Evaluation) -> float:
@@ -170,7 +162,7 @@ def index_costs_table(runs: Mapping[str, Run], results: Results) -> Table:
             rows.append(
                 [
                     name,
-                    searched_by(evaluation),
+                    in_words(kind, evaluation.made_from),
                     4 * evaluation.dim,
                     Measured(kept / evaluation.n_gallery, 0) if kept and kind != "milvus" else None,
                     None if build is None else Measured(1000 * build, 1),

@@ -55,7 +55,7 @@ def main() -> None:
                 rows += [{"part": name, **measured} for measured in part()]
             elif not quick:
                 rows += kept(name)
-    notes = f"{D} values, {C:,} clusters; k = {K}. Pictures: those of MIT_split again and again, small backbone."
+    notes = f"{D} values, {C:,} clusters; k = {K}. Images: those of MIT_split again and again, small backbone."
     publish("beyond", "Beyond one machine", rows, notes, keep=not quick)
 
 

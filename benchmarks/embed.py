@@ -1,7 +1,7 @@
 """`tfret embed`, the whole command, files to vectors on disk, against OpenVINO's own benchmark, Keras and PyTorch.
 
 ResNet50 at 224 pixels is trained for one epoch first, so that its vectors mean something; the small backbone takes the
-weights that `TFRET_WEIGHTS` names. Pictures are those of `TFRET_MIT_SPLIT`. The converted model is there already in
+weights that `TFRET_WEIGHTS` names. Images are those of `TFRET_MIT_SPLIT`. The converted model is there already in
 the measured runs; what its conversion costs is a row of its own. OpenVINO's rate is that of its own `benchmark_app`.
 """
 
@@ -24,9 +24,9 @@ from results import publish
 from timing import in_turn, spread
 
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.read_picture import read_picture
-from tfretrieval.embedding.agreement import cosines
-from tfretrieval.embedding.openvino_folder import MODEL
+from tfretrieval.data.read_image import read_image
+from tfretrieval.embedding.cosine import cosines
+from tfretrieval.embedding.openvino.model_dir import MODEL
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation.evaluator import evaluate
 from tfretrieval.retrieval import make_retriever
@@ -41,7 +41,7 @@ IN_MEMORY, BATCH = 128, 32
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="few pictures, small backbone, no peers")
+    parser.add_argument("--quick", action="store_true", help="few images, small backbone, no peers")
     options = parser.parse_args()
     found = inputs()
     if found is None:
@@ -54,11 +54,11 @@ def main() -> None:
         rows += measured("resnet50", trained("resnet50", data, "1", "none"), data, repeats, with_torch=True)
     notes = (
         f"{len(Catalog.from_source(data)):,} photographs of 256 pixels, brought to 224; images a second. `tfret embed` "
-        f"is the whole process, files to vectors on disk. Peers compute on {IN_MEMORY} pictures in memory, batches of "
+        f"is the whole process, files to vectors on disk. Peers compute on {IN_MEMORY} images in memory, batches of "
         f"{BATCH}, nothing decoded. The limit of both is the time to decode, by Pillow on all cores, plus the time to "
         f"compute, by OpenVINO's benchmark_app, one after the other. {repeats} rounds."
     )
-    publish("embed", "Embedding pictures", rows, notes, keep=not options.quick)
+    publish("embed", "Embedding images", rows, notes, keep=not options.quick)
 
 
 def inputs() -> tuple[Path, Path] | None:
@@ -136,7 +136,7 @@ def embed(run: Run, output: Path, engine: str = "openvino") -> None:
 
 
 def own_rate(run: Run, precision: str) -> float:
-    """Images a second of OpenVINO's benchmark on the converted model, a picture an inference."""
+    """Images a second of OpenVINO's benchmark on the converted model, an image an inference."""
     tool = Path(sys.executable).with_name("benchmark_app")
     command = [
         str(tool), "-m", str(run.engine("openvino") / MODEL), "-d", "CPU", "-hint", "throughput", "-t", "10",
@@ -151,12 +151,12 @@ def own_rate(run: Run, precision: str) -> float:
 
 def decode_all(catalog: Catalog) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(lambda path: read_picture(path, 224), catalog.paths, chunksize=16):
+        for _ in pool.map(lambda path: read_image(path, 224), catalog.paths, chunksize=16):
             pass
 
 
 def agreement(run: Run, output: Path) -> tuple[float, float]:
-    """The lowest cosine to float32 by Keras over all pictures, and the change of mAP, test against train."""
+    """The lowest cosine to float32 by Keras over all images, and the change of mAP, test against train."""
     reference = RUNS / f"{run.directory.name}-float32"
     embed(run, reference, "keras")
     lowest, maps = 1.0, []

@@ -2,7 +2,7 @@
 
 At a depth of 1,000, `evaluate` with all its metrics, curves and intervals stands beside the search alone. Of full
 rankings it stands beside the average precision of each query from brute-force distances, and beside MAP@R, which
-looks at as many neighbours as the largest class has items: an evaluation to that depth knows as much. Vectors are made
+looks at as many neighbors as the largest class has items: an evaluation to that depth knows as much. Vectors are made
 up: 128 values, Gaussian clusters.
 """
 

@@ -1,6 +1,6 @@
 """How time and memory grow with the collection: embed, index, search and evaluate at 1,000 to 1,000,000 items.
 
-Every step runs in a process of its own, which measures its peak of memory. Pictures are the photographs of
+Every step runs in a process of its own, which measures its peak of memory. Images are the photographs of
 `TFRET_MIT_SPLIT` over and over, embedded by the study's small net at 64 pixels; vectors are made up, 128 values from a
 cluster for every 200 of them. The exponent of a step is the slope of log time against log n over the last decade.
 
@@ -35,7 +35,7 @@ from tfretrieval.evaluation.evaluator import evaluate
 from tfretrieval.retrieval import FaissRetriever, load_retriever
 
 WORK = HERE / ".runs" / "growth"
-PICTURE = HERE.parent / "docs" / "growth.png"
+IMAGE = HERE.parent / "docs" / "growth.png"
 D, PER_CLUSTER, Q, K, DEPTH, SEARCHES = 128, 200, 2000, 10, 1000, 3
 DECADES = (1_000, 10_000, 100_000, 1_000_000)
 INDEXES = ("Flat", "HNSW32", "IVF")
@@ -47,7 +47,7 @@ THEORY = {
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true", help="two small sizes, no pictures, nothing kept")
+    parser.add_argument("--quick", action="store_true", help="two small sizes, no images, nothing kept")
     parser.add_argument("--one", nargs=3, metavar=("STEP", "N", "WHAT"), help="run one step in this process")
     options = parser.parse_args()
     if options.one:
@@ -55,7 +55,7 @@ def main() -> None:
         print(json.dumps(STEPS[step](int(n), what)))
         return
     sizes = (200, 2_000) if options.quick else DECADES
-    found = [measured(step, n, what) for step, what, n in planned(sizes, with_pictures=not options.quick)]
+    found = [measured(step, n, what) for step, what, n in planned(sizes, with_images=not options.quick)]
     rows = [row for series in by_step(found).values() for row in series]
     notes = (
         f"{D} values; {Q:,} queries in one batch, k = {K}, median of {SEARCHES}; evaluation of {Q:,} queries to depth "
@@ -68,9 +68,9 @@ def main() -> None:
     publish("growth", "Growth", rows, notes, keep=not options.quick)
 
 
-def planned(sizes: tuple[int, ...], with_pictures: bool) -> Iterator[tuple[str, str, int]]:
+def planned(sizes: tuple[int, ...], with_images: bool) -> Iterator[tuple[str, str, int]]:
     for n in sizes:
-        if with_pictures and n <= 100_000 and photographs() is not None:
+        if with_images and n <= 100_000 and photographs() is not None:
             yield "embed", "convnet", n
         for what in INDEXES:
             yield "index", what, n
@@ -103,11 +103,11 @@ def by_step(found: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 
 def embed(n: int, what: str) -> dict[str, float]:
-    from tfretrieval.embedding.openvino_engine import OpenVINOEngine
+    from tfretrieval.embedding.openvino.engine import OpenVINOEngine
 
     engine_folder = WORK / what
     if not engine_folder.exists():
-        from tfretrieval.embedding.openvino_model import save_openvino_model
+        from tfretrieval.embedding.openvino.convert import save_openvino_model
         from tfretrieval.models import build_embedder
 
         save_openvino_model(build_embedder(what, 64, 10), engine_folder, "crop", {"model": what})
@@ -193,8 +193,8 @@ def draw(series: dict[str, list[dict[str, Any]]]) -> None:
         left.set(xlabel="items", title="Seconds")
         right.set(xlabel="items", title="Peak of memory, MB")
         left.legend(fontsize=8)
-        PICTURE.parent.mkdir(exist_ok=True)
-        save_figure(figure, PICTURE)
+        IMAGE.parent.mkdir(exist_ok=True)
+        save_figure(figure, IMAGE)
 
 
 if __name__ == "__main__":

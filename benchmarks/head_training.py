@@ -1,7 +1,7 @@
 """Twenty epochs of a head on the cached features of a frozen backbone, on the photographs of MIT_split.
 
 The whole of a training is timed, with its validation after every epoch and its checkpoints, from features that a first
-run has left in the cache to the saved model; beside it, one epoch from pictures, as it is without the cache. The
+run has left in the cache to the saved model; beside it, one epoch from images, as it is without the cache. The
 photographs are looked for in TFRET_MIT_SPLIT, the backbone's weights in TFRET_WEIGHTS. A quick look takes digits and
 random weights.
 """
@@ -54,16 +54,16 @@ def measure(what: str, catalog: Catalog, config: TrainConfig, repeats: int, fold
     seconds = in_turn({"cached": cached}, repeats, warm_ups=0)["cached"]
     best = best_epoch(read_history(run.history_path), "val_map")
     with mock.patch.object(fit, "_frozen_embedder", return_value=None):
-        pictures = Run(folder / "pictures")
-        fit.train(catalog, dataclasses.replace(config, epochs=2), pictures)
-    epoch = read_history(pictures.history_path)[-1]["seconds"]
+        images = Run(folder / "images")
+        fit.train(catalog, dataclasses.replace(config, epochs=2), images)
+    epoch = read_history(images.history_path)[-1]["seconds"]
     assert best is not None
     return {
         "head": what,
         "epochs": str(config.epochs),
         "all epochs on cached features, s": spread(seconds, 1),
         "first run with 1 epoch, s": f"{first:.1f}",
-        "one epoch on pictures, s": f"{epoch:.1f}",
+        "one epoch on images, s": f"{epoch:.1f}",
         "held-out mAP": f"{best['val_map']:.3f}",
         f"under {BAR} s": "yes" if statistics.median(seconds) < BAR else "no",
     }

@@ -1,6 +1,6 @@
 """What the input pipeline adds to a training step, for every kind of batch.
 
-The same step of the study's net is fed by the pipeline over pictures in memory and by one batch that is there already,
+The same step of the study's net is fed by the pipeline over images in memory and by one batch that is there already,
 in turn. The medians over all steps of a round are compared, so that what a trace costs once does not count.
 """
 
@@ -20,10 +20,10 @@ from synthetic_table import SyntheticTable
 from timing import in_turn, spread
 
 from tfretrieval.training.config import TrainConfig
-from tfretrieval.training.learner import Learner
 from tfretrieval.training.network import build_network
 from tfretrieval.training.replicas import Replicas
 from tfretrieval.training.streams import training_stream
+from tfretrieval.training.train_step import Learner
 
 CLASSES, BAR = 8, 5
 LOSSES = {"images": "cross-entropy", "pairs": "contrastive", "triplets": "triplet", "P x K": "triplet-all"}
@@ -64,7 +64,7 @@ def main() -> None:
     augmentations = ("flip",) if quick else ("flip", "standard")
     rows = [measure(kind, augment, steps, repeats, n, size) for kind in LOSSES for augment in augmentations]
     notes = (
-        f"TensorFlow {tf.__version__}; {n} pictures of {size} pixels in memory, batches of 64 (P x K: 8 x 12), "
+        f"TensorFlow {tf.__version__}; {n} images of {size} pixels in memory, batches of 64 (P x K: 8 x 12), "
         f"{steps} steps a round, {repeats} rounds."
     )
     publish("input_pipeline", f"The input pipeline adds at most {BAR} % to a step", rows, notes, keep=not quick)

@@ -22,8 +22,8 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.settings import IndexSettings
 from tfretrieval.serve.app import create_app
+from tfretrieval.serve.background import Later
 from tfretrieval.serve.collection import Collection
-from tfretrieval.serve.later import Later
 from tfretrieval.serve.maps import Map
 from tfretrieval.serve.service import Service
 
@@ -85,7 +85,7 @@ def main() -> None:
             page.wait_for_timeout(500)
             for action in ("pan", "zoom"):
                 measured = page.evaluate(FRAMES, [action, 4000])
-                assert measured["drawn"] > 0.8 * measured["frames"], measured  # each frame was a new picture
+                assert measured["drawn"] > 0.8 * measured["frames"], measured  # each frame was a new image
                 found[f"{action}, frames a second"].append(measured["frames"] / measured["seconds"])
             browser.close()
     rows = [{"what": what, f"{n:,} points": spread(values, 1)} for what, values in found.items()]

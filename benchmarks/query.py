@@ -1,4 +1,4 @@
-"""`tfret query` on one picture, a cold process to the printed result, by OpenVINO and by Keras.
+"""`tfret query` on one image, a cold process to the printed result, by OpenVINO and by Keras.
 
 The gallery holds 100,000 vectors of the small backbone: those of the photographs of `TFRET_MIT_SPLIT`, each many times
 with a little noise. The two runs differ only in the engine that embedded the gallery; it embeds the query as well.
@@ -36,11 +36,11 @@ def main() -> None:
     data, weights = found
     n, repeats = (2_000, 1) if options.quick else (100_000, options.repeats)
     backbone = trained("mobilenet_v2_0.35", data, "0", str(weights))
-    picture = Path(Catalog.from_source(data).split("test").paths[0])
+    image = Path(Catalog.from_source(data).split("test").paths[0])
     runs = {engine: with_gallery(backbone, engine, n) for engine in ("openvino", "keras")}
     rows: list[dict[str, Any]] = []
     for retriever in ("knn", "faiss"):
-        sides = {engine: functools.partial(ask, run, retriever, picture) for engine, run in runs.items()}
+        sides = {engine: functools.partial(ask, run, retriever, image) for engine, run in runs.items()}
         seconds = in_turn(sides, repeats)
         ratio = times_as_fast(seconds["openvino"], seconds["keras"])
         rows += [
@@ -55,8 +55,8 @@ def main() -> None:
     publish("query", "A cold query", rows, notes, keep=not options.quick)
 
 
-def ask(run: Run, retriever: str, picture: Path) -> None:
-    command = [str(TFRET), "query", "--run", str(run.directory), "--retriever", retriever, str(picture)]
+def ask(run: Run, retriever: str, image: Path) -> None:
+    command = [str(TFRET), "query", "--run", str(run.directory), "--retriever", retriever, str(image)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -1,6 +1,6 @@
-"""Put what collections of 10 million and a billion pictures cost into `docs/scale.md`, from the rates in `results/`.
+"""Put what collections of 10 million and a billion images cost into `docs/scale.md`, from the rates in `results/`.
 
-What is measured is scaled by the laws that `growth.py` checks: embedding by the number of pictures, a search of
+What is measured is scaled by the laws that `growth.py` checks: embedding by the number of images, a search of
 everything by the number of vectors, the making of lists by vectors times lists. Nothing here was run at those sizes.
 """
 
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def embedding() -> list[dict[str, str]]:
-    """Pictures a second, by every engine, as core-hours and money."""
+    """Images a second, by every engine, as core-hours and money."""
     alone = {
         row["model"].split(",")[0]: first(row["images a second"]) for row in results("embed", "side", "tfret embed")
     }
@@ -46,7 +46,7 @@ def embedding() -> list[dict[str, str]]:
     rates |= {f"{model}, Keras": rate for model, rate in keras.items()}
     rows = []
     for name, rate in rates.items():
-        row = {"engine": name, "pictures/s, 2 cores": f"{rate:.0f}"}
+        row = {"engine": name, "images/s, 2 cores": f"{rate:.0f}"}
         for size, n in SIZES.items():
             hours = n / rate / 3600 * CORES
             row[f"{size}: core-hours"] = significant(hours)

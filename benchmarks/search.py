@@ -1,6 +1,6 @@
 """What a search through tfretrieval costs over calling the same FAISS index directly.
 
-Batches of 2,000 queries, 10 neighbours each, 128 values, Gaussian clusters. For the exact index this includes the
+Batches of 2,000 queries, 10 neighbors each, 128 values, Gaussian clusters. For the exact index this includes the
 distances by difference and the order by row of equally near items.
 """
 

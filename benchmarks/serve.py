@@ -26,7 +26,7 @@ from timing import spread
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.runs import Run
-from tfretrieval.serve.opening import open_collection
+from tfretrieval.serve.loading import open_collection
 from tfretrieval.serve.service import Service
 
 WARM = 1000
@@ -42,18 +42,18 @@ def main() -> None:
     data, weights = found
     seconds, requests, single = (2.0, 200, 20) if options.quick else (60.0, 10_000, 400)
     run = trained("mobilenet_v2_0.35", data, "0", str(weights))
-    pictures = [Path(path).read_bytes() for path in Catalog.from_source(data).split("test").paths]
+    images = [Path(path).read_bytes() for path in Catalog.from_source(data).split("test").paths]
     service = Service(open_collection(Run(run.directory)))
     alone, served = [], []
     with server(run.directory) as (address, process):
         client = httpx.Client(base_url=address, timeout=60)
-        for picture in itertools.islice(itertools.cycle(pictures), single):  # in turn
-            alone.append(timed(lambda picture=picture: service.search_upload(picture, 12, [], [])))
-            served.append(timed(lambda picture=picture: ask(client, picture)))
-        latencies, faults = crowd(address, pictures, 32, seconds)
+        for image in itertools.islice(itertools.cycle(images), single):  # in turn
+            alone.append(timed(lambda image=image: service.search_upload(image, 12, [], [])))
+            served.append(timed(lambda image=image: ask(client, image)))
+        latencies, faults = crowd(address, images, 32, seconds)
         memory = [(0, resident(process))]
         for count in range(requests):
-            ask(client, pictures[count % len(pictures)])
+            ask(client, images[count % len(images)])
             if count + 1 in (min(WARM, requests // 2), requests):
                 memory.append((count + 1, resident(process)))
     assert not faults, faults[:3]
@@ -69,7 +69,7 @@ def main() -> None:
     ]  # fmt: skip
     grown = ", ".join(f"{size:.0f} MB after {count:,}" for count, size in memory)
     notes = (
-        f"{len(pictures)} photographs uploaded in turn, k = 12, 1,881 items; {single} searches by one client, in turn "
+        f"{len(images)} photographs uploaded in turn, k = 12, 1,881 items; {single} searches by one client, in turn "
         f"with as many in the process, then {seconds:g} seconds by 32. Median, and the range. Over HTTP a search takes "
         f"{np.median(served) / np.median(alone):.2f} times as long as without. Resident memory of the server: {grown} "
         "more searches by one client. No request failed."
@@ -77,8 +77,8 @@ def main() -> None:
     publish("serve", "Search by upload over HTTP", rows, notes, keep=not options.quick)
 
 
-def ask(client: httpx.Client, picture: bytes) -> None:
-    answer = client.post("/api/search", files={"image": picture}, data={"k": 12})
+def ask(client: httpx.Client, image: bytes) -> None:
+    answer = client.post("/api/search", files={"image": image}, data={"k": 12})
     assert answer.status_code == 200, answer.text
 
 
@@ -88,7 +88,7 @@ def timed(action) -> float:
     return time.perf_counter() - started
 
 
-def crowd(address: str, pictures: list[bytes], clients: int, seconds: float) -> tuple[list[float], list[str]]:
+def crowd(address: str, images: list[bytes], clients: int, seconds: float) -> tuple[list[float], list[str]]:
     """What each request of many clients took within some seconds, and what went wrong."""
     taken: list[float] = []
     faults: list[str] = []
@@ -96,11 +96,11 @@ def crowd(address: str, pictures: list[bytes], clients: int, seconds: float) -> 
 
     def one(start: int) -> None:
         with httpx.Client(base_url=address, timeout=60) as client:
-            for picture in itertools.islice(itertools.cycle(pictures), start, None):
+            for image in itertools.islice(itertools.cycle(images), start, None):
                 if time.perf_counter() > until:
                     return
                 try:
-                    taken.append(timed(lambda picture=picture: ask(client, picture)))
+                    taken.append(timed(lambda image=image: ask(client, image)))
                 except (httpx.HTTPError, AssertionError) as error:
                     faults.append(repr(error))
 

@@ -1,4 +1,4 @@
-"""Random pictures in memory, in the place of decoded ones: what they show does not matter to a clock."""
+"""Random images in memory, in the place of decoded ones: what they show does not matter to a clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfretrieval.data.rows import rows_of
 
 
 class SyntheticTable:
-    """n pictures uint8 [size, size, 3] in c classes, read by the pipelines like an `ImageTable`."""
+    """n images uint8 [size, size, 3] in c classes, read by the pipelines like an `ImageTable`."""
 
     def __init__(self, n: int, size: int, n_classes: int) -> None:
         labels = np.arange(n) % n_classes

@@ -1,7 +1,7 @@
 """Training steps against plain PyTorch: the study's net on pairs and triplets, and ResNet50 in bfloat16.
 
-Both sides train the same net by the same loss and optimiser on batches of the same size. The study's net is fed by the
-pipeline on one side and by a DataLoader of two workers on the other, both from uint8 pictures in memory and with random
+Both sides train the same net by the same loss and optimizer on batches of the same size. The study's net is fed by the
+pipeline on one side and by a DataLoader of two workers on the other, both from uint8 images in memory and with random
 flips; ResNet50 trains on one batch that is there already, its batch statistics fixed.
 """
 
@@ -26,10 +26,10 @@ from timing import in_turn, spread, times_as_fast
 from tfretrieval.models import build_classifier, build_embedder
 from tfretrieval.models.backbones import set_trainable
 from tfretrieval.training.config import TrainConfig
-from tfretrieval.training.learner import Learner
 from tfretrieval.training.network import build_network
 from tfretrieval.training.replicas import Replicas
 from tfretrieval.training.streams import training_stream
+from tfretrieval.training.train_step import Learner
 
 CLASSES, METRIC_BAR, RESNET_BAR = 8, 1.5, 1.0
 LOSSES = {"pairs": ("siamese", "contrastive"), "triplets": ("triplet", "triplet")}
@@ -69,12 +69,12 @@ def timed_steps(network: keras.Model, data: tf.data.Dataset, steps: int) -> Call
     return run
 
 
-def row(what: str, own: list[float], peer: list[float], pictures: int, bar: float) -> dict[str, str]:
+def row(what: str, own: list[float], peer: list[float], images: int, bar: float) -> dict[str, str]:
     ratio = times_as_fast(own, peer)
     return {
         "training": what,
-        "tfretrieval, pictures/s": f"{pictures / statistics.median(own):.0f}",
-        "PyTorch, pictures/s": f"{pictures / statistics.median(peer):.0f}",
+        "tfretrieval, images/s": f"{images / statistics.median(own):.0f}",
+        "PyTorch, images/s": f"{images / statistics.median(peer):.0f}",
         "times as fast": spread([b / a for a, b in zip(own, peer)], 2),
         "claim": f"at least {bar}",
         "holds": "yes" if ratio >= bar else "no",
@@ -102,7 +102,7 @@ def main() -> None:
     rows.append(row("ResNet50, bfloat16", taken["own"], taken["peer"], resnet[0] * resnet[2], RESNET_BAR))
     peer.close()
     notes = (
-        f"TensorFlow {tf.__version__}, {REQUIREMENTS[0]}; {n} pictures of {size} pixels, batches of {batch}, "
+        f"TensorFlow {tf.__version__}, {REQUIREMENTS[0]}; {n} images of {size} pixels, batches of {batch}, "
         f"{steps} steps a round; ResNet50 at {resnet[1]} pixels, batches of {resnet[0]}; {repeats} rounds."
     )
     publish("training", "Training steps against PyTorch", rows, notes)

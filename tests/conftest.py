@@ -57,14 +57,14 @@ def _own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def scenes(tmp_path_factory) -> Path:
-    """A folder train/test of three easy classes, 6 and 3 pictures each: 24 x 24 pixels of one colour with noise."""
+    """A folder train/test of three easy classes, 6 and 3 images each: 24 x 24 pixels of one color with noise."""
     folder = tmp_path_factory.mktemp("scenes")
     rng = np.random.default_rng(0)
-    for name, colour in {"field": (60, 160, 40), "sea": (40, 80, 180), "town": (150, 120, 110)}.items():
+    for name, color in {"field": (60, 160, 40), "sea": (40, 80, 180), "town": (150, 120, 110)}.items():
         for split, count in (("train", 6), ("test", 3)):
             (folder / split / name).mkdir(parents=True)
             for number in range(count):
-                pixels = np.clip(rng.normal(colour, 25, (24, 24, 3)), 0, 255).astype(np.uint8)
+                pixels = np.clip(rng.normal(color, 25, (24, 24, 3)), 0, 255).astype(np.uint8)
                 Image.fromarray(pixels).save(folder / split / name / f"{number}.png")
     return folder
 

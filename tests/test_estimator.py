@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from tfretrieval.retrieval import FaissRetriever, KNNRetriever
-from tfretrieval.transform import Transform
+from tfretrieval.retrieval.transform import Transform
 
 
 def test_parameters_are_those_of_the_constructor():

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tfretrieval.cli import main
-from tfretrieval.embedding.openvino_engine import is_installed
+from tfretrieval.embedding.openvino.engine import is_installed
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

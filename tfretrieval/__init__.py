@@ -14,7 +14,7 @@ from tfretrieval.errors import UserError
 if TYPE_CHECKING:
     from tfretrieval.data.catalog import Catalog
     from tfretrieval.embedding.keras_engine import KerasEngine
-    from tfretrieval.embedding.openvino_engine import OpenVINOEngine
+    from tfretrieval.embedding.openvino.engine import OpenVINOEngine
     from tfretrieval.embedding.store import Embeddings
     from tfretrieval.evaluation.evaluator import evaluate
     from tfretrieval.evaluation.result import Evaluation
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from tfretrieval.retrieval.index import Index
     from tfretrieval.retrieval.knn import KNNRetriever
     from tfretrieval.retrieval.settings import IndexSettings
+    from tfretrieval.retrieval.transform import Transform
     from tfretrieval.runs import Run
-    from tfretrieval.steps.export import export_saved_model
-    from tfretrieval.steps.study import run_study
     from tfretrieval.training.config import TrainConfig
     from tfretrieval.training.fit import train
-    from tfretrieval.transform import Transform
+    from tfretrieval.workflows.export import export_saved_model
+    from tfretrieval.workflows.study import run_study
 
 _HOMES = {
     "Catalog": "data.catalog",
@@ -38,13 +38,13 @@ _HOMES = {
     "IndexSettings": "retrieval.settings",
     "KNNRetriever": "retrieval.knn",
     "KerasEngine": "embedding.keras_engine",
-    "OpenVINOEngine": "embedding.openvino_engine",
+    "OpenVINOEngine": "embedding.openvino.engine",
     "Run": "runs",
     "TrainConfig": "training.config",
-    "Transform": "transform",
+    "Transform": "retrieval.transform",
     "evaluate": "evaluation.evaluator",
-    "export_saved_model": "steps.export",
-    "run_study": "steps.study",
+    "export_saved_model": "workflows.export",
+    "run_study": "workflows.study",
     "train": "training.fit",
 }
 

@@ -99,7 +99,7 @@ def read_json(path: str | os.PathLike[str], remedy: str = "") -> dict[str, Any]:
 
     Args:
         path: the file.
-        remedy: what to do where that fails, such as "make it anew with `tfret index`".
+        remedy: what to do where that fails, such as "rebuild it with `tfret index`".
 
     Raises:
         UserError: the file is missing, or holds something else.

@@ -52,7 +52,7 @@ def working(what: str) -> Iterator[None]:
             ticking.join()
 
 
-class LinesBetweenBars(logging.StreamHandler[Any]):
+class LinesBetweenBars(logging.StreamHandler):
     """Writes log lines to stderr, above the bars that are there."""
 
     def emit(self, record: logging.LogRecord) -> None:

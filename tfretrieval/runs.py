@@ -131,7 +131,7 @@ class Run:
         return read_json(self.directory / "run.json", "train again with --overwrite")
 
     def source(self) -> str:
-        """The source of the pictures that it was trained on, as `Catalog.from_source` reads it.
+        """The source of the images that it was trained on, as `Catalog.from_source` reads it.
 
         Raises:
             UserError: `run.json` does not say, or they were made in a program.
@@ -141,7 +141,7 @@ class Run:
             path = self.directory / "run.json"
             raise UserError(f"{path} is damaged: it names no data; train again with --overwrite")
         if not data["source"]:
-            raise UserError(f"{self.directory} was trained on pictures that a program made; name others by --data")
+            raise UserError(f"{self.directory} was trained on images that a program made; name others by --data")
         return data["source"]
 
     def record_cost(self, what: str, **figures: Any) -> None:

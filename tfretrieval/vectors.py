@@ -1,4 +1,4 @@
-"""Vectors from anywhere, checked and normalised."""
+"""Vectors from anywhere, checked and normalized."""
 
 from __future__ import annotations
 

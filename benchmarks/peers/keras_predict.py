@@ -1,4 +1,4 @@
-"""`model.predict` of a run's embedder on pictures in memory."""
+"""`model.predict` of a run's embedder on images in memory."""
 
 import json
 import os
@@ -17,11 +17,11 @@ def main() -> None:
     path, n, batch = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     model = keras.models.load_model(path, compile=False)
     size = model.input_shape[1]
-    pictures = np.random.default_rng(0).integers(0, 256, (n, size, size, 3), np.uint8).astype(np.float32)
+    images = np.random.default_rng(0).integers(0, 256, (n, size, size, 3), np.uint8).astype(np.float32)
     print("{}", flush=True)
     for _ in sys.stdin:
         started = time.perf_counter()
-        model.predict(pictures, batch_size=batch, verbose=0)
+        model.predict(images, batch_size=batch, verbose=0)
         print(json.dumps({"seconds": time.perf_counter() - started}), flush=True)
 
 

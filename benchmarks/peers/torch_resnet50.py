@@ -1,4 +1,4 @@
-"""ResNet50 to pooled features in PyTorch: eager, compiled, and compiled in bfloat16, on pictures in memory."""
+"""ResNet50 to pooled features in PyTorch: eager, compiled, and compiled in bfloat16, on images in memory."""
 
 import json
 import sys
@@ -41,13 +41,13 @@ def main() -> None:
     n, batch = int(sys.argv[1]), int(sys.argv[2])
     torch.manual_seed(0)
     network = resnet50().eval().to(memory_format=torch.channels_last)
-    pictures = torch.randint(0, 256, (batch, 3, 224, 224), dtype=torch.uint8).to(memory_format=torch.channels_last)
+    images = torch.randint(0, 256, (batch, 3, 224, 224), dtype=torch.uint8).to(memory_format=torch.channels_last)
     compiled = torch.compile(network)
 
     def run(forward: nn.Module, half: bool) -> None:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
             for _ in range(n // batch):
-                forward(pictures.float().sub_(127.5).div_(58))
+                forward(images.float().sub_(127.5).div_(58))
 
     sides = {
         "eager": lambda: run(network, False),

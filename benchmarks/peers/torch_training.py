@@ -1,8 +1,8 @@
 """Training in plain PyTorch: the study's net on pairs and on triplets, and ResNet50 in bfloat16.
 
-Its arguments: the number of pictures, their side, the batch size and the steps of one answer; then batch, side and
+Its arguments: the number of images, their side, the batch size and the steps of one answer; then batch, side and
 steps of ResNet50. Names on its standard input: `pairs` and `triplets` train the study's net, fed by a DataLoader of
-two workers over uint8 pictures in memory; `resnet50/bfloat16` and `resnet50/float32` train on one batch that is there
+two workers over uint8 images in memory; `resnet50/bfloat16` and `resnet50/float32` train on one batch that is there
 already.
 """
 
@@ -24,10 +24,10 @@ CLASSES = 8
 
 
 class Draws(Dataset):
-    """Pairs or triplets of uint8 pictures [3, s, s], drawn like the project draws them, mirrored by a fair coin."""
+    """Pairs or triplets of uint8 images [3, s, s], drawn like the project draws them, mirrored by a fair coin."""
 
     def __init__(self, n: int, side: int, kind: str, length: int) -> None:
-        self.pictures = torch.randint(0, 256, (n, 3, side, side), dtype=torch.uint8)
+        self.images = torch.randint(0, 256, (n, 3, side, side), dtype=torch.uint8)
         self.of_class = [torch.arange(label, n, CLASSES) for label in range(CLASSES)]
         self.kind, self.length = kind, length
 
@@ -37,14 +37,14 @@ class Draws(Dataset):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
         one, two = torch.randperm(CLASSES)[:2].tolist()
         if self.kind == "triplets":
-            return self._picture(one), self._picture(one), self._picture(two)
+            return self._image(one), self._image(one), self._image(two)
         same = index % 2
-        return self._picture(one), self._picture(one if same else two), torch.tensor(float(same))
+        return self._image(one), self._image(one if same else two), torch.tensor(float(same))
 
-    def _picture(self, label: int) -> torch.Tensor:
+    def _image(self, label: int) -> torch.Tensor:
         rows = self.of_class[label]
-        picture = self.pictures[rows[torch.randint(len(rows), ())]]
-        return picture.flip(-1) if torch.rand(()) < 0.5 else picture
+        image = self.images[rows[torch.randint(len(rows), ())]]
+        return image.flip(-1) if torch.rand(()) < 0.5 else image
 
 
 class ConvNet(nn.Sequential):
@@ -57,8 +57,8 @@ class ConvNet(nn.Sequential):
             nn.Flatten(), nn.Linear(64 * (side // 8) ** 2, 256), nn.ReLU(), nn.Linear(256, 10),
         )  # fmt: skip
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return super().forward(pictures.float() / 127.5 - 1)
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward(images.float() / 127.5 - 1)
 
 
 class Bottleneck(nn.Module):
@@ -121,13 +121,13 @@ def resnet_steps(precision: str, batch: int, side: int, steps: int) -> Iterator[
     net = resnet50()
     optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=0.002, momentum=0.9)
     half = torch.autocast("cpu", torch.bfloat16) if precision == "bfloat16" else contextlib.nullcontext()
-    pictures = torch.from_numpy(np.random.default_rng(0).uniform(-128, 128, (batch, 3, side, side)).astype(np.float32))
+    images = torch.from_numpy(np.random.default_rng(0).uniform(-128, 128, (batch, 3, side, side)).astype(np.float32))
     labels = torch.arange(batch) % CLASSES
     while True:
         started = time.perf_counter()
         for _ in range(steps):
             with half:
-                loss = functional.cross_entropy(net(pictures), labels)
+                loss = functional.cross_entropy(net(images), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -35,7 +35,7 @@ def data(scenes, tmp_path) -> Path:
     return Path(shutil.copytree(scenes, tmp_path / "scenes"))
 
 
-def pictures(folder: Path) -> list[Path]:
+def images(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
@@ -83,22 +83,22 @@ def test_the_folder_above_the_data_gives_a_hint(tfret, data, tmp_path):
 
 def test_an_empty_class(tfret, data, tmp_path):
     (data / "train" / "void").mkdir()
-    assert "void has no pictures" in train_refused(tfret, data, tmp_path)
+    assert "void has no images" in train_refused(tfret, data, tmp_path)
 
 
-def test_a_class_with_one_picture(tfret, data, tmp_path):
+def test_a_class_with_one_image(tfret, data, tmp_path):
     (data / "train" / "lone").mkdir()
-    shutil.copy(pictures(data)[0], data / "train" / "lone" / "a.png")
-    assert "class 'lone' has one training picture" in train_refused(tfret, data, tmp_path)
+    shutil.copy(images(data)[0], data / "train" / "lone" / "a.png")
+    assert "class 'lone' has one training image" in train_refused(tfret, data, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "empty"), (b"this is text", "no JPEG, PNG, BMP"), ("truncated", "ends before its picture")],
+    [(b"", "empty"), (b"this is text", "no JPEG, PNG, BMP"), ("truncated", "ends before its image")],
     ids=["0 bytes", "text", "truncated"],
 )
-def test_a_picture_that_cannot_be_decoded_is_named_before_training(tfret, data, tmp_path, content, reason):
-    victim = next(path for path in pictures(data / "train"))
+def test_an_image_that_cannot_be_decoded_is_named_before_training(tfret, data, tmp_path, content, reason):
+    victim = next(path for path in images(data / "train"))
     broken = victim.with_name("broken.jpg")
     if content == "truncated":
         noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
@@ -111,9 +111,9 @@ def test_a_picture_that_cannot_be_decoded_is_named_before_training(tfret, data, 
     assert "--on-error skip" in line
 
 
-def test_broken_pictures_are_skipped_and_listed_when_asked(tfret, data, tmp_path):
+def test_broken_images_are_skipped_and_listed_when_asked(tfret, data, tmp_path):
     broken = data / "train" / sorted(os.listdir(data / "train"))[0] / "broken.jpg"
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"no image")
     outcome = tfret("train", "triplet", "--data", data, "--run", tmp_path / "new", *QUICK, "--on-error", "skip")
     assert outcome.code == 0
     assert f"skipped {broken}" in outcome.err
@@ -124,19 +124,19 @@ def test_broken_pictures_are_skipped_and_listed_when_asked(tfret, data, tmp_path
     assert "broken.jpg" in refused(tfret, "embed", "--run", tmp_path / "new", *elsewhere)
 
 
-def test_nothing_but_broken_pictures(tfret, data, tmp_path):
-    for path in pictures(data):
-        path.write_bytes(b"no picture")
+def test_nothing_but_broken_images(tfret, data, tmp_path):
+    for path in images(data):
+        path.write_bytes(b"no image")
     assert "cannot decode" in train_refused(tfret, data, tmp_path, "--on-error", "skip")
 
 
-def test_unusual_pictures_and_names_are_read(tfret, data, tmp_path):
+def test_unusual_images_and_names_are_read(tfret, data, tmp_path):
     folder = data / "train" / sorted(os.listdir(data / "train"))[0] / "nested folder" / "größer 写真"
     folder.mkdir(parents=True)
     rgb = Image.fromarray(np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8))
     rgb.convert("CMYK").save(folder / "cmyk ä.jpg")
     rgb.convert("RGBA").save(folder / "alpha.png")
-    rgb.convert("L").save(folder / "grey.jpg")
+    rgb.convert("L").save(folder / "gray.jpg")
     Image.fromarray(np.full((20, 30), 40000, np.uint16)).save(folder / "16 bit.png")
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -153,25 +153,25 @@ def write_csv(path: Path, columns: list[str], rows: list[list[object]]) -> Path:
 
 
 def test_a_csv_without_its_columns(tfret, data, tmp_path):
-    path = write_csv(tmp_path / "a.csv", ["file", "label"], [[pictures(data)[0], "x"]])
+    path = write_csv(tmp_path / "a.csv", ["file", "label"], [[images(data)[0], "x"]])
     assert "has no column path" in train_refused(tfret, path, tmp_path)
 
 
 def test_a_csv_with_missing_files(tfret, data, tmp_path):
-    rows = [[pictures(data)[0], "x"], ["gone.jpg", "y"]]
+    rows = [[images(data)[0], "x"], ["gone.jpg", "y"]]
     line = train_refused(tfret, write_csv(tmp_path / "a.csv", ["path", "label"], rows), tmp_path)
     assert "lists 1 files that do not exist" in line
     assert "gone.jpg" in line
 
 
 def test_a_csv_with_a_flag_that_is_none(tfret, data, tmp_path):
-    rows = [[pictures(data)[0], "x", "perhaps"], [pictures(data)[-1], "y", "true"]]
+    rows = [[images(data)[0], "x", "perhaps"], [images(data)[-1], "y", "true"]]
     path = write_csv(tmp_path / "a.csv", ["path", "label", "is_query"], rows)
     assert "line 2: is_query is 'perhaps'" in train_refused(tfret, path, tmp_path)
 
 
 def test_a_csv_that_lists_a_file_twice(tfret, data, tmp_path):
-    rows = [[pictures(data)[0], "x"], [pictures(data)[0], "y"]]
+    rows = [[images(data)[0], "x"], [images(data)[0], "y"]]
     path = write_csv(tmp_path / "a.csv", ["path", "label"], rows)
     assert "more than once" in train_refused(tfret, path, tmp_path)
 
@@ -248,7 +248,7 @@ def test_resume_with_another_figure_or_other_data(tfret, data, scenes, tmp_path)
     assert tfret("train", "triplet", "--data", data, "--run", tmp_path / "new", *QUICK).code == 0
     line = refused(tfret, "train", "triplet", "--run", tmp_path / "new", "--resume", "--margin", 7)
     assert "was begun with margin 1.0, not 7.0" in line
-    pictures(data / "train")[0].unlink()
+    images(data / "train")[0].unlink()
     assert "have changed since" in refused(tfret, "train", "--run", tmp_path / "new", "--resume")
 
 
@@ -257,8 +257,8 @@ def test_an_unknown_split(tfret, run):
     assert "has no split 'dev'" in refused(tfret, "evaluate", "--run", run, "--query-split", "dev")
 
 
-def test_more_neighbours_than_the_gallery_has(tfret, run, scenes):
-    line = refused(tfret, "query", pictures(scenes)[0], "--run", run, "-k", 1000)
+def test_more_neighbors_than_the_gallery_has(tfret, run, scenes):
+    line = refused(tfret, "query", images(scenes)[0], "--run", run, "-k", 1000)
     assert "the gallery has 18 items" in line
     assert "18" in refused(tfret, "evaluate", "--run", run, "-k", 1000)
 
@@ -282,16 +282,16 @@ def test_faiss_options_for_knn(tfret, run):
     assert "belongs to --retriever faiss" in refused(tfret, "index", "--run", run, "--factory", "Flat")
 
 
-def test_a_query_picture_that_is_missing_or_broken(tfret, run, tmp_path):
-    assert "no picture" in refused(tfret, "query", tmp_path / "gone.jpg", "--run", run)
+def test_a_query_image_that_is_missing_or_broken(tfret, run, tmp_path):
+    assert "no image" in refused(tfret, "query", tmp_path / "gone.jpg", "--run", run)
     assert "is a folder" in refused(tfret, "query", tmp_path, "--run", run)
-    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "text.jpg").write_text("no image")
     assert "text.jpg" in refused(tfret, "query", tmp_path / "text.jpg", "--run", run)
 
 
 def test_a_query_lists_what_it_skipped(tfret, data, run, tmp_path):
-    broken, whole = tmp_path / "text.jpg", pictures(data)[0]
-    broken.write_text("no picture")
+    broken, whole = tmp_path / "text.jpg", images(data)[0]
+    broken.write_text("no image")
     outcome = tfret("query", broken, whole, "--run", run, "--on-error", "skip", "--json")
     found = json.loads(outcome.out)
     assert found["skipped"] == [str(broken)]
@@ -299,11 +299,9 @@ def test_a_query_lists_what_it_skipped(tfret, data, run, tmp_path):
 
 
 def test_a_query_for_a_class_or_a_split_that_is_not_there(tfret, data, run):
-    picture = pictures(data)[0]
-    assert "no class 'nope'; it has field, sea, town" in refused(
-        tfret, "query", picture, "--run", run, "--class", "nope"
-    )
-    assert "no split 'nope'; it has train" in refused(tfret, "query", picture, "--run", run, "--split", "nope")
+    image = images(data)[0]
+    assert "no class 'nope'; it has field, sea, town" in refused(tfret, "query", image, "--run", run, "--class", "nope")
+    assert "no split 'nope'; it has train" in refused(tfret, "query", image, "--run", run, "--split", "nope")
 
 
 @pytest.mark.parametrize("name", ["index.json", "transform/transform.json", "retriever/retriever.json"])
@@ -311,9 +309,9 @@ def test_a_query_for_a_class_or_a_split_that_is_not_there(tfret, data, run):
 def test_an_index_without_one_of_its_files_says_how_to_make_it_anew(tfret, data, run, name, harm):
     assert tfret("index", "--run", run).code == 0
     harm(run / "index/knn" / name)
-    line = refused(tfret, "query", pictures(data)[0], "--run", run)
+    line = refused(tfret, "query", images(data)[0], "--run", run)
     assert name in line
-    assert f"make it anew with `tfret index --run {run} --retriever knn`" in line
+    assert f"rebuild it with `tfret index --run {run} --retriever knn`" in line
 
 
 def test_the_settings_of_an_index_that_cannot_be_read_are_said_to_be_lost(tfret, run):
@@ -332,11 +330,11 @@ def test_the_settings_of_an_index_that_cannot_be_read_are_said_to_be_lost(tfret,
 def test_a_store_without_one_of_its_files_is_made_anew_by_embed(tfret, data, run, name, harm):
     assert tfret("index", "--run", run).code == 0
     harm(run / "embeddings/train" / name)
-    for command in (("evaluate", "-k", 1), ("query", pictures(data)[0])):
+    for command in (("evaluate", "-k", 1), ("query", images(data)[0])):
         line = refused(tfret, *command, "--run", run)
         assert "`tfret embed`" in line
         assert "pickle" not in line
-    assert "embedded anew" in tfret("embed", "--run", run).err
+    assert "re-embedded" in tfret("embed", "--run", run).err
     assert tfret("evaluate", "--run", run, "-k", 1).code == 0
 
 
@@ -357,14 +355,14 @@ def test_going_on_with_what_is_no_run(tfret, tmp_path):
 def test_half_a_model_is_all_that_is_told_of(tfret, data, run):
     assert tfret("index", "--run", run).code == 0
     spoil(run / "model.keras")
-    outcome = tfret("query", pictures(data)[0], "--run", run)
+    outcome = tfret("query", images(data)[0], "--run", run)
     assert (outcome.code, outcome.err.count("\n")) == (1, 1)
     assert "model.keras is damaged" in outcome.error
 
 
 def test_a_line_end_in_a_name_does_not_end_the_line(tfret, data, tmp_path):
     broken = data / "train" / "sea" / "two\nlines.jpg"
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"no image")
     assert "two\\nlines.jpg" in train_refused(tfret, data, tmp_path)
     found = tfret("data", "audit", data)
     assert "broken: train/sea/two\\nlines.jpg:" in found.out
@@ -422,7 +420,7 @@ def test_embed_mends_a_damaged_store(tfret, run):
 def test_index_mends_a_damaged_index(tfret, run):
     assert tfret("index", "--run", run).code == 0
     spoil(run / "index/knn/retriever/vectors.npy")
-    assert "make it anew with `tfret index --run" in refused(tfret, "evaluate", "--run", run)
+    assert "rebuild it with `tfret index --run" in refused(tfret, "evaluate", "--run", run)
     mended = tfret("index", "--run", run)
     assert mended.code == 0
     assert "is damaged" in mended.err
@@ -467,7 +465,7 @@ def test_embed_does_not_replace_a_folder_of_photos(tfret, run, data, split):
 
 
 def test_a_figure_is_a_png_and_never_replaces_a_photo(tfret, run, data):
-    photo = pictures(data)[0].rename(data / "photo.jpg")
+    photo = images(data)[0].rename(data / "photo.jpg")
     before = tree_of(data)
     assert tfret("query", photo, "--run", run, "-k", 1, "--figure", photo).code == 2
     assert tree_of(data) == before
@@ -476,7 +474,7 @@ def test_a_figure_is_a_png_and_never_replaces_a_photo(tfret, run, data):
 def test_overwrite_keeps_the_old_run_until_the_new_one_can_begin(tfret, run, data):
     before = tree_of(run)
     anew = ("train", "triplet", "--data", data, "--run", run, *QUICK, "--overwrite")
-    pictures(data / "train")[0].write_bytes(b"no picture")
+    images(data / "train")[0].write_bytes(b"no image")
     assert "cannot decode" in refused(tfret, *anew)
     assert "no backbone" in refused(tfret, *anew, "--backbone", "resnet9")
     assert tree_of(run) == before
@@ -550,9 +548,9 @@ def test_a_target_recall_that_cannot_be(tfret, options, message):
     assert message in outcome.err
 
 
-def test_more_neighbours_in_a_figure_than_the_gallery_has(tfret, run):
-    assert "cannot draw 30 neighbours: the gallery has 17 items" in refused(
-        tfret, "visualize", "neighbours", "--run", run, "-k", 30
+def test_more_neighbors_in_a_figure_than_the_gallery_has(tfret, run):
+    assert "cannot draw 30 neighbors: the gallery has 17 items" in refused(
+        tfret, "visualize", "neighbors", "--run", run, "-k", 30
     )
 
 
@@ -586,7 +584,7 @@ def test_an_address_without_ray(tfret, run):
     assert "--address belongs to --engine ray" in refused(tfret, "embed", "--run", run, "--address", "auto")
 
 
-def test_remote_pictures_need_ray(tfret, run, tmp_path):
+def test_remote_images_need_ray(tfret, run, tmp_path):
     (tmp_path / "remote.csv").write_text("path,label\nhttp://localhost:9/a.jpg,a\nhttp://localhost:9/b.jpg,b\n")
     said = refused(tfret, "embed", "--run", run, "--data", tmp_path / "remote.csv", "--split", "train")
     assert "is not a file of this machine; --engine ray reads it" in said
@@ -609,8 +607,8 @@ def test_an_audit_with_wrong_options(tfret, scenes, options, message):
 def test_an_audit_of_what_is_no_data_set(tfret, data, run, tmp_path):
     assert "no folder or file" in refused(tfret, "data", "audit", tmp_path / "nowhere")
     (data / "train" / "void").mkdir()
-    assert "void has no pictures" in refused(tfret, "data", "audit", data)
-    one = write_csv(tmp_path / "one.csv", ["path", "label"], [[path, "x"] for path in pictures(data)])
+    assert "void has no images" in refused(tfret, "data", "audit", data)
+    one = write_csv(tmp_path / "one.csv", ["path", "label"], [[path, "x"] for path in images(data)])
     assert "has 1 class" in refused(tfret, "data", "audit", one)
     rows = [["s3://bucket/a.jpg", "x"], ["s3://bucket/b.jpg", "y"]]
     remote = write_csv(tmp_path / "remote.csv", ["path", "label"], rows)

@@ -196,23 +196,23 @@ def test_fail_under(tfret, run):
     assert "metrics" in json.loads(below.out)
 
 
-def test_query_finds_a_gallery_picture_itself(tfret, run, scenes, tmp_path):
-    picture = sorted((scenes / "train").rglob("*.png"))[0]
-    arguments = ("query", picture, "--run", run, "-k", 3, "--figure", tmp_path / "f.png")
+def test_query_finds_a_gallery_image_itself(tfret, run, scenes, tmp_path):
+    image = sorted((scenes / "train").rglob("*.png"))[0]
+    arguments = ("query", image, "--run", run, "-k", 3, "--figure", tmp_path / "f.png")
     answer = result_of(tfret(*arguments, "--json"))["answers"][0]
-    assert answer["neighbours"][0]["id"] == picture.relative_to(scenes).as_posix()
-    assert answer["neighbours"][0]["distance"] == pytest.approx(0, abs=1e-3)
+    assert answer["neighbors"][0]["id"] == image.relative_to(scenes).as_posix()
+    assert answer["neighbors"][0]["distance"] == pytest.approx(0, abs=1e-3)
     assert (tmp_path / "f.png").stat().st_size > 1000
-    assert picture.name in tfret(*arguments).out
+    assert image.name in tfret(*arguments).out
 
 
-def on_a_terminal(run, picture, **environment: str) -> str:
+def on_a_terminal(run, image, **environment: str) -> str:
     """What `tfret query` writes where its stdout is a terminal."""
     import pty
 
     master, slave = pty.openpty()
     code = "from tfretrieval.cli import main; main()"
-    asked = [sys.executable, "-c", code, "query", str(picture), "--run", str(run), "-k", "3"]
+    asked = [sys.executable, "-c", code, "query", str(image), "--run", str(run), "-k", "3"]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TERM", "KITTY", "TMUX"))}
     child = subprocess.Popen(asked, stdout=slave, stderr=subprocess.DEVNULL, env=clean | environment)
     os.close(slave)
@@ -227,11 +227,11 @@ def on_a_terminal(run, picture, **environment: str) -> str:
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs pseudo-terminals")
 def test_query_shows_thumbnails_on_a_terminal_that_can_and_nowhere_else(tfret, run, scenes):
-    picture = sorted((scenes / "test").rglob("*.png"))[0]
-    plain = tfret("query", picture, "--run", run, "-k", 3, "--thumbnails", "kitty").out
+    image = sorted((scenes / "test").rglob("*.png"))[0]
+    plain = tfret("query", image, "--run", run, "-k", 3, "--thumbnails", "kitty").out
     assert "\x1b" not in plain
-    assert plain == tfret("query", picture, "--run", run, "-k", 3).out
-    shown = on_a_terminal(run, picture, TERM="xterm-kitty")
+    assert plain == tfret("query", image, "--run", run, "-k", 3).out
+    shown = on_a_terminal(run, image, TERM="xterm-kitty")
     assert shown.count("\x1b_Ga=T,f=100") == 1
     assert re.sub(r"(\x1b_G[^\x1b]*\x1b\\)+\n", "", shown.replace("\r\n", "\n")) == plain
 
@@ -239,7 +239,7 @@ def test_query_shows_thumbnails_on_a_terminal_that_can_and_nowhere_else(tfret, r
 def test_visualize_draws_every_kind_as_png_and_as_svg(tfret, run):
     result = result_of(tfret("visualize", "--run", run, "-k", 2, "--queries", 2, "--json"))
     assert set(result["figures"]) == {
-        "pr_knn", "confusion_knn", "neighbours_queries_knn", "neighbours_gallery_knn", "hardest_knn", "umap", "tsne",
+        "pr_knn", "confusion_knn", "neighbors_queries_knn", "neighbors_gallery_knn", "hardest_knn", "umap", "tsne",
         "history",
     }  # fmt: skip
     for path in map(Path, result["figures"].values()):
@@ -286,12 +286,12 @@ def test_info_and_data_commands(tfret, scenes):
 def test_audit_prints_what_it_finds_and_writes_a_page(tfret, run, scenes, tmp_path):
     data = Path(shutil.copytree(scenes, tmp_path / "scenes"))
     shutil.copy(data / "train/sea/0.png", data / "test/town/again.png")
-    (data / "train/town/broken.png").write_bytes(b"no picture")
+    (data / "train/town/broken.png").write_bytes(b"no image")
     page = tmp_path / "pages" / "audit.html"
     outcome = tfret("data", "audit", data, "--run", run, "--page", page)
     assert outcome.code == 0
     lines = outcome.out.splitlines()
-    assert lines[0] == "29 pictures, 3 classes; same file 1, near duplicates 0, leaks 1, broken 1, odd 0"
+    assert lines[0] == "29 images, 3 classes; same file 1, near duplicates 0, leaks 1, broken 1, odd 0"
     assert "same file, other class, other split: test/town/again.png, train/sea/0.png" in lines
     assert any(line.startswith("broken: train/town/broken.png: ") for line in lines)
     assert any(" labels are doubtful" in line for line in lines)
@@ -352,29 +352,28 @@ def test_milvus_answers_every_command_as_faiss_does(tfret, run, scenes, tmp_path
         result_of(tfret("evaluate", "--run", run, "--retriever", kind, "--json")) for kind in ("milvus", "faiss")
     )
     assert milvus["metrics"] == pytest.approx(faiss["metrics"], abs=1e-4)
-    picture = scenes / "test" / "sea" / "0.png"
+    image = scenes / "test" / "sea" / "0.png"
     for only in ((), ("--class", "town"), ("--class", "town", "--class", "field")):
-        arguments = ("query", picture, "--run", run, "-k", 4, *only, "--json")
+        arguments = ("query", image, "--run", run, "-k", 4, *only, "--json")
         by_milvus, by_faiss = (
-            result_of(tfret(*arguments, "--retriever", kind))["answers"][0]["neighbours"]
-            for kind in ("milvus", "faiss")
+            result_of(tfret(*arguments, "--retriever", kind))["answers"][0]["neighbors"] for kind in ("milvus", "faiss")
         )
         assert [item["id"] for item in by_milvus] == [item["id"] for item in by_faiss]
         assert not only or {item["label"] for item in by_milvus} <= set(only)
 
 
-def test_pictures_come_and_go_by_command(tfret, run, scenes):
+def test_images_come_and_go_by_command(tfret, run, scenes):
     new = scenes / "test"
     result = result_of(tfret("index", "--run", run, "--add", new, "--remove", "train/sea/0.png", "--json"))
     assert result["n"] == 18 + 9 - 1
     answer = result_of(tfret("query", new / "sea" / "1.png", "--run", run, "-k", 1, "--json"))["answers"][0]
-    assert answer["neighbours"][0]["id"] == "sea/1.png"
+    assert answer["neighbors"][0]["id"] == "sea/1.png"
 
 
 def test_the_choices_are_those_of_the_library():
     from tfretrieval.cli.options import MILVUS_INDEXES, RETRIEVERS
     from tfretrieval.retrieval import KINDS
-    from tfretrieval.retrieval.milvus import INDEX_TYPES
+    from tfretrieval.retrieval.milvus.retriever import INDEX_TYPES
 
     assert tuple(KINDS) == RETRIEVERS
     assert INDEX_TYPES == MILVUS_INDEXES

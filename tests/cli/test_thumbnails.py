@@ -1,4 +1,4 @@
-"""Pictures in a terminal: found out without harm, and written so that they can be read back to the pixel."""
+"""Images in a terminal: found out without harm, and written so that they can be read back to the pixel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tfretrieval.cli.thumbnails import (
     protocol_of,
     show,
 )
-from tfretrieval.data.read_picture import read_picture
+from tfretrieval.data.read_image import read_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 90, 3), np.uint8)
 
@@ -58,7 +58,7 @@ def test_kitty_gets_the_pixels_in_chunks_and_is_asked_to_say_nothing():
     assert all(set(part) == {"m"} for part in keys[1:])
 
 
-def test_a_small_picture_is_one_chunk_for_kitty():
+def test_a_small_image_is_one_chunk_for_kitty():
     keys, data = decode_kitty(encode_kitty(NOISE[:2, :2]))
     assert [part["m"] for part in keys] == ["0"]
     np.testing.assert_array_equal(pixels_of(data), NOISE[:2, :2])
@@ -71,8 +71,8 @@ def test_iterm2_gets_the_pixels_inline_with_the_size_of_the_file():
     assert int(arguments["size"]) == len(base64.b64decode(data))
 
 
-def test_a_strip_holds_the_pictures_in_order_and_a_gap_for_one_that_is_broken(scenes, tmp_path):
-    (tmp_path / "broken.png").write_text("no picture")
+def test_a_strip_holds_the_images_in_order_and_a_gap_for_one_that_is_broken(scenes, tmp_path):
+    (tmp_path / "broken.png").write_text("no image")
     paths = [*map(str, sorted((scenes / "train").rglob("*.png"))[:2]), str(tmp_path / "broken.png")]
     strip = contact_strip(paths, ["query", "1", "2"])
 
@@ -81,7 +81,7 @@ def test_a_strip_holds_the_pictures_in_order_and_a_gap_for_one_that_is_broken(sc
         return strip[GAP : GAP + SIDE, left : left + SIDE]
 
     for i in range(2):
-        np.testing.assert_array_equal(place(i), read_picture(paths[i], SIDE, fit="pad"))
+        np.testing.assert_array_equal(place(i), read_image(paths[i], SIDE, fit="pad"))
     assert (place(2) == BACKGROUND).all()
     assert (strip[GAP + SIDE + 3 :, : SIDE + GAP] != BACKGROUND).any(), "the name is written"
 

@@ -1,4 +1,4 @@
-"""Random changes of pictures."""
+"""Random changes of images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_shape_and_dtype_stay_and_the_seed_decides(kind):
     assert bool(tf.reduce_all(one == other)) == (kind == "none")
 
 
-def test_half_of_the_pictures_are_mirrored_and_the_others_left():
+def test_half_of_the_images_are_mirrored_and_the_others_left():
     flipped = augment(IMAGES, SEED, "flip").numpy()
     left = (flipped == IMAGES.numpy()).all(axis=(1, 2, 3))
     mirrored = (flipped == IMAGES.numpy()[:, :, ::-1]).all(axis=(1, 2, 3))
@@ -29,9 +29,9 @@ def test_half_of_the_pictures_are_mirrored_and_the_others_left():
     assert 160 <= mirrored.sum() <= 240
 
 
-def test_standard_changes_each_picture_in_its_own_way_and_not_beyond_recognition():
-    grey = tf.fill((200, 16, 16, 3), tf.constant(120, tf.uint8))
-    levels = augment(grey, SEED, "standard").numpy().mean(axis=(1, 2, 3))
+def test_standard_changes_each_image_in_its_own_way_and_not_beyond_recognition():
+    gray = tf.fill((200, 16, 16, 3), tf.constant(120, tf.uint8))
+    levels = augment(gray, SEED, "standard").numpy().mean(axis=(1, 2, 3))
     assert len(np.unique(levels)) > 20
     assert levels.min() >= 120 * 0.84
     assert levels.max() <= 120 * 1.16

@@ -1,4 +1,4 @@
-"""Which pictures there are, and the parts of them."""
+"""Which images there are, and the parts of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_split_and_a_subset_leave_the_classes_alone():
     assert train.class_names == whole.class_names
     assert train.counts().tolist() == [2, 0, 1]
     assert whole.subset(np.array([3, 1])).ids.tolist() == ["3.jpg", "1.jpg"]
-    assert len(whole) == 4, "the catalogue itself does not change"
+    assert len(whole) == 4, "the catalog itself does not change"
 
 
 def test_items_of_unknown_class_are_not_counted():

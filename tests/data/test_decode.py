@@ -15,7 +15,7 @@ RNG = np.random.default_rng(0)
 
 
 def smooth(height: int = 40, width: int = 60) -> Image.Image:
-    """A picture without sharp edges, so that JPEG decoders differ by little."""
+    """An image without sharp edges, so that JPEG decoders differ by little."""
     coarse = Image.fromarray(RNG.integers(0, 256, (4, 6, 3), np.uint8))
     return coarse.resize((width, height), Image.Resampling.BICUBIC)
 
@@ -42,8 +42,8 @@ def test_transparency_is_laid_on_white():
     white = Image.new("RGBA", image.size, "white")
     expected = np.asarray(Image.alpha_composite(white, image).convert("RGB"), int)
     assert np.abs(pixels(encoded(image, "PNG")) - expected).max() <= 1
-    grey = Image.merge("LA", (Image.new("L", (4, 4), 0), Image.new("L", (4, 4), 0)))
-    assert (pixels(encoded(grey, "PNG")) == 255).all()
+    gray = Image.merge("LA", (Image.new("L", (4, 4), 0), Image.new("L", (4, 4), 0)))
+    assert (pixels(encoded(gray, "PNG")) == 255).all()
 
 
 def test_16_bits_become_8():
@@ -105,12 +105,12 @@ def test_a_damaged_exif_header_is_no_orientation(damage):
 
 
 @pytest.mark.parametrize("content", [b"", b"Exif\0\0", b"\xff\xd8\xff\xe1", b"\xff\xd8" + b"\xff\xe1\0\0Exif\0\0" * 3])
-def test_bytes_that_are_no_picture_have_no_orientation(content):
+def test_bytes_that_are_no_image_have_no_orientation(content):
     assert int(exif_orientation(tf.constant(content))) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", encoded(smooth(), "JPEG")[:-200], encoded(smooth(), "PNG")[:-200]])
-def test_half_a_picture_is_an_error(content):
+def test_half_an_image_is_an_error(content):
     with pytest.raises(tf.errors.InvalidArgumentError):
         decode(tf.constant(content))
 

@@ -1,4 +1,4 @@
-"""scikit-learn's digits as a folder of pictures."""
+"""scikit-learn's digits as a folder of images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_every_digit_is_there_and_splits_are_by_order():
         assert len(test) == round(0.3 * its.sum())
 
 
-def test_the_pictures_are_the_digits():
+def test_the_images_are_the_digits():
     catalog = Catalog.from_source("digits")
     small = np.asarray(Image.open(catalog.paths[0]).resize((8, 8), Image.Resampling.BOX), float)
     row = int(catalog.ids[0].rsplit("/", 1)[-1].removesuffix(".png"))

@@ -1,4 +1,4 @@
-"""The decoded pictures of a catalogue."""
+"""The decoded images of a catalog."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_each_file_is_decoded_once_where_memory_allows(scenes, monkeypatch):
         table.gather(tf.range(len(table)))
 
 
-def test_little_memory_means_that_pictures_are_not_kept(scenes, monkeypatch):
+def test_little_memory_means_that_images_are_not_kept(scenes, monkeypatch):
     monkeypatch.setattr(images, "MEMORY_SHARE", 0.0)
     assert not fits_in_memory(1)
     assert ImageTable(Catalog.from_source(scenes), 8)._kept is None
@@ -47,7 +47,7 @@ def test_little_memory_means_that_pictures_are_not_kept(scenes, monkeypatch):
 def test_broken_files_are_named_or_skipped(folder, caplog):
     files = sorted((folder / "train").rglob("*.png"))
     files[3].write_bytes(b"")
-    files[8].write_bytes(b"no picture")
+    files[8].write_bytes(b"no image")
     catalog = Catalog.from_source(folder)
     with pytest.raises(UserError, match=r"the file is empty\); .*it is no JPEG, PNG, BMP.*--on-error skip"):
         ImageTable(catalog, 8)
@@ -79,7 +79,7 @@ def test_reasons_are_in_plain_words(tmp_path):
     Image.new("RGB", (30, 30)).save(tmp_path / "half.jpg")
     (tmp_path / "half.jpg").write_bytes((tmp_path / "half.jpg").read_bytes()[:-100])
     (reason,) = decode_files([str(tmp_path / "half.jpg")], 8)[1].values()
-    assert reason == "the file ends before its picture does"
+    assert reason == "the file ends before its image does"
     assert "\n" not in reason
 
 

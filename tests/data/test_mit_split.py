@@ -21,7 +21,7 @@ ORIGINAL = {"Opencountry": "opencountry", "inside_city": "insidecity"}
 
 
 def content(path: str) -> bytes:
-    return f"the picture {path}".encode()
+    return f"the image {path}".encode()
 
 
 def write_archive(folder: Path, paths=PATHS, content=content) -> Path:
@@ -76,7 +76,7 @@ def test_a_download_is_deleted_when_it_has_been_laid_out(archive_of, tmp_path, m
     assert not (tmp_path / "archive.zip").exists()
 
 
-def test_an_archive_of_other_pictures(archive_of, tmp_path):
+def test_an_archive_of_other_images(archive_of, tmp_path):
     with pytest.raises(UserError, match=r"no file for test/inside_city/hous1\.jpg; it is not the original"):
         mit_split.prepare(str(archive_of(tmp_path, PATHS[:3])), tmp_path / "out")
     with pytest.raises(UserError, match="differs from the manifest"):

@@ -19,7 +19,7 @@ def table(scenes):
 
 @pytest.fixture(scope="module")
 def label_of(table):
-    """The label of a picture by its pixels: every made-up picture is another."""
+    """The label of an image by its pixels: every made-up image is another."""
     images = table.gather(tf.range(len(table))).numpy()
     known = {image.tobytes(): label for image, label in zip(images, table.catalog.labels.tolist())}
     assert len(known) == len(table)
@@ -71,7 +71,7 @@ def test_no_python_runs_between_the_files_and_the_batch(table):
     assert not [name for name in operations if "PyFunc" in name]
 
 
-def test_pictures_that_are_not_kept_are_read_again(scenes, table):
+def test_images_that_are_not_kept_are_read_again(scenes, table):
     unkept = ImageTable(Catalog.from_source(scenes), 24, cache="none")
     for one, other in zip(pair_steps(table, 4, 3, 5).take(3), pair_steps(unkept, 4, 3, 5).take(3)):
         np.testing.assert_array_equal(one[0][0], other[0][0])

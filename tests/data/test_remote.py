@@ -1,4 +1,4 @@
-"""Pictures that lie elsewhere are fetched and not kept."""
+"""Images that lie elsewhere are fetched and not kept."""
 
 from __future__ import annotations
 

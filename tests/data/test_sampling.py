@@ -143,5 +143,5 @@ def test_items_of_unknown_class_are_never_drawn():
 def test_what_cannot_make_pairs_is_refused():
     with pytest.raises(UserError, match="two classes or more; the training part has 1"):
         ClassSampler(np.zeros(5, int))
-    with pytest.raises(UserError, match="class 'sea' has one training picture"):
+    with pytest.raises(UserError, match="class 'sea' has one training image"):
         ClassSampler(np.array([0, 0, 1]), ("hill", "sea"))

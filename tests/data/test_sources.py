@@ -1,4 +1,4 @@
-"""Reading a catalogue from a folder, a CSV file or a name."""
+"""Reading a catalog from a folder, a CSV file or a name."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_what_lies_deeper_belongs_to_its_class_and_hidden_files_are_not_read(tmp
     assert catalog.ids.tolist() == ["train/a/x/y/1.jpg", "train/b/größer 写真.jpg"]
 
 
-def test_files_that_are_no_pictures_are_left_out_and_told(tmp_path, caplog):
+def test_files_that_are_no_images_are_left_out_and_told(tmp_path, caplog):
     touch(tmp_path, "train/a/1.jpg", "train/a/Thumbs.db", "train/a/2.tiff", "train/a/3.TIFF", "train/b/2.jpg")
     with caplog.at_level(logging.INFO, logger="tfretrieval"):
         assert len(Catalog.from_source(tmp_path)) == 2
@@ -85,7 +85,7 @@ def test_a_csv_without_splits_holds_a_quarter_out(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("path,label\n", "lists no pictures"),
+        ("path,label\n", "lists no images"),
         ("", "no column path and no column label; it has none"),
         ("path,label\n1.jpg,a\n2.jpg\n", "line 3: the line is shorter"),
         ("path,label\n1.jpg,a\n2.jpg,a\n", "has 1 class"),

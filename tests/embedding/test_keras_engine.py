@@ -1,4 +1,4 @@
-"""From pictures to vectors."""
+"""From images to vectors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_row_i_is_the_vector_of_item_i(embedder, scenes):
     assert store.made_from == {"engine": "keras", "precision": "float32", "model": "m"}
 
 
-def test_decoded_pictures_give_the_same_vectors(embedder, scenes):
+def test_decoded_images_give_the_same_vectors(embedder, scenes):
     catalog = Catalog.from_source(scenes)
     engine = KerasEngine(embedder, batch_size=5)
     table = ImageTable(catalog, 24)
@@ -40,9 +40,9 @@ def test_decoded_pictures_give_the_same_vectors(embedder, scenes):
     np.testing.assert_allclose(engine.embed_table(table, rows), whole[rows], rtol=1e-4, atol=1e-5)
 
 
-def test_a_broken_picture_fails_by_name_or_is_left_out(embedder, scenes, tmp_path):
+def test_a_broken_image_fails_by_name_or_is_left_out(embedder, scenes, tmp_path):
     data = shutil.copytree(scenes, tmp_path / "scenes")
-    (data / "train" / "sea" / "0.png").write_bytes(b"no picture")
+    (data / "train" / "sea" / "0.png").write_bytes(b"no image")
     catalog = Catalog.from_source(data)
     engine = KerasEngine(embedder)
     with pytest.raises(UserError, match=r"train/sea/0\.png"):

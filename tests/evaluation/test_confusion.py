@@ -4,7 +4,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix
 from tfretrieval.evaluation.confusion import confusion_counts, confusion_shares
 
 
-def test_rows_are_true_classes_and_columns_neighbours():
+def test_rows_are_true_classes_and_columns_neighbors():
     counts = confusion_counts(np.array([0, 0, 0, 2]), np.array([0, 1, 1, 0]), 3)
     assert counts.tolist() == [[1, 2, 0], [0, 0, 0], [1, 0, 0]]
     assert counts.dtype == np.int64

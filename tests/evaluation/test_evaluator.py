@@ -10,7 +10,7 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.evaluation import evaluate
 from tfretrieval.retrieval import FaissRetriever, KNNRetriever, make_retriever
-from tfretrieval.transform import Transform
+from tfretrieval.retrieval.transform import Transform
 
 
 def store(values, labels, class_names=None, ids=None, prefix=""):
@@ -152,7 +152,7 @@ def test_the_accuracy_of_the_confusion_is_always_the_precision_at_1(seed, factor
     assert len(found.confusion) == len(found.class_names)
 
 
-def test_neighbours_of_unknown_class_have_a_column_of_their_own():
+def test_neighbors_of_unknown_class_have_a_column_of_their_own():
     gallery = store([0, 1], [-1, 0], prefix="g")
     found = measured(QUERY, gallery, ks=(1,), vote_k=1)
     assert found.class_names == ("a", "b", "c", "(unknown)")
@@ -208,7 +208,7 @@ def test_an_approximate_index_that_returns_too_little_is_not_forgiven():
     assert found.per_class["a"]["ap"] == pytest.approx(1 / 2)
 
 
-def test_the_vote_is_taken_among_vote_k_neighbours():
+def test_the_vote_is_taken_among_vote_k_neighbors():
     gallery = store([1, 2, 3, 4, 5], [1, 0, 0, 1, 1], prefix="g")
     right = {k: measured(QUERY, gallery, ks=(1,), vote_k=k).metrics["knn_accuracy"] for k in (1, 3, 4, 5)}
     assert right == {1: 0, 3: 1, 4: 0, 5: 0}

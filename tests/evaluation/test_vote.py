@@ -35,5 +35,5 @@ def test_agreement_with_scikit_learn_where_two_classes_cannot_tie():
     gallery, queries = rng.normal(size=(80, 3)), rng.normal(size=(50, 3))
     labels, truth = rng.integers(0, 2, 80), rng.integers(0, 2, 50)
     classifier = KNeighborsClassifier(5).fit(gallery, labels)
-    neighbours = labels[classifier.kneighbors(queries)[1]]
-    assert knn_accuracy(neighbours, truth).mean() == accuracy_score(truth, classifier.predict(queries))
+    neighbors = labels[classifier.kneighbors(queries)[1]]
+    assert knn_accuracy(neighbors, truth).mean() == accuracy_score(truth, classifier.predict(queries))

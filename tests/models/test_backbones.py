@@ -66,7 +66,7 @@ def test_resnet50_gives_2048_values():
 
 
 def fitted(embedder: keras.Model) -> tuple[bool, bool]:
-    """Whether a few steps move the first kernel, and any batch normalisation."""
+    """Whether a few steps move the first kernel, and any batch normalization."""
     model = keras.Sequential([keras.Input((32, 32, 3)), embedder, keras.layers.Dense(2)])
     model.compile(keras.optimizers.SGD(0.1), "mse")
     base = next(layer for layer in embedder.get_layer("backbone").layers if isinstance(layer, keras.Model))
@@ -80,7 +80,7 @@ def fitted(embedder: keras.Model) -> tuple[bool, bool]:
     return bool((base.layers[1].get_weights()[0] != kernel).any()), moved
 
 
-def test_normalisation_keeps_the_statistics_that_came_with_pre_trained_weights(tmp_path):
+def test_normalization_keeps_the_statistics_that_came_with_pre_trained_weights(tmp_path):
     source = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, include_top=False, weights=None, pooling="avg")
     for layer in source.layers:
         if isinstance(layer, keras.layers.DepthwiseConv2D | keras.layers.Conv2D):
@@ -90,7 +90,7 @@ def test_normalisation_keeps_the_statistics_that_came_with_pre_trained_weights(t
     assert fitted(embedder) == (True, False)
 
 
-def test_normalisation_learns_where_the_backbone_begins_from_nothing():
+def test_normalization_learns_where_the_backbone_begins_from_nothing():
     assert fitted(build_embedder(SMALL, 32)) == (True, True)
 
 
@@ -129,7 +129,7 @@ def test_without_a_network_one_line_names_the_way_out(monkeypatch):
         build_backbone(SMALL, 32, "imagenet")
 
 
-def test_a_picture_too_small_for_a_backbone():
+def test_an_image_too_small_for_a_backbone():
     with pytest.raises(UserError, match="needs images of 32 pixels or more, not 16"):
         build_backbone("resnet50", 16)
 

@@ -1,4 +1,4 @@
-"""The embedder: from pictures in 0..255 to vectors in float32."""
+"""The embedder: from images in 0..255 to vectors in float32."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_size_of_the_vectors(dim, expected):
     assert image_size_of(embedder) == 16
 
 
-def test_normalised_vectors_have_length_1():
+def test_normalized_vectors_have_length_1():
     vectors = build_embedder("convnet", 16, 10, normalize=True)(IMAGES)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
 
@@ -41,7 +41,7 @@ def test_a_saved_model_answers_as_before(tmp_path, options):
     np.testing.assert_allclose(loaded(images), embedder(images), rtol=1e-6)
 
 
-def test_pictures_that_are_too_small():
+def test_images_that_are_too_small():
     with pytest.raises(UserError, match="8 is the least"):
         build_embedder("convnet", 4)
 

@@ -50,7 +50,7 @@ def test_the_most_frequent_confusions_come_first():
 
 
 def test_nothing_confused_nothing_said_of_it():
-    assert say_confusion(np.eye(3, dtype=int), "abc") == "3 of 3 nearest neighbours are of the right class."
+    assert say_confusion(np.eye(3, dtype=int), "abc") == "3 of 3 nearest neighbors are of the right class."
 
 
 def test_a_training_that_still_gets_better_is_told_from_one_that_does_not():
@@ -83,8 +83,8 @@ def test_a_point_is_not_near_itself_even_where_points_coincide():
 
 def test_what_was_found_instead_is_counted_and_unknown_classes_are_not_judged():
     said = say_found([("a", ["b", "a", ""]), ("", ["a"]), ("c", ["b"])])
-    assert said == "1 of the 3 pictures found are of the right class; found instead: b for a, b for c."
-    assert say_found([("a", ["a"])]) == "1 of the 1 pictures found are of the right class."
+    assert said == "1 of the 3 images found are of the right class; found instead: b for a, b for c."
+    assert say_found([("a", ["a"])]) == "1 of the 1 images found are of the right class."
     assert say_found([("", ["a"])]) == ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfretrieval.report import Picture, PictureRow, PictureRows, Report, ReportFigure, Section
+from tfretrieval.report import ImageRow, ImageRows, Report, ReportFigure, ReportImage, Section
 from tfretrieval.report.content import Table
 from tfretrieval.report.page import write_report
 from tfretrieval.visualize.confusion import plot_confusion
@@ -18,13 +18,15 @@ pytestmark = pytest.mark.browser
 def page_file(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     save_both(plot_confusion(np.eye(3, dtype=int), ["a", "b", "c"], "Confusion"), folder / "a.png")
-    grey = np.full((64, 64, 3), 128, np.uint8)
-    row = PictureRow(Picture(grey, "a", "query"), [Picture(grey, "a", "0.1", True), Picture(grey, "b", "0.2", False)])
+    gray = np.full((64, 64, 3), 128, np.uint8)
+    row = ImageRow(
+        ReportImage(gray, "a", "query"), [ReportImage(gray, "a", "0.1", True), ReportImage(gray, "b", "0.2", False)]
+    )
     figures = [ReportFigure("Confusion", "A matrix", path, "What is taken for what.") for path in folder.glob("a.*")]
     table = Table(["Model", *(f"A rather long metric {i}" for i in range(12))], [["net", *([0.123] * 12)]], "A table")
     report = Report(
         "Title", "Summary", facts=[("Queries", 3)], table=table, figures=figures,
-        sections=[Section("Neighbours", "Some.", pictures=[PictureRows("Some", [row] * 3, "Right and wrong.")])],
+        sections=[Section("Neighbors", "Some.", images=[ImageRows("Some", [row] * 3, "Right and wrong.")])],
         provenance=[("Command", "tfret study --data " + "a/long/path/" * 20)],
     )  # fmt: skip
     write_report(folder / "report.html", report)

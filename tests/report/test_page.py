@@ -9,11 +9,11 @@ from tfretrieval.errors import UserError
 from tfretrieval.report.content import (
     Case,
     Estimate,
-    Picture,
-    PictureRow,
-    PictureRows,
+    ImageRow,
+    ImageRows,
     Report,
     ReportFigure,
+    ReportImage,
     Section,
     Table,
 )
@@ -22,9 +22,9 @@ from tfretrieval.visualize.theme import look, new_figure, save_both
 
 EVIL = "<script>alert('1')</script>"
 GREY = np.full((4, 6, 3), 128, np.uint8)
-ROW = PictureRow(
-    Picture(GREY, EVIL, "AP 0.1"),
-    [Picture(GREY, "a", "0.5", True), Picture(GREY, "b", "0.6", False), Picture(GREY, "", "0.7")],
+ROW = ImageRow(
+    ReportImage(GREY, EVIL, "AP 0.1"),
+    [ReportImage(GREY, "a", "0.5", True), ReportImage(GREY, "b", "0.6", False), ReportImage(GREY, "", "0.7")],
 )
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -85,7 +85,7 @@ def report(png):
                 EVIL,
                 "One.\n\nTwo.",
                 figures=[ReportFigure("Map", "points", png.with_suffix(".svg"), wide=True)],
-                pictures=[PictureRows("Neighbours", [ROW], "What was found")],
+                images=[ImageRows("Neighbors", [ROW], "What was found")],
                 sections=[Section("A part", figures=[ReportFigure("Last", "last", png.read_bytes())])],
             ),
         ],
@@ -117,20 +117,20 @@ def test_nothing_is_fetched_and_nothing_runs(report):
 
 
 def test_figures_hold_their_bytes_their_size_and_their_words(report, png):
-    first, second, *pictures, last = Page(render_report(report)).all("img")
+    first, second, *images, last = Page(render_report(report)).all("img")
     assert base64.b64decode(first["src"].partition(",")[2]) == png.read_bytes()
     assert second["src"].startswith("data:image/svg+xml;base64,")
     assert base64.b64decode(second["src"].partition(",")[2]) == png.with_suffix(".svg").read_bytes()
     assert {(image["width"], image["height"]) for image in (first, second, last)} == {("288", "192")}
     assert second["alt"] == "points"
-    assert [image["alt"] for image in pictures] == [EVIL, "a", "b", "class unknown"]
+    assert [image["alt"] for image in images] == [EVIL, "a", "b", "class unknown"]
 
 
 def test_figures_and_tables_are_numbered_as_they_are_read_and_have_their_captions(report):
     text = " ".join(Page(render_report(report)).text)
-    assert re.findall(r"(?:Figure|Table) \d+\. (?:Test against train|PR curves|Map|Neighbours|Last)", text) == [
+    assert re.findall(r"(?:Figure|Table) \d+\. (?:Test against train|PR curves|Map|Neighbors|Last)", text) == [
         "Table 1. Test against train", "Table 2. Test against train", "Figure 1. PR curves", "Figure 2. Map",
-        "Figure 3. Neighbours", "Figure 4. Last",
+        "Figure 3. Neighbors", "Figure 4. Last",
     ]  # fmt: skip
     assert "What was found" in text
     assert f"First {EVIL}" in text
@@ -175,7 +175,7 @@ def test_table_headers_have_a_scope_and_row_names_are_headers(report):
     assert scopes == ["col", "col", "col", "row", "row", "row", "row"] * 2
 
 
-def test_the_best_value_is_marked_by_more_than_colour_and_its_interval_stands_beside_it(report):
+def test_the_best_value_is_marked_by_more_than_color_and_its_interval_stands_beside_it(report):
     html = render_report(report)
     assert html.count("<strong>0.900</strong>") == 2
     assert "<strong>0.800</strong>" not in html
@@ -183,9 +183,9 @@ def test_the_best_value_is_marked_by_more_than_colour_and_its_interval_stands_be
     assert "<small>0.880 to 0.920</small>" in html
 
 
-def test_cases_show_their_pictures_side_by_side_with_words_for_each():
-    asked = Picture(GREY, "Labelled cat", name=f"a.jpg, labelled {EVIL}")
-    cases = [Case(EVIL, "Looks like a dog.", [asked, Picture(GREY, "dog", "cosine 0.9")], True), Case("c", "", [])]
+def test_cases_show_their_images_side_by_side_with_words_for_each():
+    asked = ReportImage(GREY, "Labelled cat", name=f"a.jpg, labelled {EVIL}")
+    cases = [Case(EVIL, "Looks like a dog.", [asked, ReportImage(GREY, "dog", "cosine 0.9")], True), Case("c", "", [])]
     page = Page(render_report(Report("Audit", sections=[Section("Doubtful labels", cases=cases)])))
     assert [attrs["alt"] for attrs in page.all("img")] == [f"a.jpg, labelled {EVIL}", "dog"]
     assert [attrs["class"] for attrs in page.all("div") if "cell" in attrs.get("class", "")] == [

@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval import FaissRetriever, KNNRetriever, load_retriever, make_retriever
-from tfretrieval.transform import Transform
+from tfretrieval.retrieval.transform import Transform
 
 KINDS = ["knn", "faiss"]
 METRICS = ["euclidean", "cosine"]
@@ -32,7 +32,7 @@ def by_definition(queries, gallery, metric):
 @both
 @either
 @pytest.mark.parametrize("k", [1, 5, 100])
-def test_neighbours_and_distances_are_those_of_the_definition(kind, metric, k):
+def test_neighbors_and_distances_are_those_of_the_definition(kind, metric, k):
     gallery, queries = vectors(100), vectors(20, seed=1)
     truth = by_definition(queries, gallery, metric)
     distances, rows = make_retriever(kind, metric=metric).fit(gallery).kneighbors(queries, k)
@@ -92,7 +92,7 @@ def test_equally_near_items_come_by_row_whatever_the_index_returns():
 
 
 @both
-def test_digits_that_single_precision_loses_do_not_change_the_neighbours(kind):
+def test_digits_that_single_precision_loses_do_not_change_the_neighbors(kind):
     gallery, queries = vectors(500, 8) + 3000, vectors(50, 8, seed=1) + 3000
     truth = by_definition(queries, gallery, "euclidean")
     distances, rows = make_retriever(kind).fit(gallery).kneighbors(queries, 5)
@@ -160,7 +160,7 @@ def test_bad_input_is_refused_at_the_door(kind):
 
 
 @both
-def test_no_queries_have_no_neighbours(kind):
+def test_no_queries_have_no_neighbors(kind):
     distances, rows = make_retriever(kind).fit(vectors(5)).kneighbors(vectors(0), 2)
     assert distances.shape == rows.shape == (0, 2)
 

@@ -3,7 +3,7 @@ import numpy as np
 from tfretrieval.retrieval import KNNRetriever
 
 
-def test_neighbours_worked_by_hand():
+def test_neighbors_worked_by_hand():
     gallery = [[0.0, 0.0], [3.0, 4.0], [1.0, 0.0], [0.0, 2.0]]
     distances, rows = KNNRetriever().fit(gallery).kneighbors([[0.0, 0.0], [3.0, 0.0]], 4)
     assert rows.tolist() == [[0, 2, 3, 1], [2, 0, 3, 1]]

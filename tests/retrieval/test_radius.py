@@ -1,4 +1,4 @@
-"""Everything within a radius, and the many neighbours that are found by one."""
+"""Everything within a radius, and the many neighbors that are found by one."""
 
 import numpy as np
 import pytest
@@ -82,7 +82,7 @@ def test_parts_are_small_where_nearly_everything_is_near(monkeypatch):
 @pytest.mark.parametrize("kind", ["knn", "faiss"])
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("gallery", ["spread", "by class", "in turn", "with many ties", "all the same"])
-def test_many_neighbours_are_those_of_whole_rankings(kind, metric, gallery):
+def test_many_neighbors_are_those_of_whole_rankings(kind, metric, gallery):
     rng = np.random.default_rng(0)
     n, k = 3000, 200
     classes = {"by class": np.arange(n) // 100, "in turn": np.arange(n) % 32}

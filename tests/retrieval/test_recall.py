@@ -63,7 +63,7 @@ def test_gallery_items_that_ask_do_not_find_themselves():
     expected = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, truth)])
     assert recall_against_exact(retriever, gallery, k=10, n_queries=1300) == pytest.approx(expected)
     assert recall_against_exact(KNNRetriever().fit(gallery), gallery, k=10) == 1
-    with pytest.raises(UserError, match="has 1299 neighbours"):
+    with pytest.raises(UserError, match="has 1299 neighbors"):
         recall_against_exact(retriever, gallery, k=1300)
 
 

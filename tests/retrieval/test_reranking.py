@@ -17,14 +17,14 @@ def searching(vectors, metric="cosine"):
     return lambda queries, k: retriever.kneighbors(queries, min(k, len(vectors)))
 
 
-def test_a_query_moves_towards_its_neighbours_by_their_cosine():
+def test_a_query_moves_towards_its_neighbors_by_their_cosine():
     query, near = np.array([1.0, 0.0]), np.array([[0.6, 0.8], [-1.0, 0.0]])
     weight = 0.6**2
     expected = np.array([1 + weight * 0.6, weight * 0.8])
     np.testing.assert_allclose(expanded_query(query, near, alpha=2), expected / np.linalg.norm(expected))
 
 
-def test_an_expanded_query_keeps_its_length_and_one_without_neighbours_stays():
+def test_an_expanded_query_keeps_its_length_and_one_without_neighbors_stays():
     query = np.array([3.0, 4.0], np.float32)
     moved = expanded_query(query, np.array([[0.0, 9.0]], np.float32))
     assert np.linalg.norm(moved) == pytest.approx(5)
@@ -33,13 +33,13 @@ def test_an_expanded_query_keeps_its_length_and_one_without_neighbours_stays():
     np.testing.assert_array_equal(expanded_query(np.zeros(2), np.eye(2)), np.zeros(2))
 
 
-def test_what_shares_neighbours_with_the_query_comes_before_what_is_only_near():
+def test_what_shares_neighbors_with_the_query_comes_before_what_is_only_near():
     distances, rows = np.array([0.1, 0.11, 0.12, 0.13]), np.array([7, 1, 2, 3])
-    # 1, 2 and 3 are each other's neighbours and near the query; 7 has a crowd of its own
-    neighbours = np.array([[7, 8, 9], [1, 2, 3], [2, 1, 3], [3, 1, 2]])
+    # 1, 2 and 3 are each other's neighbors and near the query; 7 has a crowd of its own
+    neighbors = np.array([[7, 8, 9], [1, 2, 3], [2, 1, 3], [3, 1, 2]])
     reach = np.array([0.01, 0.2, 0.2, 0.2])
-    assert reciprocal_order(distances, rows, neighbours, reach).tolist() == [1, 2, 3, 0]
-    assert reciprocal_order(distances, rows, neighbours, reach, weight=1).tolist() == [0, 1, 2, 3]
+    assert reciprocal_order(distances, rows, neighbors, reach).tolist() == [1, 2, 3, 0]
+    assert reciprocal_order(distances, rows, neighbors, reach, weight=1).tolist() == [0, 1, 2, 3]
 
 
 @settings(max_examples=40, deadline=None)

@@ -76,9 +76,9 @@ def test_few_vectors_are_searched_exactly_without_a_trial():
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 def test_lists_around_known_centroids_are_those_around_learnt_ones(metric):
     bench = _Bench(clusters(3000, 1), metric, k=10, seed=0)
-    learnt, known = bench.fitted("IVF16,Flat"), bench.fitted("IVF16,Flat")
+    learned, known = bench.fitted("IVF16,Flat"), bench.fitted("IVF16,Flat")
     alone = FaissRetriever("IVF16,Flat", metric).fit(bench.gallery)
-    trials = [bench.trial(one, {"nprobe": 2}) for one in (learnt, known, alone)]
+    trials = [bench.trial(one, {"nprobe": 2}) for one in (learned, known, alone)]
     assert trials[0].recall == trials[1].recall == trials[2].recall < 1
 
 

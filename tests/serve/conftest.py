@@ -17,7 +17,7 @@ import uvicorn
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.runs import Run
 from tfretrieval.serve.app import create_app
-from tfretrieval.serve.opening import open_collection
+from tfretrieval.serve.loading import open_collection
 from tfretrieval.serve.service import Service
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.fit import train

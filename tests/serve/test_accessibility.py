@@ -8,7 +8,7 @@ axe_core = pytest.importorskip("axe_playwright_python.sync_playwright", reason="
 
 pytestmark = pytest.mark.browser
 
-READY = {"search": ".picture", "map": "canvas[data-ready]", "evaluation": ".matrix", "errors": ".pair"}
+READY = {"search": ".image", "map": "canvas[data-ready]", "evaluation": ".matrix", "errors": ".pair"}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -19,11 +19,11 @@ def test_axe_finds_nothing_serious(browser, client, service, view, scheme):
     page.goto(f"{client.base_url}#{view}")
     page.wait_for_selector(READY[view], timeout=60_000)
     if view == "search":
-        page.click(".picture button")
-        page.wait_for_selector(".way .picture")
+        page.click(".image button")
+        page.wait_for_selector(".way .image")
     if view == "map":
         page.click(".legend button")
-        page.wait_for_selector(".chosen .picture")
+        page.wait_for_selector(".chosen .image")
     found = axe_core.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     page.close()
     grave = [fault for fault in found if fault["impact"] in ("serious", "critical")]

@@ -32,7 +32,7 @@ def test_an_upload_finds_what_its_vector_finds(client, service, query_file):
     for answer in found.json()["answers"]:
         index = service.collection.indexes[answer["retriever"]]
         distances, rows = index.search(queries.vectors[:1], 7)
-        near = answer["neighbours"]
+        near = answer["neighbors"]
         assert [item["row"] for item in near] == rows[0].tolist()
         assert [item["rank"] for item in near] == list(range(1, 8))
         np.testing.assert_allclose([item["distance"] for item in near], distances[0], rtol=5e-3)  # bfloat16
@@ -43,8 +43,8 @@ def test_an_item_of_the_gallery_does_not_find_itself(client, service):
     name = str(service.collection.gallery.ids[3])
     found = client.get("/api/search", params={"id": name, "k": 9, "by": ["knn", "knn:expansion", "knn:reciprocal"]})
     for answer in found.json()["answers"]:
-        assert len(answer["neighbours"]) == 9
-        assert name not in [item["id"] for item in answer["neighbours"]]
+        assert len(answer["neighbors"]) == 9
+        assert name not in [item["id"] for item in answer["neighbors"]]
 
 
 def test_who_asks_for_heads_gets_heads(client):
@@ -79,8 +79,8 @@ def test_only_wanted_classes_are_found(client, service):
     wanted = list(service.collection.gallery.class_names[3:6:2])
     for by in ("knn", "faiss", "knn:reciprocal", "faiss:expansion"):
         answer = client.get("/api/search", params={"id": name, "k": 20, "by": by, "class": wanted}).json()
-        assert {item["label"] for item in answer["answers"][0]["neighbours"]} <= set(wanted)
-        assert len(answer["answers"][0]["neighbours"]) == 20
+        assert {item["label"] for item in answer["answers"][0]["neighbors"]} <= set(wanted)
+        assert len(answer["answers"][0]["neighbors"]) == 20
 
 
 def test_an_item_is_described_and_shown(client, service, query_file):
@@ -88,9 +88,9 @@ def test_an_item_is_described_and_shown(client, service, query_file):
     item = client.get("/api/item", params={"id": name}).json()
     assert (item["id"], item["in_gallery"]) == (name, False)
     assert item["label"] == service.collection.class_of(service.collection.queries, 0)
-    picture = client.get("/api/item/picture", params={"id": name})
+    image = client.get("/api/item/image", params={"id": name})
     kind = {".png": "image/png", ".jpg": "image/jpeg"}[query_file.suffix]
-    assert (picture.content, picture.headers["content-type"]) == (query_file.read_bytes(), kind)
+    assert (image.content, image.headers["content-type"]) == (query_file.read_bytes(), kind)
     small = client.get("/api/item/thumbnail", params={"id": name, "side": 32})
     with Image.open(io.BytesIO(small.content)) as image:
         assert image.format == "JPEG"
@@ -140,7 +140,7 @@ def test_a_map_has_a_point_for_each_item_and_a_place_for_a_query(client, service
         assert rows.tolist() == list(range(state["n"]))
         assert np.abs(points).max() == pytest.approx(1, abs=1e-5)
         found = client.get("/api/search", params={"id": str(service.collection.queries.ids[0]), "k": 5}).json()
-        nearest = [item["row"] for item in found["answers"][0]["neighbours"]]
+        nearest = [item["row"] for item in found["answers"][0]["neighbors"]]
         assert min(np.linalg.norm(points[nearest] - found["places"][method], axis=1)) < 1e-6
 
 

@@ -1,4 +1,4 @@
-"""What is said of single queries, worked by hand: three pictures on a line ask, two classes can be found."""
+"""What is said of single queries, worked by hand: three images on a line ask, two classes can be found."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation import evaluate
 from tfretrieval.retrieval import KNNRetriever
 from tfretrieval.serve.findings import confused, confused_pairs, hardest
-from tfretrieval.serve.refusal import Refusal
+from tfretrieval.serve.http_errors import Refusal
 
 
 @pytest.fixture(scope="module")

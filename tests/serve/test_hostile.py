@@ -110,14 +110,14 @@ def said(answer) -> str:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_whole_picture_is_refused(client, name):
+def test_what_is_no_whole_image_is_refused(client, name):
     said(client.post("/api/search", files={"image": ("a.jpg", REFUSED[name], "image/jpeg")}))
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_what_is_a_picture_is_taken(client, name):
+def test_what_is_an_image_is_taken(client, name):
     answer = client.post("/api/search", files={"image": ("a.jpg", TAKEN[name], "text/html")}, data={"k": 2})
-    assert len(answer.json()["answers"][0]["neighbours"]) == 2
+    assert len(answer.json()["answers"][0]["neighbors"]) == 2
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -140,8 +140,8 @@ def test_what_an_upload_is_called_does_not_count(client, name):
         "file:///etc/passwd",
     ],
 )
-@pytest.mark.parametrize("what", ["item", "item/picture", "item/thumbnail", "search"])
-def test_only_what_is_in_the_catalogue_can_be_read(client, name, what):
+@pytest.mark.parametrize("what", ["item", "item/image", "item/thumbnail", "search"])
+def test_only_what_is_in_the_catalog_can_be_read(client, name, what):
     said(client.get(f"/api/{what}", params={"id": name}))
 
 
@@ -165,7 +165,7 @@ def test_values_out_of_range_are_refused_by_name(client, service, values):
     said(client.post("/api/search", files={"image": PNG}, data=values))
 
 
-def test_a_search_without_a_picture_is_refused(client):
+def test_a_search_without_an_image_is_refused(client):
     assert "image" in said(client.post("/api/search"))
     assert "a file is needed" in said(client.post("/api/search", data={"image": "text"}))
     said(
@@ -209,11 +209,11 @@ def test_a_file_that_is_gone_or_damaged_is_said_to_be(service, start, tmp_path):
     gallery = service.collection.gallery
     paths = gallery.paths.copy()
     paths[0], paths[1], paths[2] = str(tmp_path / "gone.png"), str(tmp_path / "broken.png"), ""
-    Path(paths[1]).write_bytes(b"no picture")
+    Path(paths[1]).write_bytes(b"no image")
     spoiled = replace(service.collection, gallery=replace(gallery, paths=paths))
     with start(Service(spoiled)) as client:
         for row in range(3):
-            for what in ("picture", "thumbnail"):
+            for what in ("image", "thumbnail"):
                 said(client.get(f"/api/item/{what}", params={"id": str(gallery.ids[row])}))
 
 
@@ -221,5 +221,5 @@ def test_a_collection_without_a_model_is_searched_by_id(service, start):
     with start(Service(replace(service.collection, engine=None))) as client:
         assert "no model" in said(client.post("/api/search", files={"image": PNG}))
         found = client.get("/api/search", params={"id": str(service.collection.gallery.ids[0]), "k": 3}).json()
-        assert len(found["answers"][0]["neighbours"]) == 3
-        assert np.isfinite([item["distance"] for item in found["answers"][0]["neighbours"]]).all()
+        assert len(found["answers"][0]["neighbors"]) == 3
+        assert np.isfinite([item["distance"] for item in found["answers"][0]["neighbors"]]).all()

@@ -18,7 +18,7 @@ def collection(n: int, directory=None, seed: int = 0) -> Collection:
     return Collection("made up", gallery, gallery, {}, directory=directory)
 
 
-def test_a_query_lies_where_the_neighbour_in_the_midst_of_the_others_does():
+def test_a_query_lies_where_the_neighbor_in_the_midst_of_the_others_does():
     points = np.array([[0, 0], [1, 0], [0.9, 0.1], [0.8, -0.1], [-1, 1]], np.float32)
     made = Map(np.array([2, 4, 6, 8, 9], np.int32), points)
     found = [Found(row, 0.1) for row in (9, 4, 6, 8, 2)]
@@ -26,7 +26,7 @@ def test_a_query_lies_where_the_neighbour_in_the_midst_of_the_others_does():
     assert made.place([Found(9, 0.1)]) == [-1, 1]
 
 
-def test_neighbours_that_are_not_on_the_map_do_not_count():
+def test_neighbors_that_are_not_on_the_map_do_not_count():
     made = Map(np.array([2, 4], np.int32), np.array([[0, 0], [1, 1]], np.float32))
     assert made.place([Found(3, 0.1), Found(4, 0.2)]) == [1, 1]
     assert made.place([Found(3, 0.1), Found(99, 0.2)]) is None

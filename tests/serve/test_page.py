@@ -48,17 +48,17 @@ def is_fault(message) -> bool:
 def ids_of(page, way: str = "knn") -> list[str]:
     page.wait_for_selector(f".way[data-way='{way}']")
     page.wait_for_function("!document.querySelector('.results').hasAttribute('aria-busy')")
-    return page.eval_on_selector_all(f".way[data-way='{way}'] .picture", "all => all.map(one => one.dataset.id)")
+    return page.eval_on_selector_all(f".way[data-way='{way}'] .image", "all => all.map(one => one.dataset.id)")
 
 
 def expected(client, k: int = 12, **values) -> list[str]:
     found = client.get("/api/search", params={"k": k, **values}).json()
-    return [item["id"] for item in found["answers"][0]["neighbours"]]
+    return [item["id"] for item in found["answers"][0]["neighbors"]]
 
 
 def upload(client, path) -> list[str]:
     found = client.post("/api/search", files={"image": path.read_bytes()}, data={"k": 12}).json()
-    return [item["id"] for item in found["answers"][0]["neighbours"]]
+    return [item["id"] for item in found["answers"][0]["neighbors"]]
 
 
 def drawn_map(open_page, service, **options):
@@ -96,15 +96,15 @@ TRANSFER = """([data, action]) => {
 
 
 @pytest.mark.parametrize("action", ["drop", "paste"])
-def test_a_dropped_or_pasted_picture_is_searched(open_page, client, query_file, action):
+def test_a_dropped_or_pasted_image_is_searched(open_page, client, query_file, action):
     page = open_page()
     page.evaluate(TRANSFER, [base64.b64encode(query_file.read_bytes()).decode(), action])
     assert ids_of(page) == upload(client, query_file)
 
 
-def test_what_is_no_picture_is_said_to_be_none_and_the_last_one_is_gone(browser, client, query_file, tmp_path):
+def test_what_is_no_image_is_said_to_be_none_and_the_last_one_is_gone(browser, client, query_file, tmp_path):
     file = tmp_path / "a.png"
-    file.write_bytes(b"no picture")
+    file.write_bytes(b"no image")
     page = browser.new_page()
     page.goto(f"{client.base_url}#search")
     page.set_input_files("input[type=file]", query_file)
@@ -123,13 +123,13 @@ def test_what_is_no_picture_is_said_to_be_none_and_the_last_one_is_gone(browser,
     page.close()
 
 
-def test_any_picture_can_be_clicked_and_the_way_back_leads_back(open_page, client):
+def test_any_image_can_be_clicked_and_the_way_back_leads_back(open_page, client):
     page = open_page()
-    first = page.get_attribute(".picture", "data-id")
-    page.click(".picture button")
+    first = page.get_attribute(".image", "data-id")
+    page.click(".image button")
     found = ids_of(page)
     assert found == expected(client, id=first)
-    page.click(f".way .picture[data-id='{found[2]}'] button")
+    page.click(f".way .image[data-id='{found[2]}'] button")
     page.wait_for_function(f"document.querySelector('.query-name').textContent.includes({found[2]!r})")
     assert ids_of(page) == expected(client, id=found[2])
     page.go_back()
@@ -143,7 +143,7 @@ def test_k_and_the_class_change_what_is_found(open_page, client, service):
     assert len(ids_of(page)) == 12
     page.fill("#k", "30")
     page.press("#k", "Enter")
-    page.wait_for_function("document.querySelectorAll('.way .picture').length === 30")
+    page.wait_for_function("document.querySelectorAll('.way .image').length === 30")
     page.select_option("#filter", wanted)
     page.wait_for_function(
         f"[...document.querySelectorAll('.way strong')].every(one => one.textContent === {wanted!r})"
@@ -167,15 +167,15 @@ def test_retrievers_and_rerankers_stand_side_by_side(open_page, client, service)
     assert boxes[0]["y"] == boxes[1]["y"]
 
 
-def test_right_and_wrong_are_told_by_more_than_colour(open_page, service):
+def test_right_and_wrong_are_told_by_more_than_color(open_page, service):
     name = str(service.collection.queries.ids[0])
     page = open_page(f"search?id={quote(name, safe='')}")
     ids_of(page)
     own = service.collection.class_of(service.collection.queries, 0)
-    for picture in page.query_selector_all(".way .picture"):
-        same = picture.query_selector("strong").inner_text() == own
-        assert picture.query_selector(".verdict").inner_text().strip() == ("✓" if same else "✗")
-        assert (", same class" if same else ", another class") in picture.query_selector("img").get_attribute("alt")
+    for image in page.query_selector_all(".way .image"):
+        same = image.query_selector("strong").inner_text() == own
+        assert image.query_selector(".verdict").inner_text().strip() == ("✓" if same else "✗")
+        assert (", same class" if same else ", another class") in image.query_selector("img").get_attribute("alt")
 
 
 def test_the_map_is_zoomed_and_moved(open_page, service):
@@ -199,7 +199,7 @@ def test_the_map_is_zoomed_and_moved(open_page, service):
     assert distance() == pytest.approx(whole, rel=0.02)
 
 
-def test_a_point_shows_its_picture_and_a_click_selects_it(open_page, service):
+def test_a_point_shows_its_image_and_a_click_selects_it(open_page, service):
     page = drawn_map(open_page, service)
     gallery = service.collection.gallery
     points = service.maps["umap"].value().points
@@ -210,10 +210,10 @@ def test_a_point_shows_its_picture_and_a_click_selects_it(open_page, service):
     page.wait_for_selector(".hint:not([hidden])")
     assert str(gallery.ids[alone]) in page.inner_text(".hint")
     page.mouse.click(x, y)
-    page.wait_for_selector(".chosen .picture")
-    assert page.get_attribute(".chosen .picture", "data-id") == gallery.ids[alone]
+    page.wait_for_selector(".chosen .image")
+    assert page.get_attribute(".chosen .image", "data-id") == gallery.ids[alone]
     page.mouse.move(5, 5)
-    page.click(".chosen .picture button")
+    page.click(".chosen .image button")
     assert unquote(page.url.partition("id=")[2]) == gallery.ids[alone]
 
 
@@ -235,7 +235,7 @@ def test_a_lasso_selects_what_is_in_it(open_page, service):
             let count = 0; for (let i = 0; i < n; i++) if (plot.getScreenPosition(i)) count++; return count; }"""
     )
     assert inside * 0.97 <= selected <= inside
-    assert len(page.query_selector_all(".chosen .picture")) == min(60, selected)
+    assert len(page.query_selector_all(".chosen .image")) == min(60, selected)
 
 
 def test_the_query_drops_in_where_it_belongs(open_page, client, service):
@@ -249,8 +249,8 @@ def test_the_query_drops_in_where_it_belongs(open_page, client, service):
     page.locator(".canvas").scroll_into_view_if_needed()
     marker = page.locator(".marker").bounding_box()
     nearest = [service.collection.row_of[one] for one in expected(client, k=5, id=name)]
-    centre = np.array([marker["x"] + marker["width"] / 2, marker["y"] + marker["height"] / 2])
-    assert min(np.linalg.norm(centre - point_at(page, row)) for row in nearest) < 3
+    center = np.array([marker["x"] + marker["width"] / 2, marker["y"] + marker["height"] / 2])
+    assert min(np.linalg.norm(center - point_at(page, row)) for row in nearest) < 3
 
 
 def test_the_other_layout_is_drawn_too(open_page, service):
@@ -260,7 +260,7 @@ def test_the_other_layout_is_drawn_too(open_page, service):
     page.wait_for_selector("canvas[data-ready=tsne]")
 
 
-def test_a_cell_of_the_confusion_shows_its_pictures(open_page, client, service):
+def test_a_cell_of_the_confusion_shows_its_images(open_page, client, service):
     evaluation = service.collection.evaluations["knn"]
     counts = evaluation.confusion.copy()
     np.fill_diagonal(counts, 0)
@@ -301,8 +301,8 @@ def test_errors_come_first_with_the_worst(open_page, client, service):
     assert shown == [suspect["id"] for suspect in suspects][:12]
     page.locator(".faults .more button >> nth=0").click()
     assert page.locator(".faults .pair[data-id]").count() == len(suspects)
-    page.locator(".parts").get_by_role("button", name="Pictures that are there twice").click()
-    assert page.evaluate("document.activeElement.textContent") == "Pictures that are there twice"
+    page.locator(".parts").get_by_role("button", name="Images that are there twice").click()
+    assert page.evaluate("document.activeElement.textContent") == "Images that are there twice"
     assert page.evaluate("scrollY") > 1000
     page.click("#view-errors table a >> nth=0")
     page.wait_for_selector("#cell .pair")
@@ -311,7 +311,7 @@ def test_errors_come_first_with_the_worst(open_page, client, service):
 def test_everything_can_be_done_by_keyboard(open_page, client, service):
     assert service.maps["umap"].value(300) is not None
     page = open_page()
-    page.wait_for_selector(".picture")
+    page.wait_for_selector(".image")
 
     def tab_to(selector: str, most: int = 120):
         for _ in range(most):
@@ -324,8 +324,8 @@ def test_everything_can_be_done_by_keyboard(open_page, client, service):
     assert page.inner_text(":focus") == "Skip to the content"
     tab_to("input[type=file]")
     assert page.evaluate("getComputedStyle(document.querySelector('.file span')).outlineStyle") == "solid"
-    tab_to(".picture button")
-    chosen = page.evaluate("document.activeElement.closest('.picture').dataset.id")
+    tab_to(".image button")
+    chosen = page.evaluate("document.activeElement.closest('.image').dataset.id")
     page.keyboard.press("Enter")
     assert ids_of(page) == expected(client, id=chosen)
     tab_to("nav a[data-view=map]")
@@ -343,7 +343,7 @@ def test_everything_can_be_done_by_keyboard(open_page, client, service):
     assert all(not np.allclose(a, b) for a, b in itertools.pairwise(seen))
     tab_to(".legend button")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".chosen .picture")
+    page.wait_for_selector(".chosen .image")
     page.goto(f"{client.base_url}#evaluation")
     page.wait_for_selector(".matrix button")
     tab_to(".matrix button")
@@ -358,7 +358,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(open_page, service, view):
     page = open_page(view, has_touch=True)
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_selector(
-        {"search": ".picture", "map": "canvas[data-ready]", "evaluation": ".matrix", "errors": ".pair"}[view]
+        {"search": ".image", "map": "canvas[data-ready]", "evaluation": ".matrix", "errors": ".pair"}[view]
     )
     page.wait_for_timeout(200)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -405,7 +405,7 @@ def test_fingers_move_the_map_pinch_it_and_draw_a_lasso(open_page, service):
     left, top, right, bottom = *(middle - 120), *(middle + 120)
     corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top + 3)]
     move([place for pair in itertools.pairwise(corners) for place in line(*pair)])
-    page.wait_for_selector(".chosen .picture")
+    page.wait_for_selector(".chosen .image")
 
 
 def test_in_the_dark_it_is_dark(open_page, service):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance  # bytes that are made up are no picture
+from schemathesis.specs.openapi.checks import positive_data_acceptance  # bytes that are made up are no image
 
 EXAMPLES = 30
 

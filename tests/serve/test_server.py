@@ -42,12 +42,12 @@ def test_it_serves_until_it_is_told_to_end_and_answers_what_it_began(started, qu
     process, address = started()
     assert httpx.get(f"{address}/api/ready", timeout=60).json() == {"status": "ok"}
     assert "tfretrieval" in httpx.get(address, timeout=60).text
-    answers, picture = [], query_file.read_bytes()
+    answers, image = [], query_file.read_bytes()
 
     def ask():
         for _ in range(5):
             try:
-                answers.append(httpx.post(f"{address}/api/search", files={"image": picture}, timeout=60))
+                answers.append(httpx.post(f"{address}/api/search", files={"image": image}, timeout=60))
             except httpx.TransportError:  # a connection that came too late
                 return
 

@@ -33,10 +33,10 @@ def _losses(catalog: Any, config: TrainConfig, replicas: Replicas) -> list[float
     import keras
 
     from tfretrieval.data.images import ImageTable
-    from tfretrieval.training.learner import Learner
     from tfretrieval.training.network import build_network
     from tfretrieval.training.optimizers import begin_epochs_of
     from tfretrieval.training.streams import training_stream
+    from tfretrieval.training.train_step import Learner
 
     keras.utils.set_random_seed(config.seed if replicas.is_chief else 99)
     network = build_network(config, catalog.n_classes)

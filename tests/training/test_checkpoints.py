@@ -18,7 +18,7 @@ def network():
     return model
 
 
-def test_weights_and_optimiser_come_back(tmp_path, network):
+def test_weights_and_optimizer_come_back(tmp_path, network):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(network, network, TrainState(1, [{"epoch": 1, "loss": 0.5}], 1, 0.7))
     restored, state = checkpoints.latest()

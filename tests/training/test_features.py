@@ -50,15 +50,15 @@ def catalog(scenes):
         ("triplet-all", "convnet", False),
     ],
 )
-def test_training_on_features_is_training_on_pictures(catalog, tmp_path, cache, monkeypatch, loss, backbone, mixed):
+def test_training_on_features_is_training_on_images(catalog, tmp_path, cache, monkeypatch, loss, backbone, mixed):
     figures = {**QUICK, "backbone": backbone, "loss": loss, "mixed_precision": mixed}
     config = TrainConfig.for_recipe("resnet", **figures, normalize=True)
-    kept, pictures = Run(tmp_path / "kept"), Run(tmp_path / "pictures")
+    kept, images = Run(tmp_path / "kept"), Run(tmp_path / "images")
     model = train(catalog, config, kept)
     monkeypatch.setattr(fit, "_frozen_embedder", lambda *arguments: None)
-    expected = train(catalog, config, pictures)
+    expected = train(catalog, config, images)
     tolerance = 5e-2 if mixed else 2e-3
-    for one, other in zip(read_history(kept.history_path), read_history(pictures.history_path)):
+    for one, other in zip(read_history(kept.history_path), read_history(images.history_path)):
         assert one.keys() == other.keys()
         for name in set(one) - {"seconds", "spread"}:
             assert one[name] == pytest.approx(other[name], abs=tolerance), name
@@ -79,7 +79,7 @@ def test_the_saved_model_gives_the_embeddings_that_were_measured(catalog, tmp_pa
     np.testing.assert_allclose(KerasEngine(model).embed_table(table), measured, rtol=1e-5, atol=1e-5)
 
 
-def test_features_are_computed_once_and_pictures_not_even_decoded_again(catalog, tmp_path, cache, monkeypatch):
+def test_features_are_computed_once_and_images_not_even_decoded_again(catalog, tmp_path, cache, monkeypatch):
     config = TrainConfig.for_recipe("resnet", **QUICK)
     first = train(catalog, config, Run(tmp_path / "a"))
     files = sorted((cache / "features").iterdir())
@@ -91,15 +91,15 @@ def test_features_are_computed_once_and_pictures_not_even_decoded_again(catalog,
     assert sorted((cache / "features").iterdir()) == files
 
 
-def test_other_weights_pictures_or_fit_have_features_of_their_own(scenes, tmp_path):
+def test_other_weights_images_or_fit_have_features_of_their_own(scenes, tmp_path):
     folder = shutil.copytree(scenes, tmp_path / "scenes")
     catalog = Catalog.from_source(folder)
     backbone = backbone_of(build_embedder("convnet", 16))
     path = feature_path(backbone, catalog, "crop")
     assert feature_path(backbone, catalog, "crop") == path
     others = {feature_path(backbone, catalog, "pad"), feature_path(backbone, catalog.split("train"), "crop")}
-    picture = sorted(folder.rglob("*.png"))[0]
-    shutil.copyfile(sorted(folder.rglob("*.png"))[1], picture)
+    image = sorted(folder.rglob("*.png"))[0]
+    shutil.copyfile(sorted(folder.rglob("*.png"))[1], image)
     others.add(feature_path(backbone, catalog, "crop"))
     weights = backbone.get_weights()
     backbone.set_weights([weights[0] * 1.01, *weights[1:]])
@@ -107,7 +107,7 @@ def test_other_weights_pictures_or_fit_have_features_of_their_own(scenes, tmp_pa
     assert len(others - {path}) == 4
 
 
-def test_nothing_is_kept_of_a_part_with_broken_pictures(scenes, tmp_path, cache):
+def test_nothing_is_kept_of_a_part_with_broken_images(scenes, tmp_path, cache):
     folder = shutil.copytree(scenes, tmp_path / "scenes")
     sorted((folder / "train").rglob("*.png"))[2].write_bytes(b"broken")
     catalog = Catalog.from_source(folder)

@@ -21,7 +21,7 @@ from tfretrieval.training.interruption import Interruption
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-class Finalised:
+class Finalized:
     def __del__(self):  # is interrupted while it goes away, so that Python drops the KeyboardInterrupt
         os.kill(os.getpid(), signal.SIGINT)
         for _ in range(1000):
@@ -36,14 +36,14 @@ def printed_by(code: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_an_interrupt_that_a_finaliser_drops_ends_the_training_at_that_step():
+def test_an_interrupt_that_a_finalizer_drops_ends_the_training_at_that_step():
     assert printed_by("""
         try:
             with Interruption() as interruption:
                 for step in range(50):
                     print(step)
                     if step == 2:
-                        Finalised()
+                        Finalized()
                     interruption.check()
         except KeyboardInterrupt:
             print("interrupted", signal.getsignal(signal.SIGINT) is signal.default_int_handler)

@@ -76,6 +76,6 @@ def test_a_saved_network_accumulates_on(tmp_path):
     assert_same_weights(again, whole)
 
 
-def test_without_accumulation_the_optimisers_are_keras_own():
+def test_without_accumulation_the_optimizers_are_keras_own():
     assert type(build_optimizer(CONFIG)) is keras.optimizers.SGD
     assert type(build_optimizer(dataclasses.replace(CONFIG, optimizer="adam"))) is keras.optimizers.Adam

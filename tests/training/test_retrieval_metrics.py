@@ -21,7 +21,7 @@ def parts(scenes):
     return ImageTable(catalog.split("test"), 16), ImageTable(catalog.split("train"), 16)
 
 
-def test_held_out_pictures_ask_and_training_pictures_answer(parts):
+def test_held_out_images_ask_and_training_images_answer(parts):
     queries, gallery = parts
     embedder = build_embedder("convnet", 16, 4)
     measured = RetrievalMetrics(embedder, queries, gallery, "euclidean", seed=0).measure()

@@ -50,7 +50,7 @@ def test_epochs_differ_and_validation_is_fixed(table, loss):
             np.testing.assert_array_equal(a, b)
 
 
-def test_classification_sees_every_picture_once_an_epoch(table):
+def test_classification_sees_every_image_once_an_epoch(table):
     config = TrainConfig.for_recipe("triplet", loss="cross-entropy", batch_size=4, augment="none")
     stream, steps = training_stream(table, config)
     seen = np.concatenate([flat(batch)[0] for batch in stream.take(steps)])
@@ -59,13 +59,13 @@ def test_classification_sees_every_picture_once_an_epoch(table):
     assert sorted(p.tobytes() for p in seen) == sorted(p.tobytes() for p in everything)
 
 
-def test_by_default_a_picture_is_shown_about_eight_times(table):
+def test_by_default_an_image_is_shown_about_eight_times(table):
     for loss, shown in (("contrastive", 8), ("triplet", 12), ("triplet-all", 9)):
         config = TrainConfig.for_recipe("triplet", loss=loss, batch_size=4, classes_per_batch=3, images_per_class=3)
         assert training_stream(table, config)[1] == 8 * len(table) // shown
 
 
-def test_no_validation_pairs_where_a_class_has_one_picture(table):
+def test_no_validation_pairs_where_a_class_has_one_image(table):
     lone = ImageTable(table.catalog.subset(np.array([0, 6, 7])), 16)
     assert validation_set(lone, TrainConfig.for_recipe("siamese")) is None
     assert validation_set(lone, TrainConfig.for_recipe("siamese", loss="cross-entropy")) is not None

@@ -86,11 +86,11 @@ def test_two_workers_or_two_devices_take_the_steps_of_one(started, scenes, cases
     np.testing.assert_array_equal(first, second)
     np.testing.assert_allclose(first, alone, atol=1e-5)
     np.testing.assert_allclose(mirrored, alone, atol=1e-5)
-    assert (np.ptp(alone, axis=1) > 1e-3).all(), "something was learnt"
+    assert (np.ptp(alone, axis=1) > 1e-3).all(), "something was learned"
 
 
 @pytest.mark.slow
-def test_batches_are_normalised_by_the_statistics_of_all_workers(started, scenes):
+def test_batches_are_normalized_by_the_statistics_of_all_workers(started, scenes):
     (alone,) = losses(started, "none", 1, scenes, [NORMALISING])
     first, second = losses(started, "multi-worker", 2, scenes, [NORMALISING])
     np.testing.assert_array_equal(first, second)

@@ -22,7 +22,7 @@ def test_each_cell_has_its_count_and_its_share_of_all_queries_at_column_and_row(
     assert texts == {(0, 0): "3\n37.5%", (1, 0): "1\n12.5%", (0, 1): "0\n0.0%", (1, 1): "4\n50.0%"}
 
 
-def test_the_colour_is_the_share_of_the_row():
+def test_the_color_is_the_share_of_the_row():
     drawn = plot_confusion(COUNTS, ["a", "b"]).axes[0].images[0].get_array()
     np.testing.assert_allclose(drawn, [[0.75, 0.25], [0, 1]])
 

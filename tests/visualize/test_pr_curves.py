@@ -58,7 +58,7 @@ def test_a_class_keeps_its_style_whatever_its_rank():
     }
 
 
-def test_twenty_classes_are_all_coloured():
+def test_twenty_classes_are_all_colored():
     figure = plot_pr_curves(many(20))
     assert len(legend_of(figure)) == 20
     assert FAINT.lower() not in {to_hex(line.get_color()) for line in figure.axes[0].lines}

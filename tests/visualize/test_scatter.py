@@ -77,7 +77,7 @@ def test_no_name_covers_another_and_one_that_moved_keeps_a_line_to_its_place():
 def test_a_class_name_stands_among_its_points_not_among_strays_or_others():
     rng = np.random.default_rng(0)
     centres = np.array([[-20.0, 0], [20, 0], [0, 0], [0, 200]])
-    points = np.concatenate([rng.normal(size=(100, 2)) + centre for centre in centres])
+    points = np.concatenate([rng.normal(size=(100, 2)) + center for center in centres])
     labels = np.repeat([0, 0, 1, 1], 100)
     labels[395:] = 0
     figure = plot_scatter(points, labels, ["coast", "forest"])
@@ -89,7 +89,7 @@ def test_a_class_name_stands_among_its_points_not_among_strays_or_others():
 def test_unknown_classes_are_explained_and_absent_classes_not_at_all():
     figure = plot_scatter(POINTS, np.array([-1, 0, 0, 2, 2, 2]), ["a", "absent", "c"])
     assert names_of(figure) == ["a", "c"]
-    assert key_of(figure) == "grey: class unknown"
+    assert key_of(figure) == "gray: class unknown"
 
 
 def test_in_a_legend_unknown_classes_come_last():
@@ -98,7 +98,7 @@ def test_in_a_legend_unknown_classes_come_last():
     assert legend_of(figure)[-2:] == ["n29", "class unknown"]
 
 
-def test_many_classes_shorten_the_legend_and_fit_the_picture(tmp_path):
+def test_many_classes_shorten_the_legend_and_fit_the_image(tmp_path):
     labels = np.arange(100)
     figure = plot_scatter(np.random.default_rng(0).normal(size=(100, 2)), labels, [f"n{i}" for i in labels])
     save_figure(figure, tmp_path / "a.png")

@@ -17,13 +17,13 @@ def figure_titled(title):
     return figure
 
 
-def test_the_first_32_classes_differ_in_line_style_or_colour_and_in_marker_or_colour():
+def test_the_first_32_classes_differ_in_line_style_or_color_and_in_marker_or_color():
     styles = [class_style(i) for i in range(32)]
     assert len({(s.color, s.linestyle) for s in styles}) == 32
     assert len({(s.color, s.marker) for s in styles}) == 32
 
 
-def test_neighbouring_classes_differ_in_colour_and_in_line_style_and_in_marker():
+def test_neighboring_classes_differ_in_color_and_in_line_style_and_in_marker():
     for one, next_one in zip(map(class_style, range(31)), map(class_style, range(1, 32))):
         assert one.color != next_one.color
         assert one.linestyle != next_one.linestyle
@@ -60,7 +60,7 @@ def test_the_words_of_an_svg_are_text_in_fonts_of_one_width_and_it_has_no_date(t
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_users_settings_do_not_change_the_picture_and_come_back(tmp_path, monkeypatch):
+def test_the_users_settings_do_not_change_the_image_and_come_back(tmp_path, monkeypatch):
     save_figure(figure_titled("one"), tmp_path / "a.png")
     monkeypatch.setitem(rcParams, "font.size", 30.0)
     save_figure(figure_titled("one"), tmp_path / "b.png")
@@ -99,7 +99,7 @@ def test_what_no_font_has_is_a_box_and_the_rest_stays():
 def test_pyplot_and_tensorflow_are_never_loaded():
     code = (
         "import sys\n"
-        "from tfretrieval.visualize import comparison, confusion, history, neighbours\n"
+        "from tfretrieval.visualize import comparison, confusion, history, neighbors\n"
         "from tfretrieval.visualize import pr_curves, projection, scatter, theme\n"
         "import tfretrieval.report\n"
         "theme.new_figure(2, 2, 'x')\n"

@@ -12,12 +12,12 @@ from tfretrieval._version import __version__
 from tfretrieval.errors import UserError, in_one_line
 
 COMMANDS = {
-    "train": "Train an embedding on labelled pictures.",
-    "embed": "Turn the pictures of a split into vectors.",
+    "train": "Train an embedding on labelled images.",
+    "embed": "Turn the images of a split into vectors.",
     "index": "Build an index over the gallery's vectors.",
     "evaluate": "Measure how well queries find their class.",
-    "query": "Find the pictures that are most like a picture.",
-    "visualize": "Draw curves, confusion, neighbours and maps of a run.",
+    "query": "Find the images that are most like an image.",
+    "visualize": "Draw curves, confusion, neighbors and maps of a run.",
     "serve": "Explore a run in the browser.",
     "report": "Put what a run is and reached on one page, report.html.",
     "export": "Write a run's model as a SavedModel.",
@@ -48,9 +48,9 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="tfret")
 @click.option("--debug", is_flag=True, help="Show the stack trace of an error.")
 def tfret(debug: bool) -> None:
-    """Image retrieval and metric learning: find pictures like this one.
+    """Image retrieval and metric learning: find images like this one.
 
-    Train an embedding on folders of labelled pictures, index it, measure it, look at it, ship it.
+    Train an embedding on folders of labelled images, index it, measure it, look at it, ship it.
     """
 
 

@@ -47,7 +47,7 @@ def prepare(name: str, archive: str | None, output: Path | None, seed: int) -> t
         if archive is None:
             raise click.UsageError("mit-split needs --archive FILE|URL")
         target, n = mit_split.prepare(archive, output), len(mit_split.manifest())
-    return {"name": name, "path": str(target), "n": n}, f"{target}: {n} pictures"
+    return {"name": name, "path": str(target), "n": n}, f"{target}: {n} images"
 
 
 @data.command(short_help="Check a folder of mit-split against the manifest.")
@@ -73,19 +73,19 @@ def verify(path: Path | None, seed: int) -> tuple[dict[str, Any], str]:
 @click.option(
     "--suspects", type=click.IntRange(min=0), default=50, show_default=True, help="Doubtful labels that are listed."
 )
-@click.option("--page", type=click.Path(path_type=Path), metavar="FILE.html", help="Show what is found as pictures.")
+@click.option("--page", type=click.Path(path_type=Path), metavar="FILE.html", help="Show what is found as images.")
 @seed_option
 @prints_result
 def audit(source: str, run: Path | None, suspects: int, page: Path | None, seed: int) -> tuple[dict[str, Any], str]:
-    """Look for wrong labels, pictures that are there twice, leaks between splits, and broken and odd files.
+    """Look for wrong labels, images that are there twice, leaks between splits, and broken and odd files.
 
-    Pictures are near duplicates where the details of both, 32 x 32 grey pixels less the mean of their surroundings,
-    have a correlation of 0.85, upright or mirrored; or of 0.55 where their embeddings agree too. Where random pictures
+    Images are near duplicates where the details of both, 32 x 32 gray pixels less the mean of their surroundings,
+    have a correlation of 0.85, upright or mirrored; or of 0.55 where their embeddings agree too. Where random images
     of the source have much in common, more is asked.
 
-    With --run, the model of a run embeds the pictures, which finds more near duplicates, and a linear model of the
-    classes, fitted to all pictures but the one that is judged, says which look more like another class. A model that
-    was trained on wrong labels may have learnt them: a frozen one is the better judge, as `tfret train resnet --data
+    With --run, the model of a run embeds the images, which finds more near duplicates, and a linear model of the
+    classes, fitted to all images but the one that is judged, says which look more like another class. A model that
+    was trained on wrong labels may have learned them: a frozen one is the better judge, as `tfret train resnet --data
     SOURCE --epochs 0` makes it.
 
     Exits with 0 whatever it finds in a source that can be read: what to do about it is yours to say.
@@ -96,13 +96,13 @@ def audit(source: str, run: Path | None, suspects: int, page: Path | None, seed:
 
     opened = None if run is None else Run.open(run)
     load_tensorflow()
+    from tfretrieval.audit.audit import audit as look_over
     from tfretrieval.data.catalog import Catalog
-    from tfretrieval.steps.audit import audit as look_over
 
     catalog = Catalog.from_source(source)
     found = look_over(catalog, opened, suspects)
     if page:
-        from tfretrieval.steps.audit_page import write_audit_page
+        from tfretrieval.audit.page import write_audit_page
 
         write_audit_page(page, catalog, found, opened)
         found["page"] = str(page)
@@ -110,10 +110,10 @@ def audit(source: str, run: Path | None, suspects: int, page: Path | None, seed:
 
 
 def _audit_lines(found: dict[str, Any]) -> Iterator[str]:
-    from tfretrieval.data.oddities import ODDITIES
+    from tfretrieval.audit.image_issues import ODDITIES
 
     splits = list(dict.fromkeys(split for counts in found["classes"].values() for split in counts))
-    yield f"{found['n']} pictures, {len(found['classes'])} classes; {_counts(found)}"
+    yield f"{found['n']} images, {len(found['classes'])} classes; {_counts(found)}"
     yield table(
         ["class", *splits],
         [[name, *(str(counts.get(split, 0)) for split in splits)] for name, counts in found["classes"].items()],
@@ -139,10 +139,10 @@ def _audit_lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"{found['n_suspects']} labels are doubtful{more}{':' if shown else ''}"
     if found["suspects"]:
         yield table(
-            ["picture", "class", "looks like", "score", "nearest of that class, cosine"],
+            ["image", "class", "looks like", "score", "nearest of that class, cosine"],
             [
                 [each["id"], each["label"], each["suggested"], f"{each['score']:.3f}"]
-                + [f"{near['id']} {near['cosine']:.3f}" for near in each["neighbours"][:1]]
+                + [f"{near['id']} {near['cosine']:.3f}" for near in each["neighbors"][:1]]
                 for each in found["suspects"]
             ],
         )

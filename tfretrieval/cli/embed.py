@@ -33,24 +33,24 @@ def embed(
     on_error: str,
     seed: int,
 ) -> tuple[dict[str, Any], str]:
-    """Turn the pictures of a split into vectors.
+    """Turn the images of a split into vectors.
 
     A store holds vectors.npy (float32), items.parquet (id, path, label, split) and embeddings.json. One that is
     interrupted goes on where it stopped.
 
     The engine auto is openvino where it is installed (pip install 'tfretrieval[openvino]'), on a machine without a GPU,
-    for 512 pictures or more; its model is converted once and kept in the run. The precision auto is bfloat16 where the
+    for 512 images or more; its model is converted once and kept in the run. The precision auto is bfloat16 where the
     CPU has it and the vectors of a sample agree with float32 to a cosine of 0.999. int8 calibrates on 300 of the
-    pictures, says what it loses, and needs pip install 'tfretrieval[int8]'.
+    images, says what it loses, and needs pip install 'tfretrieval[int8]'.
 
     The engine ray (pip install 'tfretrieval[ray]') spreads the work of the named engine, or that of auto, over the
-    nodes of a Ray cluster. Pictures in a CSV may then be remote, such as s3://bucket/a.jpg. With --shards the vectors
+    nodes of a Ray cluster. Images in a CSV may then be remote, such as s3://bucket/a.jpg. With --shards the vectors
     do not come to this machine: the nodes write them, and `tfret index --store` reads them as one store.
     """
     from tfretrieval.runs import Run
-    from tfretrieval.steps.embed import embed_catalog, embed_shards, embed_split
-    from tfretrieval.steps.engine import EngineChoice
-    from tfretrieval.steps.gallery import run_catalog
+    from tfretrieval.workflows.embed import embed_catalog, embed_shards, embed_split
+    from tfretrieval.workflows.engine import EngineChoice
+    from tfretrieval.workflows.gallery import run_catalog
 
     if shards is not None and (output is not None or engine.partition(":")[0] != "ray"):
         raise click.UsageError("--shards goes with --engine ray and without --output")

@@ -73,8 +73,8 @@ def evaluate(
         evaluation = _of_stores(gallery, queries, retriever, depths, seed, settings)
     else:
         from tfretrieval.runs import Run
-        from tfretrieval.steps.evaluate import evaluate_run
-        from tfretrieval.steps.gallery import run_catalog
+        from tfretrieval.workflows.evaluate import evaluate_run
+        from tfretrieval.workflows.gallery import run_catalog
 
         opened = Run.open(run)
         catalog = run_catalog(opened, data)
@@ -101,7 +101,7 @@ def _of_stores(
     from tfretrieval.evaluation.evaluator import evaluate
     from tfretrieval.retrieval.index import Index
     from tfretrieval.retrieval.settings import IndexSettings
-    from tfretrieval.steps.index import with_changes
+    from tfretrieval.workflows.index import with_changes
 
     assert queries is not None
     searched, asking = Embeddings.load(gallery), Embeddings.load(queries)

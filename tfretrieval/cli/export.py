@@ -26,8 +26,8 @@ def export(run: Path | None, output: Path | None, seed: int) -> tuple[dict[str, 
     """
     load_tensorflow()
     from tfretrieval.runs import Run
-    from tfretrieval.steps.export import export_saved_model
-    from tfretrieval.steps.model import load_model, run_config
+    from tfretrieval.workflows.export import export_saved_model
+    from tfretrieval.workflows.model import load_model, run_config
 
     opened = Run.open(run)
     target = output or opened.directory / "saved_model"

@@ -29,7 +29,7 @@ from tfretrieval.cli.output import prints_result, table
 )
 @click.option("--store", metavar="DIR", help="Embedding store or shards to index, instead of a run.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder of that index.")
-@click.option("--add", metavar="SOURCE", multiple=True, help="Put the pictures of a folder or CSV into the gallery.")
+@click.option("--add", metavar="SOURCE", multiple=True, help="Put the images of a folder or CSV into the gallery.")
 @click.option("--remove", metavar="ID", multiple=True, help="Take an item out of the gallery; repeatable.")
 @click.option("--replace", is_flag=True, help="Milvus: drop a collection that holds vectors of another model.")
 @on_error_option
@@ -58,17 +58,17 @@ def index(
 
     An option that is left out keeps what the index that is there has; the defaults are those of a new one.
 
-    --add and --remove change the gallery from now on, for every command. Only new pictures are embedded.
+    --add and --remove change the gallery from now on, for every command. Only new images are embedded.
 
     With --retriever milvus the vectors go to a collection of a Milvus database: in this process, or on a server. Only
     what is missing there is inserted, so that an interrupted command goes on when it is repeated.
     """
-    from tfretrieval.embedding.shards import load_store
+    from tfretrieval.embedding.ray.parquet_shards import load_store
     from tfretrieval.retrieval.settings import IndexSettings
     from tfretrieval.runs import Run
-    from tfretrieval.steps.embed import embed_split
-    from tfretrieval.steps.gallery import change_gallery, run_catalog
-    from tfretrieval.steps.index import build_index, ensure_index, with_changes
+    from tfretrieval.workflows.embed import embed_split
+    from tfretrieval.workflows.gallery import change_gallery, run_catalog
+    from tfretrieval.workflows.index import build_index, ensure_index, with_changes
 
     if (store is None) != (output is None):
         raise click.UsageError("--store and --output belong together")
@@ -93,7 +93,7 @@ def index(
 
 def _described(path: Path, built: Any, gallery: Any, seed: int) -> tuple[dict[str, Any], str]:
     """What is printed of an index."""
-    from tfretrieval.steps.index import RECALL_K, index_recall
+    from tfretrieval.workflows.index import RECALL_K, index_recall
 
     exact, name = built.retriever.is_exact, f"recall_at_{RECALL_K}"
     recall = 1.0 if exact else built.made_from.get(name)

@@ -51,7 +51,7 @@ def info(seed: int) -> tuple[dict[str, Any], str]:
 
 def _openvino() -> dict[str, list[str]]:
     """The engine's precisions, if it is installed."""
-    from tfretrieval.embedding.openvino_engine import has_bfloat16, is_installed
+    from tfretrieval.embedding.openvino.engine import has_bfloat16, is_installed
 
     if not is_installed():
         return {}

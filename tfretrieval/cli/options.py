@@ -92,7 +92,7 @@ on_error_option = click.option(
     type=click.Choice(CHOICES["on_error"]),
     default="fail",
     show_default=True,
-    help="A picture that cannot be decoded: stop, or go on without it and list it.",
+    help="An image that cannot be decoded: stop, or go on without it and list it.",
 )
 retriever_option = click.option(
     "--retriever", type=click.Choice(RETRIEVERS), default="knn", show_default=True, help="Kind of index."

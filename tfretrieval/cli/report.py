@@ -33,8 +33,8 @@ def report(
     paper. What has not been evaluated yet is; every figure is drawn anew and kept in figures/ as PNG and as SVG.
     """
     from tfretrieval.runs import Run
-    from tfretrieval.steps.gallery import run_catalog
-    from tfretrieval.steps.report import report_run
+    from tfretrieval.workflows.gallery import run_catalog
+    from tfretrieval.workflows.report import report_run
 
     opened = Run.open(run)
     page, drawn = report_run(opened, run_catalog(opened, data), retrievers, queries, seed)

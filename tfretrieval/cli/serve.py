@@ -21,9 +21,7 @@ from tfretrieval.cli.options import RETRIEVERS, Bytes, data_option, run_option, 
     help="Kind of index; repeatable.  [default: those of the run]",
 )  # fmt: skip
 @click.option("--max-upload", type=Bytes(), default="20MB", show_default=True, help="Largest upload.")
-@click.option(
-    "--max-pixels", type=click.IntRange(min=1), default=50_000_000, show_default=True, help="Largest picture."
-)
+@click.option("--max-pixels", type=click.IntRange(min=1), default=50_000_000, show_default=True, help="Largest image.")
 @click.option(
     "--max-in-flight", type=click.IntRange(min=1), default=64, show_default=True, help="Requests answered at a time."
 )
@@ -41,7 +39,7 @@ def serve(
 ) -> None:
     """Explore a run in the browser: search, map, evaluation, errors.
 
-    Nothing leaves this machine, and only pictures of the run can be read. The same is there for programs under /api;
+    Nothing leaves this machine, and only images of the run can be read. The same is there for programs under /api;
     /openapi.json describes it. Ctrl-C ends the server once the requests under way are answered.
     """
     from tfretrieval.cli.output import notes_to_stderr
@@ -53,7 +51,7 @@ def serve(
         opened = Run.open(run)
         with listening(host, port) as socket:
             from tfretrieval.serve.limits import Limits
-            from tfretrieval.serve.opening import open_collection
+            from tfretrieval.serve.loading import open_collection
             from tfretrieval.serve.service import Service
 
             limits = Limits(upload_bytes=max_upload, pixels=max_pixels, in_flight=max_in_flight)

@@ -94,11 +94,11 @@ def study_result(
 ) -> tuple[dict[str, Any], str]:
     """Run a study and say what came of it."""
     from tfretrieval.data.catalog import Catalog
-    from tfretrieval.steps.report_tables import SHORT
-    from tfretrieval.steps.study import run_study, summary_rows
+    from tfretrieval.workflows.report_tables import SHORT
+    from tfretrieval.workflows.study import run_study, summary_rows
 
     catalog = Catalog.from_source(source)
-    click.echo(f"study on {source}: {len(catalog)} pictures, {catalog.n_classes} classes", err=True)
+    click.echo(f"study on {source}: {len(catalog)} images, {catalog.n_classes} classes", err=True)
     done = run_study(catalog, configs, output, pca, argv=["tfret", *sys.argv[1:]], retrievers=retrievers, milvus=milvus)
     rows = summary_rows(done.results)
     cells = [

@@ -1,4 +1,4 @@
-"""Pictures in a terminal: which way a terminal shows them, and what to write for it.
+"""Images in a terminal: which way a terminal shows them, and what to write for it.
 
 * `kitty`: the graphics protocol of Kitty, which Ghostty knows too (https://sw.kovidgoyal.net/kitty/graphics-protocol).
 * `iterm2`: the inline images of iTerm2, WezTerm, mintty and Rio (https://iterm2.com/documentation-images.html).
@@ -20,11 +20,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tfretrieval.cli.sixel import encode_sixel
-from tfretrieval.data.read_picture import BrokenPicture, read_picture
+from tfretrieval.data.read_image import BrokenImageError, read_image
 
 SIDE, GAP, LINE = 96, 8, 16
-ROWS = 7  # of text, for a row of pictures
-COLUMNS = 13  # of text, for a picture with its gap
+ROWS = 7  # of text, for a row of images
+COLUMNS = 13  # of text, for an image with its gap
 CHUNK = 4096
 PATIENCE = 0.2
 KONSOLE_WITH_SIXEL = 220400
@@ -40,7 +40,7 @@ MULTIPLEXERS = ("screen", "tmux")
 
 
 def protocol_of(environment: Mapping[str, str], says_sixel: Callable[[], bool]) -> str:
-    """How the terminal shows pictures: "kitty", "iterm2", "sixel" or "none".
+    """How the terminal shows images: "kitty", "iterm2", "sixel" or "none".
 
     Args:
         environment: variables, such as `os.environ`.
@@ -107,7 +107,7 @@ def _reply(terminal: int, patience: float) -> re.Match[bytes] | None:
 
 
 def show(paths: Sequence[str], protocol: str, columns: int) -> str:
-    """What to write to a terminal of so many columns so that it shows a query and its neighbours, in rows that fit."""
+    """What to write to a terminal of so many columns so that it shows a query and its neighbors, in rows that fit."""
     a_row = max(2, columns // COLUMNS)
     names = ["query", *(str(rank) for rank in range(1, len(paths)))]
     strips = (
@@ -118,20 +118,20 @@ def show(paths: Sequence[str], protocol: str, columns: int) -> str:
 
 
 def contact_strip(paths: Sequence[str], names: Sequence[str]) -> np.ndarray:
-    """Pictures side by side with a name below each, uint8 [h, w, 3]; the place of one that cannot be read is empty."""
+    """Images side by side with a name below each, uint8 [h, w, 3]; the place of one that cannot be read is empty."""
     strip = Image.new("RGB", (len(paths) * (SIDE + GAP) + GAP, SIDE + 2 * GAP + LINE), BACKGROUND)
     pen, font = ImageDraw.Draw(strip), ImageFont.load_default()
     for place, (path, name) in enumerate(zip(paths, names)):
         left = GAP + place * (SIDE + GAP)
-        with contextlib.suppress(BrokenPicture):
-            strip.paste(Image.fromarray(read_picture(path, SIDE, fit="pad")), (left, GAP))
+        with contextlib.suppress(BrokenImageError):
+            strip.paste(Image.fromarray(read_image(path, SIDE, fit="pad")), (left, GAP))
         middle = left + (SIDE - pen.textlength(name, font)) / 2
         pen.text((middle, GAP + SIDE + 3), name, fill=INK, font=font)
     return np.asarray(strip)
 
 
 def encode_kitty(pixels: np.ndarray) -> str:
-    """A picture, uint8 [h, w, 3], as PNG in chunks of 4,096 characters, over 7 rows of text; no reply is asked for."""
+    """An image, uint8 [h, w, 3], as PNG in chunks of 4,096 characters, over 7 rows of text; no reply is asked for."""
     text = _png(pixels)
     chunks = [text[start : start + CHUNK] for start in range(0, len(text), CHUNK)]
     return "".join(
@@ -141,7 +141,7 @@ def encode_kitty(pixels: np.ndarray) -> str:
 
 
 def encode_iterm2(pixels: np.ndarray) -> str:
-    """A picture, uint8 [h, w, 3], as PNG in one sequence, over 7 rows of text."""
+    """An image, uint8 [h, w, 3], as PNG in one sequence, over 7 rows of text."""
     text = _png(pixels)
     size = len(base64.b64decode(text))
     return f"\x1b]1337;File=inline=1;size={size};height={ROWS};preserveAspectRatio=1:{text}\x07"

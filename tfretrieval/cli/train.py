@@ -16,13 +16,13 @@ from tfretrieval.training.config import CHOICES, FROM_SCRATCH, RECIPES, TrainCon
 
 POSITIVE = click.IntRange(min=1)
 FIGURES: dict[str, tuple[Any, str]] = {
-    "epochs": (click.IntRange(min=0), "Passes over the training pictures; 0 saves the network untrained."),
-    "batch_size": (POSITIVE, "Pictures, pairs or triplets a step."),
+    "epochs": (click.IntRange(min=0), "Passes over the training images; 0 saves the network untrained."),
+    "batch_size": (POSITIVE, "Images, pairs or triplets a step."),
     "classes_per_batch": (click.IntRange(min=2), "P of P x K batches, for losses that mine inside a batch."),
     "images_per_class": (click.IntRange(min=2), "K of P x K batches."),
     "steps_per_epoch": (POSITIVE, "Steps of pairs, triplets or P x K."),
     "image_size": (click.IntRange(min=8), "Side in pixels."),
-    "fit": (click.Choice(CHOICES["fit"]), "How a picture becomes a square."),
+    "fit": (click.Choice(CHOICES["fit"]), "How an image becomes a square."),
     "augment": (click.Choice(CHOICES["augment"]), "standard: flip, crop, brightness, contrast."),
     "backbone": (str, "convnet (the study's small net) or a name of keras.applications: mobilenet_v2_0.35."),
     "weights": (str, "imagenet (downloaded by Keras), none, or an .h5 FILE without top."),
@@ -55,15 +55,15 @@ FIGURES: dict[str, tuple[Any, str]] = {
     "metric": (click.Choice(CHOICES["metric"]), "Distance between embeddings."),
     "on_error": (
         click.Choice(CHOICES["on_error"]),
-        "A picture that cannot be decoded: stop, or go on without it.",
+        "An image that cannot be decoded: stop, or go on without it.",
     ),
     "cache": (
         click.Choice(CHOICES["cache"]),
-        "Decoded pictures: in memory, on disk for later runs too (in TFRET_CACHE), or decoded each time.",
+        "Decoded images: in memory, on disk for later runs too (in TFRET_CACHE), or decoded each time.",
     ),
     "seed": (click.IntRange(min=0), "Of everything random."),
 }
-UNSET = {"steps_per_epoch": "each picture shown about 8 times", "embedding_dim": "those of the backbone"}
+UNSET = {"steps_per_epoch": "each image shown about 8 times", "embedding_dim": "those of the backbone"}
 FLAGS = {
     "normalize": "Put embeddings on the unit sphere.",
     "freeze": "Leave the backbone's weights as they are; with --augment none its features are computed once and kept.",
@@ -130,7 +130,7 @@ def train(
     strategy: str,
     **figures: Any,
 ) -> tuple[dict[str, Any], str]:
-    """Train an embedding on labelled pictures.
+    """Train an embedding on labelled images.
 
     RECIPE is resnet (a pre-trained backbone, fine-tuned by classification), siamese (pairs, contrastive loss) or
     triplet (triplet loss). Its figures are the defaults of the options below. With --resume it may be left out.
@@ -142,9 +142,9 @@ def train(
     from tfretrieval.cli.rejoin import rejoin
     from tfretrieval.data.catalog import Catalog
     from tfretrieval.runs import Run, new_run_directory
-    from tfretrieval.steps.model import run_config
     from tfretrieval.training.fit import train
     from tfretrieval.training.replicas import WorkerLost
+    from tfretrieval.workflows.model import run_config
 
     given = read_config_file(config) if config else {}
     given |= {name: value for name, value in figures.items() if value is not None}
@@ -163,7 +163,7 @@ def train(
     target = target or new_run_directory(settings.recipe)
     catalog = Catalog.from_source(source)
     click.echo(
-        f"{settings.recipe} on {source} ({len(catalog)} pictures, {catalog.n_classes} classes) into {target}",
+        f"{settings.recipe} on {source} ({len(catalog)} images, {catalog.n_classes} classes) into {target}",
         err=True,
     )
     began = time.monotonic()
@@ -190,8 +190,8 @@ def default_source() -> str:
 
 def result_of(run: Any) -> tuple[dict[str, Any], str]:
     """What a finished training prints."""
-    from tfretrieval.steps.model import run_config
     from tfretrieval.training.history import best_epoch, read_history
+    from tfretrieval.workflows.model import run_config
 
     history = read_history(run.history_path)
     best = best_epoch(history, run_config(run).monitor)

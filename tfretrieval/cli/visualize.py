@@ -10,7 +10,7 @@ import click
 from tfretrieval.cli.options import data_option, retriever_option, run_option, seed_option
 from tfretrieval.cli.output import prints_result
 
-KINDS = ("history", "pr", "confusion", "neighbours", "hardest", "umap", "tsne")
+KINDS = ("history", "pr", "confusion", "neighbors", "hardest", "umap", "tsne")
 
 
 @click.command()
@@ -18,7 +18,7 @@ KINDS = ("history", "pr", "confusion", "neighbours", "hardest", "umap", "tsne")
 @run_option
 @data_option
 @retriever_option
-@click.option("-k", type=click.IntRange(1, 50), help="Neighbours a query.  [default: 5]")
+@click.option("-k", type=click.IntRange(1, 50), help="Neighbors a query.  [default: 5]")
 @click.option(
     "--queries",
     type=click.IntRange(min=1),
@@ -31,14 +31,14 @@ KINDS = ("history", "pr", "confusion", "neighbours", "hardest", "umap", "tsne")
 def visualize(
     kind: str, run: Path | None, data: str | None, retriever: str, k: int | None, queries: int, seed: int
 ) -> tuple[dict[str, Any], str]:
-    """Draw curves, confusion, neighbours and maps of a run.
+    """Draw curves, confusion, neighbors and maps of a run.
 
     Figures go to figures/ in the run, each as PNG and as SVG. `all`, the default, draws every kind. `tfret report` puts
     them on a page.
     """
     from tfretrieval.runs import Run
-    from tfretrieval.steps.gallery import run_catalog
-    from tfretrieval.steps.visualize import draw_run
+    from tfretrieval.workflows.gallery import run_catalog
+    from tfretrieval.workflows.visualize import draw_run
 
     opened = Run.open(run)
     catalog = run_catalog(opened, data)

@@ -1,4 +1,4 @@
-"""From a source of pictures to batches: `Catalog`, decoding, sampling and the tf.data pipelines."""
+"""From a source of images to batches: `Catalog`, decoding, sampling and the tf.data pipelines."""
 
 from tfretrieval.data.catalog import Catalog
 

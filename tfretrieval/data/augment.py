@@ -1,4 +1,4 @@
-"""Random changes of pictures in the graph, keyed like the draws of `sampling`."""
+"""Random changes of images in the graph, keyed like the draws of `sampling`."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def augment(
     places: tf.Tensor | None = None,
     total: int | tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Change each picture of uint8 [b, h, w, 3] in its own way; the result has the same shape and dtype.
+    """Change each image of uint8 [b, h, w, 3] in its own way; the result has the same shape and dtype.
 
     Args:
         images: uint8 [b, h, w, 3].
         seed: int64 [2].
         kind: "none"; "flip", mirrored left to right by a fair coin; "standard", that and a random crop of 70 to
             100 % of each side, brightness +-15 % and contrast +-15 %.
-        places: where these pictures stand in a batch of `total`, int64 [b]: each is changed as it would be there.
+        places: where these images stand in a batch of `total`, int64 [b]: each is changed as it would be there.
             None: they are the batch.
-        total: how many pictures the batch has.
+        total: how many images the batch has.
     """
     if kind == "none":
         return images

@@ -1,4 +1,4 @@
-"""`Catalog`: which pictures there are, what class each shows and which split it belongs to."""
+"""`Catalog`: which images there are, what class each shows and which split it belongs to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfretrieval.errors import UserError
 
 @dataclass(frozen=True, eq=False)
 class Catalog:
-    """n labelled pictures. Immutable; every method returns a new catalogue.
+    """n labelled images. Immutable; every method returns a new catalog.
 
     Attributes:
         ids: [n] stable unique names, dtype object (str); for a folder, the path below it.
@@ -53,7 +53,7 @@ class Catalog:
         is_gallery: Sequence[bool] | None = None,
         source: str = "",
     ) -> Catalog:
-        """Make a catalogue of sequences of length n; without labels every class is unknown.
+        """Make a catalog of sequences of length n; without labels every class is unknown.
 
         Raises:
             UserError: the sequences differ in length, an id repeats, or a name is not UTF-8.
@@ -62,7 +62,7 @@ class Catalog:
         ids = list(paths if ids is None else ids)
         if len(set(ids)) != n:
             repeated = next(name for name in ids if ids.count(name) > 1)
-            raise UserError(f"{source or 'the catalogue'} lists {repeated} more than once")
+            raise UserError(f"{source or 'the catalog'} lists {repeated} more than once")
         for name in paths:
             if not _is_utf8(str(name)):
                 raise UserError(f"the name of {os.fsencode(name)!r} is not UTF-8; rename the file")
@@ -102,7 +102,7 @@ class Catalog:
         return tuple(dict.fromkeys(self.splits))
 
     def counts(self) -> np.ndarray:
-        """How many pictures each class has: int64 [c]."""
+        """How many images each class has: int64 [c]."""
         return np.bincount(self.labels[self.labels >= 0], minlength=self.n_classes)
 
     def subset(self, rows: np.ndarray) -> Catalog:
@@ -118,7 +118,7 @@ class Catalog:
         )
 
     def joined(self, other: Catalog) -> Catalog:
-        """The items of this and then those of another catalogue. Classes match by name; new ones come last.
+        """The items of this and then those of another catalog. Classes match by name; new ones come last.
 
         Where this one marks who asks and who is searched, the others are searched unless they are marked as well.
 
@@ -126,7 +126,7 @@ class Catalog:
             UserError: both have the same id.
         """
         if both := set(self.ids) & set(other.ids):
-            raise UserError(f"{other.source or 'the other catalogue'} has an item that is there already: {min(both)}")
+            raise UserError(f"{other.source or 'the other catalog'} has an item that is there already: {min(both)}")
         class_names = tuple(dict.fromkeys([*self.class_names, *other.class_names]))
         number_of = {name: number for number, name in enumerate(class_names)}
         numbers = np.array([*(number_of[name] for name in other.class_names), -1], np.int32)
@@ -149,7 +149,7 @@ class Catalog:
         """The items of one split. "query" and "gallery" also name the items so marked, "all" is everything.
 
         Raises:
-            UserError: the catalogue has no such split.
+            UserError: the catalog has no such split.
         """
         if name in self.split_names:
             return self.subset(self.splits == name)
@@ -159,7 +159,7 @@ class Catalog:
             return self.subset(self.is_gallery)
         if name == "all":
             return self
-        raise UserError(f"{self.source or 'the catalogue'} has no split {name!r}; it has {self._choices()}")
+        raise UserError(f"{self.source or 'the catalog'} has no split {name!r}; it has {self._choices()}")
 
     def roles(self) -> tuple[str, str]:
         """The splits that ask and that are searched, as (query, gallery).

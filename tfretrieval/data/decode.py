@@ -6,7 +6,7 @@ import functools
 
 import tensorflow as tf
 
-from tfretrieval.data.read_picture import MOST_PIXELS, ROOM, TOO_LARGE
+from tfretrieval.data.read_image import MOST_PIXELS, ROOM, TOO_LARGE
 from tfretrieval.data.resample import resample
 
 FITS = ("crop", "pad", "stretch")
@@ -34,7 +34,7 @@ def decode(content: tf.Tensor, least: int | None = None) -> tf.Tensor:
     """Decode one image file: a bytes scalar -> uint8 [h, w, 3], RGB, upright by its EXIF orientation.
 
     With `least`, a JPEG is scaled down to a half, a quarter or an eighth as it is decoded, as far as its shorter side
-    keeps `least` pixels. Grey becomes RGB, transparency is laid on white, 16 bits become 8, an animation gives its
+    keeps `least` pixels. Gray becomes RGB, transparency is laid on white, 16 bits become 8, an animation gives its
     first frame. JPEG is decoded by the accurate transform, so that pixels are those of Pillow; TensorFlow's default is
     off by 1 or 2.
 
@@ -110,13 +110,13 @@ def _decode_jpeg(content: tf.Tensor, least: int | None) -> tf.Tensor:
 
 
 def _as_rgb(image: tf.Tensor) -> tf.Tensor:
-    """uint8 [h, w, 1 to 4] (grey, grey and alpha, RGB, RGB and alpha) -> uint8 [h, w, 3]."""
+    """uint8 [h, w, 1 to 4] (gray, gray and alpha, RGB, RGB and alpha) -> uint8 [h, w, 3]."""
     channels = tf.shape(image)[2]
 
     def laid_on_white() -> tf.Tensor:
         alpha = tf.cast(image[..., -1:], tf.float32) / 255.0
-        colour = tf.cast(image[..., :-1], tf.float32)
-        flat = tf.cast(tf.round(colour * alpha + 255.0 * (1.0 - alpha)), tf.uint8)
+        color = tf.cast(image[..., :-1], tf.float32)
+        flat = tf.cast(tf.round(color * alpha + 255.0 * (1.0 - alpha)), tf.uint8)
         return tf.cond(channels == 2, lambda: tf.tile(flat, [1, 1, 3]), lambda: flat)
 
     rgb = tf.switch_case(

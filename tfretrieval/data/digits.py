@@ -22,7 +22,7 @@ def folder() -> Path:
     """The folder `<split>/<digit>/<number>.png`, made at the first call.
 
     The last 30 % of each digit, in the order of the source, are the test split: other writers than those in
-    the rest, for the most part. Pictures are enlarged four times, so that a person can look at one.
+    the rest, for the most part. Images are enlarged four times, so that a person can look at one.
 
     Raises:
         UserError: the cache folder cannot be written.

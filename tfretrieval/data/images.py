@@ -1,4 +1,4 @@
-"""`ImageTable`: the decoded pictures of a catalogue, in memory or on disk, else decoded when asked for."""
+"""`ImageTable`: the decoded images of a catalog, in memory or on disk, else decoded when asked for."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import tensorflow as tf
 from tfretrieval.data.broken import report_broken
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.decode import decode_and_resize
-from tfretrieval.data.picture_cache import Take, picture_folder, read_pictures, write_pictures
-from tfretrieval.data.read_picture import BrokenPicture, read_picture
+from tfretrieval.data.image_cache import Take, image_folder, read_images, write_images
+from tfretrieval.data.read_image import BrokenImageError, read_image
 from tfretrieval.data.remote import is_remote
 from tfretrieval.data.rows import rows_of
 from tfretrieval.progress import progress
@@ -22,7 +22,7 @@ MEMORY_SHARE = 0.25
 
 
 class ImageTable:
-    """The pictures of a catalogue as rows of uint8 [size, size, 3].
+    """The images of a catalog as rows of uint8 [size, size, 3].
 
     Every file is decoded once when the table is made, so that a broken one is found before any work starts; with the
     cache on disk, when the first table of these files is made.
@@ -30,9 +30,9 @@ class ImageTable:
     Args:
         catalog: n items with files.
         size: side in pixels.
-        fit: how a picture becomes a square, see `decode_and_resize`.
+        fit: how an image becomes a square, see `decode_and_resize`.
         on_error: "fail" stops at broken files and names them; "skip" leaves them out and lists them.
-        cache: "ram" keeps the decoded pictures, "none" does not, "auto" does where they take at most a quarter
+        cache: "ram" keeps the decoded images, "none" does not, "auto" does where they take at most a quarter
             of the free memory; "disk" keeps them in a file below the cache folder, for later runs too.
 
     Attributes:
@@ -63,7 +63,7 @@ class ImageTable:
         return len(self.catalog)
 
     def gather(self, rows: tf.Tensor) -> tf.Tensor:
-        """The pictures at `rows`, an integer tensor [b]: uint8 [b, size, size, 3]. Usable inside tf.data."""
+        """The images at `rows`, an integer tensor [b]: uint8 [b, size, size, 3]. Usable inside tf.data."""
         if self._kept is not None:
             return self._kept(tf.gather(self._whole, rows))
         return tf.map_fn(
@@ -95,7 +95,7 @@ def decode_each(paths: Sequence[str], size: int, fit: str, take: Take) -> dict[i
         {row: reason} of the files that cannot be decoded.
     """
     whole = np.zeros(len(paths), bool)
-    with progress(None, "read pictures", total=len(paths)) as bar:
+    with progress(None, "read images", total=len(paths)) as bar:
         for rows, batch in whole_files(paths, size, fit, batch_size=64).as_numpy_iterator():
             whole[rows] = True
             take(rows, batch)
@@ -147,11 +147,11 @@ def _decoded(paths: list[str], size: int, fit: str, cache: str) -> tuple[np.ndar
     if cache != "disk":
         in_memory = cache == "ram" or (cache == "auto" and fits_in_memory(len(paths) * size * size * 3))
         return decode_files(paths, size, fit, keep=in_memory)
-    folder = picture_folder(paths, size, fit)
-    found = read_pictures(folder, len(paths), size)
+    folder = image_folder(paths, size, fit)
+    found = read_images(folder, len(paths), size)
     if found is None:
-        write_pictures(folder, len(paths), size, lambda take: decode_each(paths, size, fit, take))
-        found = read_pictures(folder, len(paths), size)
+        write_images(folder, len(paths), size, lambda take: decode_each(paths, size, fit, take))
+        found = read_images(folder, len(paths), size)
     assert found is not None
     return found
 
@@ -160,8 +160,8 @@ def why_broken(path: str, size: int, fit: str) -> str:
     """Why a file cannot be decoded."""
     if not is_remote(path):
         try:
-            read_picture(path, size, fit)  # whose reasons are plainer than TensorFlow's
-        except BrokenPicture as reason:
+            read_image(path, size, fit)  # whose reasons are plainer than TensorFlow's
+        except BrokenImageError as reason:
             return str(reason)
     try:
         decode_and_resize(tf.io.read_file(path), size, fit)

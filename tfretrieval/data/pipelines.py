@@ -20,7 +20,7 @@ from tfretrieval.data.share import WHOLE, Share
 
 
 class Table(Protocol):
-    """What a pipeline reads: items and their rows, pictures of uint8 [s, s, 3] (`ImageTable`) or features."""
+    """What a pipeline reads: items and their rows, images of uint8 [s, s, 3] (`ImageTable`) or features."""
 
     catalog: Catalog
 
@@ -33,7 +33,7 @@ Step = Callable[[tf.Tensor, tf.Tensor], Any]
 
 
 def image_batches(table: Table, batch_size: int, rows: np.ndarray | None = None) -> tf.data.Dataset:
-    """The pictures of the catalogue, or those at `rows` int [m], in order: uint8 [b, s, s, 3]."""
+    """The images of the catalog, or those at `rows` int [m], in order: uint8 [b, s, s, 3]."""
     wanted = np.arange(len(table)) if rows is None else rows
     return _in_parallel(tf.data.Dataset.from_tensor_slices(wanted).batch(batch_size), table.gather)
 
@@ -41,7 +41,7 @@ def image_batches(table: Table, batch_size: int, rows: np.ndarray | None = None)
 def classification_steps(
     table: Table, batch_size: int, seed: int, augmentation: str = "none", first_epoch: int = 0, share: Share = WHOLE
 ) -> tf.data.Dataset:
-    """(images uint8 [b, s, s, 3], labels int32 [b]); an epoch shows every picture once, in a fresh order."""
+    """(images uint8 [b, s, s, 3], labels int32 [b]); an epoch shows every image once, in a fresh order."""
     labels = tf.constant(table.catalog.labels, tf.int32)
 
     def epoch_steps(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -49,7 +49,7 @@ def classification_steps(
         return order.batch(batch_size).enumerate().map(lambda place, rows: (epoch, place, rows))
 
     def step(epoch: tf.Tensor, place: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images = _pictures(table, step_seed(seed, epoch, place), augmentation, share, rows)
+        images = _image_files(table, step_seed(seed, epoch, place), augmentation, share, rows)
         return images[0], tf.gather(labels, share.rows(rows))
 
     return _in_parallel(tf.data.Dataset.counter(start=first_epoch).flat_map(epoch_steps), step)
@@ -70,7 +70,7 @@ def pair_steps(
     def step(epoch: tf.Tensor, place: tf.Tensor) -> Any:
         key = step_seed(seed, epoch, place)
         pairs = sampler.pairs(key, batch_size)
-        images = _pictures(table, key, augmentation, share, pairs.anchor, pairs.other)
+        images = _image_files(table, key, augmentation, share, pairs.anchor, pairs.other)
         return tuple(images), tf.cast(share.rows(pairs.same), tf.float32)
 
     return _stream(step, steps_per_epoch, first_epoch)
@@ -93,7 +93,7 @@ def triplet_steps(
 
     def step(epoch: tf.Tensor, place: tf.Tensor) -> Any:
         key = step_seed(seed, epoch, place)
-        images = _pictures(table, key, augmentation, share, *sampler.triplets(key, batch_size))
+        images = _image_files(table, key, augmentation, share, *sampler.triplets(key, batch_size))
         return tuple(images), share.rows(tf.zeros([batch_size]))
 
     return _stream(step, steps_per_epoch, first_epoch)
@@ -109,20 +109,20 @@ def balanced_steps(
     first_epoch: int = 0,
     share: Share = WHOLE,
 ) -> tf.data.Dataset:
-    """P x K batches: (images uint8 [P * K, s, s, 3], labels int32 [P * K]), K distinct pictures of P classes."""
+    """P x K batches: (images uint8 [P * K, s, s, 3], labels int32 [P * K]), K distinct images of P classes."""
     sampler = ClassSampler(table.catalog.labels, table.catalog.class_names)
     labels = tf.constant(table.catalog.labels, tf.int32)
 
     def step(epoch: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         key = step_seed(seed, epoch, place)
         rows = sampler.balanced(key, n_classes, n_items)
-        return _pictures(table, key, augmentation, share, rows)[0], tf.gather(labels, share.rows(rows))
+        return _image_files(table, key, augmentation, share, rows)[0], tf.gather(labels, share.rows(rows))
 
     return _stream(step, steps_per_epoch, first_epoch)
 
 
-def _pictures(table: Table, key: tf.Tensor, augmentation: str, share: Share, *columns: tf.Tensor) -> list[tf.Tensor]:
-    """A share of the pictures at each column of rows int64 [b], changed as in the whole batch of all columns."""
+def _image_files(table: Table, key: tf.Tensor, augmentation: str, share: Share, *columns: tf.Tensor) -> list[tf.Tensor]:
+    """A share of the images at each column of rows int64 [b], changed as in the whole batch of all columns."""
     rows = tf.concat(columns, 0)
     if share == WHOLE:
         images = augment(table.gather(rows), key, augmentation)

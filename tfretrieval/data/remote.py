@@ -1,4 +1,4 @@
-"""Pictures that lie elsewhere: paths of fsspec, such as s3://bucket/a.jpg, fetched for as long as they are needed."""
+"""Images that lie elsewhere: paths of fsspec, such as s3://bucket/a.jpg, fetched for as long as they are needed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fetched(paths: Sequence[str]) -> Iterator[tuple[list[str], dict[int, str]]]:
     try:
         import fsspec
     except ImportError:
-        raise UserError("remote pictures need fsspec; use pip install 'tfretrieval[ray]'") from None
+        raise UserError("remote images need fsspec; use pip install 'tfretrieval[ray]'") from None
 
     def fetch(place: int) -> str:
         """The reason if it fails, else ""."""

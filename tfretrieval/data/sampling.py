@@ -1,6 +1,6 @@
 """Which rows make a batch: stateless draws in the graph, keyed on (seed, epoch, step).
 
-Nothing here touches a picture. Every draw is exact by construction, never by rejection: the same key gives
+Nothing here touches an image. Every draw is exact by construction, never by rejection: the same key gives
 the same rows on any machine, and a stream can start at any step.
 """
 
@@ -52,7 +52,7 @@ class ClassSampler:
         if counts.min() < 2:
             lone = int(present[counts.argmin()])
             name = class_names[lone] if class_names else str(lone)
-            raise UserError(f"class {name!r} has one training picture; pairs and triplets need two or more a class")
+            raise UserError(f"class {name!r} has one training image; pairs and triplets need two or more a class")
         known = np.flatnonzero(labels >= 0)
         order = known[np.argsort(labels[known], kind="stable")]
         self.n_classes = len(present)

@@ -1,4 +1,4 @@
-"""Where a catalogue comes from: a folder tree, a CSV file, or the name of a built-in data set."""
+"""Where a catalog comes from: a folder tree, a CSV file, or the name of a built-in data set."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 
 
 def read_source(source: str | os.PathLike[str], split: str | None = None) -> Catalog:
-    """Read a catalogue from a folder, a CSV file, or a built-in name.
+    """Read a catalog from a folder, a CSV file, or a built-in name.
 
     Args:
         source: which.
-        split: take all of it as this split of a larger catalogue, in which one class is enough.
+        split: take all of it as this split of a larger catalog, in which one class is enough.
 
     Raises:
         UserError: there is nothing by that name, or nothing in it that can be used.
@@ -51,7 +51,7 @@ def read_source(source: str | os.PathLike[str], split: str | None = None) -> Cat
 def located(source: str | os.PathLike[str]) -> str:
     """A source as it can be named from any folder: its absolute path, or the name of a built-in data set.
 
-    Of pictures that came from nowhere, "", it stays that.
+    Of images that came from nowhere, "", it stays that.
 
     >>> located("digits")
     'digits'
@@ -63,7 +63,7 @@ def located(source: str | os.PathLike[str]) -> str:
 def changed_at(source: str | os.PathLike[str]) -> float:
     """When files were last added to a source or taken from it, in seconds since 1970; infinity where it is gone.
 
-    Only folders are asked, or the CSV file itself: a picture that is written over goes unseen.
+    Only folders are asked, or the CSV file itself: an image that is written over goes unseen.
     """
     name = os.fspath(source)
     path = BUILT_IN[name]() if name in BUILT_IN else Path(name).expanduser()
@@ -85,12 +85,12 @@ def read_folder(folder: Path, source: str | None = None, split: str | None = Non
     Where the folder names no splits, a fixed quarter of every class is held out as "test"; with `split`, all is that.
 
     Raises:
-        UserError: no class folders, a class without a picture, or a single class.
+        UserError: no class folders, a class without an image, or a single class.
     """
     source = source or str(folder)
     top = _subfolders(folder)
     if not top:
-        raise UserError(f"{folder} has no class folders; pictures belong in {folder}/<class>/<file>")
+        raise UserError(f"{folder} has no class folders; images belong in {folder}/<class>/<file>")
     in_splits = all(child.name.lower() in SPLIT_NAMES for child in top)
     paths: list[str] = []
     ids: list[str] = []
@@ -99,9 +99,9 @@ def read_folder(folder: Path, source: str | None = None, split: str | None = Non
     for split_folder in top if in_splits else [folder]:
         class_folders = _subfolders(split_folder)
         if not class_folders:
-            raise UserError(f"{split_folder} has no class folders; pictures belong in {split_folder}/<class>/<file>")
+            raise UserError(f"{split_folder} has no class folders; images belong in {split_folder}/<class>/<file>")
         for class_folder in class_folders:
-            for file in _pictures(class_folder):
+            for file in _image_files(class_folder):
                 paths.append(str(file.absolute()))
                 ids.append(file.relative_to(folder).as_posix())
                 classes.append(class_folder.name)
@@ -139,7 +139,7 @@ def read_csv(path: Path, split: str | None = None) -> Catalog:
             f"{path} has no column {' and no column '.join(missing)}; it has {', '.join(columns) or 'none'}"
         )
     if not rows:
-        raise UserError(f"{path} lists no pictures")
+        raise UserError(f"{path} lists no images")
     if any(row["path"] is None or row["label"] is None for row in rows):
         short = next(i for i, row in enumerate(rows) if row["path"] is None or row["label"] is None)
         raise UserError(f"{path}, line {short + 2}: the line is shorter than the header")
@@ -171,7 +171,7 @@ def _with_test_split(catalog: Catalog) -> Catalog:
     _, held = catalog.hold_out(TEST_FRACTION, seed=0)
     test = set(held.ids)
     log.info(
-        "%s has no train and test split: a fixed quarter of each class (%d of %d pictures) is held out as test",
+        "%s has no train and test split: a fixed quarter of each class (%d of %d images) is held out as test",
         catalog.source, len(test), len(catalog),
     )  # fmt: skip
     return Catalog.from_lists(
@@ -197,20 +197,20 @@ def _subfolders(folder: Path) -> list[Path]:
     return [child for child in children if child.is_dir() and not child.name.startswith(".")]
 
 
-def _pictures(class_folder: Path) -> list[Path]:
+def _image_files(class_folder: Path) -> list[Path]:
     files = sorted(file for file in class_folder.rglob("*") if file.is_file() and not file.name.startswith("."))
-    pictures = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
-    if not pictures:
+    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    if not images:
         raise UserError(
-            f"{class_folder} has no pictures ({', '.join(sorted(IMAGE_SUFFIXES))}); add some or delete the folder"
+            f"{class_folder} has no images ({', '.join(sorted(IMAGE_SUFFIXES))}); add some or delete the folder"
         )
-    if len(pictures) < len(files):
+    if len(images) < len(files):
         others = Counter(
             file.suffix.lower() or file.name for file in files if file.suffix.lower() not in IMAGE_SUFFIXES
         )
         named = ", ".join(f"{count} {kind}" for kind, count in others.most_common())
         log.info("%s: left out are files of kinds that are not read: %s", class_folder, named)
-    return pictures
+    return images
 
 
 def _flags(path: Path, rows: list[dict[str, str]], column: str) -> list[bool]:

@@ -1,4 +1,4 @@
-"""`Engine`: the contract of what turns pictures into vectors."""
+"""`Engine`: the contract of what turns images into vectors."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 
 class Engine(ABC):
-    """Turns pictures into vectors.
+    """Turns images into vectors.
 
     Attributes:
         name: of the engine.
         precision: of `PRECISIONS`, what it computes in.
         image_size: the side in pixels of what the network takes.
         dim: values of a vector.
-        fit: how a picture becomes a square, see `decode_and_resize`.
+        fit: how an image becomes a square, see `decode_and_resize`.
     """
 
     name: ClassVar[str]
@@ -46,7 +46,7 @@ class Engine(ABC):
 
     @abstractmethod
     def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
-        """The vectors float32 [b, d] of decoded pictures uint8 [b, image_size, image_size, 3]; from any thread."""
+        """The vectors float32 [b, d] of decoded images uint8 [b, image_size, image_size, 3]; from any thread."""
 
     def embed(
         self,
@@ -55,7 +55,7 @@ class Engine(ABC):
         made_from: Mapping[str, Any] | None = None,
         directory: Path | None = None,
     ) -> Embeddings:
-        """The embeddings of a catalogue's pictures, in its order; each file is decoded once.
+        """The embeddings of a catalog's images, in its order; each file is decoded once.
 
         Args:
             catalog: n items with files.

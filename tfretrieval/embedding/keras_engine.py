@@ -17,12 +17,12 @@ from tfretrieval.progress import progress
 
 
 class KerasEngine(Engine):
-    """Turns pictures into vectors with an embedder.
+    """Turns images into vectors with an embedder.
 
     Args:
         embedder: images float [b, s, s, 3] in 0..255 -> embeddings float32 [b, d].
-        fit: how a picture becomes a square, see `decode_and_resize`.
-        batch_size: pictures a step.
+        fit: how an image becomes a square, see `decode_and_resize`.
+        batch_size: images a step.
     """
 
     name = "keras"
@@ -50,7 +50,7 @@ class KerasEngine(Engine):
         return np.asarray(self._forward(tf.constant(pixels)).numpy())
 
     def embed_table(self, table: ImageTable, rows: np.ndarray | None = None) -> np.ndarray:
-        """The embeddings of pictures that are already decoded, all or those at `rows`: float32 [n, d]."""
+        """The embeddings of images that are already decoded, all or those at `rows`: float32 [n, d]."""
         batches = image_batches(table, self.batch_size, rows)
         count = math.ceil((len(table) if rows is None else len(rows)) / self.batch_size)
         bar = progress(batches, "embed", total=count, unit="batch")

@@ -27,7 +27,7 @@ class Embeddings:
         ids: [n] stable names, unique, of dtype object (str).
         labels: int32 [n], an index into `class_names`, or -1 where the class is not known.
         class_names: the c names of the classes.
-        paths: [n] where each picture lies, of dtype object (str); "" where there is none.
+        paths: [n] where each image lies, of dtype object (str); "" where there is none.
         splits: [n] the split of each item, of dtype object (str).
         made_from: what made the vectors (fingerprints of model and data, engine); free keys.
 
@@ -90,7 +90,7 @@ class Embeddings:
     def of_catalog(
         cls, vectors: np.ndarray, catalog: Catalog, made_from: Mapping[str, Any] | None = None
     ) -> Embeddings:
-        """The vectors float32 [n, d] of a catalogue's n items, row by row; a memory map stays one."""
+        """The vectors float32 [n, d] of a catalog's n items, row by row; a memory map stays one."""
         return cls(
             vectors,
             catalog.ids,

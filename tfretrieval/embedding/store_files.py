@@ -56,7 +56,7 @@ def load(directory: Path, mmap: bool) -> Embeddings:
     """As `Embeddings.load`."""
     if not (directory / "embeddings.json").is_file():
         raise UserError(f"{directory} is not an embedding store: it has no embeddings.json; `tfret embed` makes one")
-    header = read_json(directory / "embeddings.json", "make it anew with `tfret embed`")
+    header = read_json(directory / "embeddings.json", "rebuild it with `tfret embed`")
     try:
         class_names = tuple(header["class_names"])
         number_of = {name: label for label, name in enumerate(class_names)}
@@ -143,4 +143,4 @@ def _codes(column: Any) -> tuple[np.ndarray, list[str]]:
 
 
 def _damaged(directory: Path, error: Exception) -> UserError:
-    return UserError(f"{directory} is damaged ({error}); make it anew with `tfret embed`")
+    return UserError(f"{directory} is damaged ({error}); rebuild it with `tfret embed`")

@@ -1,4 +1,4 @@
-"""The confusion matrix of the nearest neighbour."""
+"""The confusion matrix of the nearest neighbor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def confusion_counts(query_labels: np.ndarray, nearest_labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """Int64 [c, c]: how many queries of the class of the row have a nearest neighbour of that of the column.
+    """Int64 [c, c]: how many queries of the class of the row have a nearest neighbor of that of the column.
 
     Args:
         query_labels: int [q], 0..c-1.

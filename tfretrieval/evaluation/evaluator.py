@@ -26,7 +26,7 @@ from tfretrieval.retrieval.blocks import blocks
 from tfretrieval.retrieval.threads import in_threads
 
 if TYPE_CHECKING:
-    from tfretrieval.transform import Transform
+    from tfretrieval.retrieval.transform import Transform
 
 HEADLINE = ("precision_at_1", "map", "map_at_r", "r_precision", "mrr", "knn_accuracy")
 KS = (1, 3, 5, 10)
@@ -60,7 +60,7 @@ def evaluate(
         gallery: n items with labels.
         transform: fitted; applied to the queries.
         ks: the k of every metric at k, 1 always among them; by default those of 1, 3, 5, 10 that the gallery allows.
-        vote_k: neighbours that vote in `knn_accuracy`; by default 5, or all of a smaller gallery.
+        vote_k: neighbors that vote in `knn_accuracy`; by default 5, or all of a smaller gallery.
         depth: length of each ranking; items below count as not found. By default all n, or as many
             as the retriever can return; 1,000 of an index that is not exact.
         n_bootstrap: resamples for the intervals; 0 for none.
@@ -73,7 +73,7 @@ def evaluate(
     """
     if getattr(retriever, "n_items_", None) != len(gallery):
         raise UserError(
-            f"the retriever was not fitted on this gallery of {len(gallery)} items; make it anew with `tfret index`"
+            f"the retriever was not fitted on this gallery of {len(gallery)} items; rebuild it with `tfret index`"
         )
     matched = match(queries, gallery)
     if not len(matched.query_rows):

@@ -37,8 +37,8 @@ class Evaluation:
         intervals: name -> [low, high], the 95 % bootstrap interval of each of `metrics`; may be empty.
         per_class: class -> n_queries, n_gallery, chance_precision, the headline metrics, and `ap`, that of
             the pooled curve; classes without evaluated queries are left out.
-        confusion: int64 [c, c], row = class of the query, column = class of its nearest neighbour.
-        class_names: the c names; "(unknown)" comes last where a nearest neighbour has no class.
+        confusion: int64 [c, c], row = class of the query, column = class of its nearest neighbor.
+        class_names: the c names; "(unknown)" comes last where a nearest neighbor has no class.
         curves: class -> (precision, recall, AP): points of rising recall, at most 500, the AP that of all.
         per_query: name -> array [q]: id, class, nearest_id, nearest_class (str), nearest_distance,
             average_precision, r_precision, reciprocal_rank (float).
@@ -109,11 +109,9 @@ class Evaluation:
             UserError: there is none, it is damaged, or it was written by another version.
         """
         directory = Path(directory)
-        values = read_json(directory / "metrics.json", "make it anew with `tfret evaluate`")
+        values = read_json(directory / "metrics.json", "rebuild it with `tfret evaluate`")
         if values.pop("format", None) != FORMAT:
-            raise UserError(
-                f"{directory / 'metrics.json'} is not of format {FORMAT}; make it anew with `tfret evaluate`"
-            )
+            raise UserError(f"{directory / 'metrics.json'} is not of format {FORMAT}; rebuild it with `tfret evaluate`")
         try:
             values["confusion"] = np.array(values["confusion"], np.int64)
             values["class_names"] = tuple(values["class_names"])
@@ -125,7 +123,7 @@ class Evaluation:
             return cls(**values)
         except (OSError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
             raise UserError(
-                f"the evaluation in {directory} is damaged ({error}); make it anew with `tfret evaluate`"
+                f"the evaluation in {directory} is damaged ({error}); rebuild it with `tfret evaluate`"
             ) from None
 
     def _tables(self) -> dict[str, Iterable[Iterable[Any]]]:

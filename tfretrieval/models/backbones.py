@@ -49,8 +49,8 @@ def set_trainable(model: keras.Model, trainable: bool, keep_statistics: bool = T
     Args:
         model: the backbone, changed in place.
         trainable: whether its weights learn.
-        keep_statistics: leave batch normalisation as it came, in inference mode, as pre-trained weights want it. (A
-            normalisation that is not trainable runs in inference mode in every Keras. `base(x, training=False)` is no
+        keep_statistics: leave batch normalization as it came, in inference mode, as pre-trained weights want it. (A
+            normalization that is not trainable runs in inference mode in every Keras. `base(x, training=False)` is no
             substitute: Keras 3 overrules it where the model is nested in another.) A backbone that learns from
             nothing needs its batch statistics: without them its signal dies out from layer to layer.
     """

@@ -64,18 +64,18 @@ def _holds_until(curve: Curve, level: float) -> float:
 
 
 def say_confusion(counts: np.ndarray, class_names: Sequence[str]) -> str:
-    """How many nearest neighbours are right, and which classes are taken for which most often.
+    """How many nearest neighbors are right, and which classes are taken for which most often.
 
     Args:
-        counts: int [c, c], row = true class, column = class of the nearest neighbour.
+        counts: int [c, c], row = true class, column = class of the nearest neighbor.
         class_names: the c names.
 
     >>> say_confusion(np.array([[3, 1], [0, 4]]), ["a", "b"])
-    '7 of 8 nearest neighbours are of the right class. Most often confused: a with a nearest b (1 of 4 queries).'
+    '7 of 8 nearest neighbors are of the right class. Most often confused: a with a nearest b (1 of 4 queries).'
     """
     counts = np.asarray(counts)
     right, total = int(np.trace(counts)), int(counts.sum())
-    said = f"{right:,} of {total:,} nearest neighbours are of the right class."
+    said = f"{right:,} of {total:,} nearest neighbors are of the right class."
     wrong = counts * (1 - np.eye(len(counts), dtype=counts.dtype))
     order = [divmod(int(cell), len(counts)) for cell in np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]]
     pairs = [
@@ -136,19 +136,19 @@ def say_map(points: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) 
 
 
 def say_found(rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """How many of the found pictures are right, and what was most often found instead.
+    """How many of the found images are right, and what was most often found instead.
 
     Args:
         rows: class of the query and classes of what was found for it; "" where one is not known.
 
     >>> say_found([("a", ["a", "b", "b"]), ("b", ["b"])])
-    '2 of the 4 pictures found are of the right class; most often found instead: b for a (2 times).'
+    '2 of the 4 images found are of the right class; most often found instead: b for a (2 times).'
     """
     judged = [(asked, found) for asked, row in rows for found in row if asked and found]
     if not judged:
         return ""
     right = sum(asked == found for asked, found in judged)
-    said = f"{right} of the {len(judged)} pictures found are of the right class"
+    said = f"{right} of the {len(judged)} images found are of the right class"
     wrong = Counter((asked, found) for asked, found in judged if asked != found)
     if not wrong:
         return f"{said}."

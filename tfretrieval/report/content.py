@@ -111,14 +111,14 @@ class ReportFigure:
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """A small picture with the words below it.
+class ReportImage:
+    """A small image with the words below it.
 
     Attributes:
         pixels: uint8 [h, w, 3], RGB.
         label: its class, "" where that is not known.
         note: a second line.
-        right: whether it was rightly found, shown by sign, frame and colour; None where nobody can say.
+        right: whether it was rightly found, shown by sign, frame and color; None where nobody can say.
         name: text in its place; its label where there is none.
     """
 
@@ -130,36 +130,36 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class PictureRow:
-    """A picture that asks and those found for it, the nearest first."""
+class ImageRow:
+    """An image that asks and those found for it, the nearest first."""
 
-    query: Picture
-    found: Sequence[Picture]
+    query: ReportImage
+    found: Sequence[ReportImage]
 
 
 @dataclass(frozen=True)
-class PictureRows:
+class ImageRows:
     """Queries with what was found for them; the page gives them a figure's number."""
 
     title: str
-    rows: Sequence[PictureRow]
+    rows: Sequence[ImageRow]
     caption: str = ""
 
 
 @dataclass(frozen=True)
 class Case:
-    """Pictures side by side, and what is said of them.
+    """Images side by side, and what is said of them.
 
     Attributes:
         heading: of the case.
         note: below it.
-        pictures: side by side.
+        images: side by side.
         asked: whether the first is the one that the others are held beside.
     """
 
     heading: str
     note: str
-    pictures: Sequence[Picture]
+    images: Sequence[ReportImage]
     asked: bool = False
 
 
@@ -172,7 +172,7 @@ class Section:
         prose: text below it; a blank line parts paragraphs.
         tables: shown first.
         figures: then these.
-        pictures: then these.
+        images: then these.
         cases: then these.
         sections: parts of the part.
     """
@@ -181,7 +181,7 @@ class Section:
     prose: str = ""
     figures: Sequence[ReportFigure] = ()
     tables: Sequence[Table] = ()
-    pictures: Sequence[PictureRows] = ()
+    images: Sequence[ImageRows] = ()
     cases: Sequence[Case] = ()
     sections: Sequence[Section] = ()
 

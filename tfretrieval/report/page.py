@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tfretrieval.atomic import write_text
 from tfretrieval.report.content import Cell, Estimate, Report, written
-from tfretrieval.report.picture import data_uri, pixels_uri, shown_size
+from tfretrieval.report.image import data_uri, pixels_uri, shown_size
 
 
 def write_report(path: str | os.PathLike[str], report: Report) -> None:

@@ -1,4 +1,4 @@
-"""Nearest neighbours: `Retriever`, its kinds `knn`, `faiss` and `milvus`, and the recall of an index."""
+"""Nearest neighbors: `Retriever`, its kinds `knn`, `faiss` and `milvus`, and the recall of an index."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tfretrieval.retrieval.base import Retriever
     from tfretrieval.retrieval.faiss import FaissRetriever
     from tfretrieval.retrieval.knn import KNNRetriever
-    from tfretrieval.retrieval.milvus import MilvusRetriever
+    from tfretrieval.retrieval.milvus.retriever import MilvusRetriever
 
 __all__ = [
     "KINDS",
@@ -31,7 +31,7 @@ __all__ = [
 
 KINDS = {"knn": "KNNRetriever", "faiss": "FaissRetriever", "milvus": "MilvusRetriever"}
 TITLES = {"knn": "KNN", "faiss": "FAISS", "milvus": "Milvus"}  # as people write them
-_HOMES = {"Retriever": "base"} | {name: kind for kind, name in KINDS.items()}
+_HOMES = {"Retriever": "base", "KNNRetriever": "knn", "FaissRetriever": "faiss", "MilvusRetriever": "milvus.retriever"}
 
 
 def in_words(kind: str, how: Mapping[str, Any]) -> str:
@@ -68,10 +68,10 @@ def load_retriever(directory: str | os.PathLike[str], mmap: bool = False) -> Ret
     Raises:
         UserError: there is none, it is damaged, or it was written by another version.
     """
-    header = read_json(Path(directory) / "retriever.json", "make it anew with `tfret index`")
+    header = read_json(Path(directory) / "retriever.json", "rebuild it with `tfret index`")
     if header.get("kind") not in KINDS:
         header_path = Path(directory) / "retriever.json"
-        raise UserError(f"{header_path} is damaged: it names no kind of retriever; make it anew with `tfret index`")
+        raise UserError(f"{header_path} is damaged: it names no kind of retriever; rebuild it with `tfret index`")
     return _class_of(header["kind"]).load(directory, mmap)
 
 

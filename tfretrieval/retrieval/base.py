@@ -15,7 +15,7 @@ from tfretrieval.estimator import Estimator
 from tfretrieval.retrieval import files
 from tfretrieval.retrieval.blocks import blocks
 from tfretrieval.retrieval.distances import all_distances, pair_distances
-from tfretrieval.retrieval.exact import exact_neighbours
+from tfretrieval.retrieval.exact import exact_neighbors
 from tfretrieval.retrieval.order import in_order
 from tfretrieval.retrieval.radius import expected_within, parts_within, within_radius
 from tfretrieval.retrieval.threads import in_threads
@@ -35,7 +35,7 @@ class Retriever(Estimator, ABC):
 
     Distances agree between kinds: Euclidean (not squared) or cosine (1 - cosine similarity, 1 for a vector of
     zeros). An exact kind computes those it returns by difference, takes the lower row first where two are
-    equal, and answers a large k by other ways than its index (`exact_neighbours`).
+    equal, and answers a large k by other ways than its index (`exact_neighbors`).
 
     Args:
         metric: "euclidean" or "cosine".
@@ -91,7 +91,7 @@ class Retriever(Estimator, ABC):
         self._check_fitted()
         if not 1 <= n_neighbors <= self.n_items_:
             raise UserError(
-                f"cannot return {n_neighbors} neighbours: the gallery has {self.n_items_} items, "
+                f"cannot return {n_neighbors} neighbors: the gallery has {self.n_items_} items, "
                 f"so choose 1 to {self.n_items_}"
             )
         queries = self._prepared(checked_vectors(X, "queries", self.n_features_in_))
@@ -102,7 +102,7 @@ class Retriever(Estimator, ABC):
             if vectors is None:
                 found = in_order(*self._search(queries[block], n_neighbors))
             else:
-                found = exact_neighbours(self._search, queries[block], vectors, n_neighbors, self.metric)
+                found = exact_neighbors(self._search, queries[block], vectors, n_neighbors, self.metric)
             distances[block], rows[block] = found
         return distances, rows
 
@@ -127,7 +127,7 @@ class Retriever(Estimator, ABC):
         self._check_fitted()
         rows = items.rows_where(classes, splits)
         if not 1 <= n_neighbors <= len(rows):
-            raise UserError(f"cannot return {n_neighbors} neighbours: the filter leaves {len(rows)} gallery items")
+            raise UserError(f"cannot return {n_neighbors} neighbors: the filter leaves {len(rows)} gallery items")
         queries = self._prepared(checked_vectors(X, "queries", self.n_features_in_))
         return self._search_where(queries, n_neighbors, rows, classes, splits)
 
@@ -193,7 +193,7 @@ class Retriever(Estimator, ABC):
     def add(self, X: Any, items: Items | None = None) -> Self:
         """Put more vectors, [m, d] finite numbers, into the index; their rows are n..n+m-1.
 
-        What was learnt from the gallery, such as centroids, stays as it is.
+        What was learned from the gallery, such as centroids, stays as it is.
 
         Args:
             X: the vectors.
@@ -236,7 +236,7 @@ class Retriever(Estimator, ABC):
 
     @property
     def is_exact(self) -> bool:
-        """Whether every neighbour is the true one.
+        """Whether every neighbor is the true one.
 
         Raises:
             UserError: it is not fitted.

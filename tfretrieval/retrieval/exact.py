@@ -1,4 +1,4 @@
-"""Exact neighbours from an index that searches with rounded distances."""
+"""Exact neighbors from an index that searches with rounded distances."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfretrieval.retrieval.radius import parts_within, sampled_rows, within_radi
 from tfretrieval.retrieval.threads import in_threads
 
 SPARE = 8
-MANY = 128  # neighbours that are found sooner by a radius than by a heap
+MANY = 128  # neighbors that are found sooner by a radius than by a heap
 SHARE = 32
 FEW = 4  # queries whose distances are computed sooner than an index is made ready
 ROUNDING = 1e-6
@@ -24,13 +24,13 @@ CELLS, FEWEST = 1 << 18, 256  # of the rankings that are put in order at a time:
 Search = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
-def exact_neighbours(
+def exact_neighbors(
     search: Search, queries: np.ndarray, vectors: np.ndarray, k: int, metric: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest rows, [q, k], with distances by difference, of equally near ones the lower row first.
 
     Few queries, and those that want more than half of the gallery, are answered by sorting all distances; those that
-    want many neighbours by a radius within which there probably are as many. For others a few more than k are fetched
+    want many neighbors by a radius within which there probably are as many. For others a few more than k are fetched
     and put in order. Where the last of them is as near as the k-th, up to rounding, another that is as near may have
     been left out, and all distances are sorted.
 
@@ -45,7 +45,7 @@ def exact_neighbours(
     if fetched > len(vectors) // 2 or len(queries) <= FEW:
         return full_rankings(queries, vectors, k, metric)
     if k >= MANY:
-        return _many_neighbours(queries, vectors, k, metric)
+        return _many_neighbors(queries, vectors, k, metric)
     _, fetched_rows = search(queries, fetched)
     distances = np.empty((len(queries), k), np.float32)
     rows = np.empty((len(queries), k), np.int64)
@@ -63,7 +63,7 @@ def exact_neighbours(
     return distances, rows
 
 
-def _many_neighbours(queries: np.ndarray, vectors: np.ndarray, k: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
+def _many_neighbors(queries: np.ndarray, vectors: np.ndarray, k: int, metric: str) -> tuple[np.ndarray, np.ndarray]:
     radii = _likely_radii(queries, vectors, k, metric)
     distances = np.empty((len(queries), k), np.float32)
     rows = np.empty((len(queries), k), np.int64)
@@ -85,7 +85,7 @@ def _many_neighbours(queries: np.ndarray, vectors: np.ndarray, k: int, metric: s
 
 
 def _likely_radii(queries: np.ndarray, vectors: np.ndarray, k: int, metric: str) -> np.ndarray:
-    """Distances within which there are k neighbours or more of nearly every query, float32 [q].
+    """Distances within which there are k neighbors or more of nearly every query, float32 [q].
 
     Of a sample of the gallery about so many are among the k nearest: the radius is that of the last of them, and of
     three standard errors more.
@@ -100,7 +100,7 @@ def _likely_radii(queries: np.ndarray, vectors: np.ndarray, k: int, metric: str)
 def _unsettled(
     queries: np.ndarray, last_vectors: np.ndarray, kth: np.ndarray, last: np.ndarray, metric: str
 ) -> np.ndarray:
-    """Whether rounding in the index may have left out a neighbour as near as the k-th, bool [q]."""
+    """Whether rounding in the index may have left out a neighbor as near as the k-th, bool [q]."""
     if metric == "cosine":
         return last - kth <= 2 * ROUNDING
     scale = _squared_norms(queries) + _squared_norms(last_vectors)

@@ -19,8 +19,8 @@ from tfretrieval.atomic import readable_os_errors
 from tfretrieval.errors import UserError
 from tfretrieval.quiet import silent_stdout
 from tfretrieval.retrieval.base import Retriever
+from tfretrieval.retrieval.on_disk import LISTS, build_sharded, give_back
 from tfretrieval.retrieval.removal import keep_rows
-from tfretrieval.retrieval.sharded import LISTS, build_sharded, give_back
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -38,7 +38,7 @@ LEAST_NPROBE = 8
 
 
 class FaissRetriever(Retriever):
-    """Neighbours by a FAISS index.
+    """Neighbors by a FAISS index.
 
     "Flat" is exact. "IVF256,Flat", "HNSW32" or "IVF256,PQ16" trade accuracy for time or memory; distances to
     vectors that an index stores compressed are approximate as well. An IVF index looks into nlist/16 of its
@@ -198,7 +198,7 @@ class FaissRetriever(Retriever):
 
 
 def _prepare_training(index: Any, n: int, factory: str) -> None:
-    """Centroids are learnt from a sample, drawn by a fixed seed: 256 points each, fewer where there are very many."""
+    """Centroids are learned from a sample, drawn by a fixed seed: 256 points each, fewer where there are very many."""
     ivf = faiss.try_extract_index_ivf(index)
     if ivf is None:
         return

@@ -45,9 +45,9 @@ def save(retriever: Retriever, directory: str | os.PathLike[str]) -> None:
 def load(kind: type[Kind], directory: str | os.PathLike[str], mmap: bool) -> Kind:
     """As `Retriever.load`."""
     directory = Path(directory)
-    header = read_json(directory / HEADER, "make it anew with `tfret index`")
+    header = read_json(directory / HEADER, "rebuild it with `tfret index`")
     if header.get("format") != FORMAT:
-        raise UserError(f"{directory / HEADER} is not of format {FORMAT}; make it anew with `tfret index`")
+        raise UserError(f"{directory / HEADER} is not of format {FORMAT}; rebuild it with `tfret index`")
     if header.get("kind") != kind.kind:
         raise UserError(f"{directory} holds a retriever of kind {header.get('kind')}, not {kind.kind}")
     try:
@@ -67,5 +67,5 @@ def load(kind: type[Kind], directory: str | os.PathLike[str], mmap: bool) -> Kin
         retriever.mapped_ = mmap or bool(header.get("more"))
     except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"the index in {directory} is damaged ({reason}); make it anew with `tfret index`") from None
+        raise UserError(f"the index in {directory} is damaged ({reason}); rebuild it with `tfret index`") from None
     return retriever

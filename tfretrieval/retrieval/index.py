@@ -19,7 +19,7 @@ from tfretrieval.retrieval.base import Retriever
 from tfretrieval.retrieval.items import Items
 from tfretrieval.retrieval.joined import joined
 from tfretrieval.retrieval.settings import IndexSettings
-from tfretrieval.transform import Transform
+from tfretrieval.retrieval.transform import Transform
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Index:
         memory_limit: int,
     ) -> Index:
         from tfretrieval.retrieval.faiss import FaissRetriever
-        from tfretrieval.retrieval.sharded import default_factory, resident_bytes
+        from tfretrieval.retrieval.on_disk import default_factory, resident_bytes
         from tfretrieval.retrieval.streamed import Streamed
 
         if settings.retriever != "faiss" or settings.target_recall:
@@ -215,18 +215,16 @@ class Index:
             UserError: there is none, or it is damaged.
         """
         directory = Path(directory)
-        header = read_json(directory / "index.json", "make it anew with `tfret index`")
+        header = read_json(directory / "index.json", "rebuild it with `tfret index`")
         try:
             if header["format"] != FORMAT:
                 raise UserError(
-                    f"{directory} is of format {header['format']}, not {FORMAT}; make it anew with `tfret index`"
+                    f"{directory} is of format {header['format']}, not {FORMAT}; rebuild it with `tfret index`"
                 )
             settings = IndexSettings(**header["settings"])
             gallery, made_from = header["gallery"], header["made_from"]
         except (KeyError, TypeError) as error:
-            raise UserError(
-                f"{directory / 'index.json'} is damaged ({error}); make it anew with `tfret index`"
-            ) from None
+            raise UserError(f"{directory / 'index.json'} is damaged ({error}); rebuild it with `tfret index`") from None
         transform = Transform.load(directory / "transform")
         retriever = load_retriever(directory / "retriever", mmap)
         _place(retriever, settings, directory)
@@ -248,7 +246,7 @@ class Index:
 
 def beyond(memory_limit: int, vectors: np.ndarray) -> bool:
     """Whether indexing the vectors in memory, which holds them and an index over them, takes more than a limit."""
-    from tfretrieval.retrieval.sharded import resident_bytes
+    from tfretrieval.retrieval.on_disk import resident_bytes
 
     return resident_bytes() + 3 * vectors.nbytes > memory_limit
 

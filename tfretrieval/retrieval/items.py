@@ -20,7 +20,7 @@ class Items:
     Attributes:
         ids: [n] unique names, of dtype object (str).
         classes: [n] the name of each class, of dtype object (str); "" where it is not known.
-        paths: [n] where each picture lies, of dtype object (str).
+        paths: [n] where each image lies, of dtype object (str).
         splits: [n] of dtype object (str).
         made_by: fingerprint of what made the vectors: model, transform and metric.
     """

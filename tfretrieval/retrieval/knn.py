@@ -1,4 +1,4 @@
-"""The kind `knn`: scikit-learn's brute-force neighbours."""
+"""The kind `knn`: scikit-learn's brute-force neighbors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class KNNRetriever(Retriever):
-    """Exact neighbours by scikit-learn's `NearestNeighbors`; saved as the vectors themselves.
+    """Exact neighbors by scikit-learn's `NearestNeighbors`; saved as the vectors themselves.
 
     >>> retriever = KNNRetriever().fit([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
     >>> distances, rows = retriever.kneighbors([[0.0, 0.0]], n_neighbors=3)
@@ -39,7 +39,7 @@ class KNNRetriever(Retriever):
 
     @cached_property
     def nearest_(self) -> NearestNeighbors:
-        """Scikit-learn's neighbours of the vectors, made when they are first searched."""
+        """Scikit-learn's neighbors of the vectors, made when they are first searched."""
         from sklearn import config_context
         from sklearn.neighbors import NearestNeighbors
 

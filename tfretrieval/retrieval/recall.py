@@ -1,4 +1,4 @@
-"""How many of the true neighbours an approximate index returns."""
+"""How many of the true neighbors an approximate index returns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def recall_against_exact(
 ) -> float:
     """The share of the k nearest that `retriever` returns among its k, 0..1, mean over queries.
 
-    A returned item counts where its true distance is at most that of the exact k-th neighbour, so that any of
+    A returned item counts where its true distance is at most that of the exact k-th neighbor, so that any of
     several equally near items will do.
 
     Args:
@@ -47,7 +47,7 @@ def recall_against_exact(
     if not q:
         raise UserError("recall needs at least one query")
     if not 1 <= k <= exact.n_items_ - (queries is None):
-        raise UserError(f"recall@{k} is out of range: a query has {exact.n_items_ - (queries is None)} neighbours")
+        raise UserError(f"recall@{k} is out of range: a query has {exact.n_items_ - (queries is None)} neighbors")
     drawn = np.sort(np.random.default_rng(seed).choice(q, min(n_queries, q), replace=False))
     found = 0
     for block in blocks(len(drawn), BLOCK):
@@ -60,7 +60,7 @@ def recall_against_exact(
 
 
 def near_enough(exact: Retriever, queries: np.ndarray, rows: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """Which of the returned rows are among the true neighbours, bool [q, k].
+    """Which of the returned rows are among the true neighbors, bool [q, k].
 
     Args:
         exact: an exact retriever of the gallery.
@@ -84,7 +84,7 @@ def recall_streamed(retriever: Retriever, vectors: Streamed, k: int = 10, n_quer
         seed: of that draw.
     """
     rows, queries = vectors.sample(n_queries, seed)
-    near, found = vectors.neighbours(queries, k + 1, ROWS_A_PART)
+    near, found = vectors.neighbors(queries, k + 1, ROWS_A_PART)
     near[found == rows[:, None]] = np.inf  # itself
     limits = np.sort(near, axis=1)[:, k - 1]
     limits = np.sqrt(limits) if vectors.metric == "euclidean" else limits

@@ -44,23 +44,23 @@ def rerank(name: str, search: Search, vectors: np.ndarray, query: np.ndarray, k:
         found = rows[0] >= 0
         distances, rows = distances[:, found], rows[:, found]
         if len(rows[0]):
-            far, neighbours = search(vectors[rows[0]], RECIPROCAL_K + 1)
-            order = reciprocal_order(distances[0], rows[0], neighbours, far[:, -1])[:k]
+            far, neighbors = search(vectors[rows[0]], RECIPROCAL_K + 1)
+            order = reciprocal_order(distances[0], rows[0], neighbors, far[:, -1])[:k]
             distances, rows = distances[:, order], rows[:, order]
     else:
         raise UserError(f"there is no re-ranker {name!r}; choose from {', '.join(RERANKERS)}")
     return distances[0], rows[0]
 
 
-def expanded_query(query: np.ndarray, neighbours: np.ndarray, alpha: float = ALPHA) -> np.ndarray:
-    """Alpha query expansion (Radenović et al. 2018, section 3.4): the query moved towards its neighbours.
+def expanded_query(query: np.ndarray, neighbors: np.ndarray, alpha: float = ALPHA) -> np.ndarray:
+    """Alpha query expansion (Radenović et al. 2018, section 3.4): the query moved towards its neighbors.
 
-    Each neighbour counts with its cosine to the query to the power of alpha, none where that is negative. The result
+    Each neighbor counts with its cosine to the query to the power of alpha, none where that is negative. The result
     has the length of the query, so that it can be searched by either metric.
 
     Args:
         query: float32 [d].
-        neighbours: float32 [m, d].
+        neighbors: float32 [m, d].
         alpha: 0 is the plain mean; the greater, the more the nearest count.
 
     Returns:
@@ -70,35 +70,35 @@ def expanded_query(query: np.ndarray, neighbours: np.ndarray, alpha: float = ALP
     [1.0, 0.0]
     """
     length = float(np.linalg.norm(query))
-    if not len(neighbours) or length == 0:
+    if not len(neighbors) or length == 0:
         return query
-    units = neighbours / np.maximum(np.linalg.norm(neighbours, axis=1, keepdims=True), 1e-12)
+    units = neighbors / np.maximum(np.linalg.norm(neighbors, axis=1, keepdims=True), 1e-12)
     weights = np.maximum(units @ (query / length), 0) ** alpha
     moved = query / length + weights @ units
     return (moved * (length / np.linalg.norm(moved))).astype(query.dtype)
 
 
 def reciprocal_order(
-    distances: np.ndarray, rows: np.ndarray, neighbours: np.ndarray, reach: np.ndarray, weight: float = WEIGHT
+    distances: np.ndarray, rows: np.ndarray, neighbors: np.ndarray, reach: np.ndarray, weight: float = WEIGHT
 ) -> np.ndarray:
-    """The order of found items by k-reciprocal neighbours (Zhong et al. 2017, equations 1, 5 and 12).
+    """The order of found items by k-reciprocal neighbors (Zhong et al. 2017, equations 1, 5 and 12).
 
-    Two items are reciprocal where each is among the other's neighbours. The Jaccard distance of a found item's
+    Two items are reciprocal where each is among the other's neighbors. The Jaccard distance of a found item's
     reciprocal set to the query's is mixed with its distance, scaled to at most 1. Sets are not expanded and their
     members count alike, so that no matrix of all distances is needed.
 
     Args:
         distances: float [m] of the found items to the query, rising.
         rows: int64 [m] of the found items.
-        neighbours: int64 [m, j], the rows of the j items nearest to each found item, itself among them; -1 for none.
+        neighbors: int64 [m, j], the rows of the j items nearest to each found item, itself among them; -1 for none.
         reach: float [m], how far the last of those is.
         weight: of the distance, 0..1.
 
     Returns:
         int64 [m], places of `rows`, the best first.
     """
-    known = {int(row): {int(other) for other in near if other >= 0} for row, near in zip(rows, neighbours)}
-    of_query = {int(row) for row in rows[: neighbours.shape[1]][(distances <= reach)[: neighbours.shape[1]]]}
+    known = {int(row): {int(other) for other in near if other >= 0} for row, near in zip(rows, neighbors)}
+    of_query = {int(row) for row in rows[: neighbors.shape[1]][(distances <= reach)[: neighbors.shape[1]]]}
     jaccard = np.empty(len(rows))
     for place, row in enumerate(known):
         of_item = {other for other in known[row] if row in known.get(other, ())} | {row}

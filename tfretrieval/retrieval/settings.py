@@ -9,7 +9,7 @@ from typing import Any
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval import make_retriever
 from tfretrieval.retrieval.base import Retriever
-from tfretrieval.transform import Transform
+from tfretrieval.retrieval.transform import Transform
 
 OPTIONS = {
     "faiss": ("factory", "nprobe", "target_recall"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfretrieval.retrieval.blocks import blocks
 from tfretrieval.retrieval.order import in_order
-from tfretrieval.transform import Transform
+from tfretrieval.retrieval.transform import Transform
 from tfretrieval.vectors import checked_vectors, unit_rows
 
 ROWS_AT_ONCE = 8192
@@ -66,7 +66,7 @@ class Streamed:
             vectors[block] = self._prepared(here)
         return vectors
 
-    def neighbours(self, queries: np.ndarray, k: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    def neighbors(self, queries: np.ndarray, k: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
         """The exact k nearest of each query, reading `rows` vectors at a time: squared L2 or 1 - inner product."""
         import faiss
 

@@ -171,7 +171,7 @@ def _trials(candidate: Candidate, bench: _Bench, target: float) -> Iterator[Tria
 
 
 class _Bench:
-    """The gallery without the queries, the queries, and their true neighbours."""
+    """The gallery without the queries, the queries, and their true neighbors."""
 
     def __init__(self, vectors: np.ndarray, metric: str, k: int, seed: int) -> None:
         drawn = np.random.default_rng(seed).choice(len(vectors), min(MOST_QUERIES, len(vectors) // 5), replace=False)
@@ -187,7 +187,7 @@ class _Bench:
         self.exact_speed = len(self.queries) / (perf_counter() - started)
 
     def fitted(self, factory: str) -> FaissRetriever:
-        """All candidates have the same lists, so that centroids are learnt once."""
+        """All candidates have the same lists, so that centroids are learned once."""
         retriever = _WithCentroids(factory, self.metric)
         retriever.centroids = self._centroids
         retriever.fit(self.gallery)
@@ -219,7 +219,7 @@ class _Bench:
 
 
 class _WithCentroids(FaissRetriever):
-    """Inverted lists around centroids that are known already; where there are none, they are learnt."""
+    """Inverted lists around centroids that are known already; where there are none, they are learned."""
 
     centroids: np.ndarray | None = None
 

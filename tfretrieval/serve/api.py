@@ -8,9 +8,9 @@ from fastapi import APIRouter, File, Form, Path, Query, Request, Response, Uploa
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
-from tfretrieval.serve import answers
+from tfretrieval.serve import schemas as answers
 from tfretrieval.serve.findings import confused, confused_pairs, hardest
-from tfretrieval.serve.limits import MOST_NEIGHBOURS
+from tfretrieval.serve.limits import MOST_NEIGHBORS
 from tfretrieval.serve.service import Service
 
 REFUSED: dict[int | str, dict[str, Any]] = {
@@ -20,9 +20,9 @@ REFUSED: dict[int | str, dict[str, Any]] = {
         404: "There is no such item, class, retriever or map.",
         408: "The request did not arrive in time.",
         409: "Not now: there is no model, or the map is not ready.",
-        413: "The request or the picture is too large.",
-        415: "The upload is no picture.",
-        422: "A value is missing or out of range, or the picture is damaged.",
+        413: "The request or the image is too large.",
+        415: "The upload is no image.",
+        422: "A value is missing or out of range, or the image is damaged.",
         429: "Too many requests at a time.",
     }.items()
 }
@@ -82,10 +82,10 @@ def item(request: Request, id: Item) -> answers.ItemAnswer:
 
 
 @router.get(
-    "/item/picture", tags=["collection"], response_class=FileResponse,
+    "/item/image", tags=["collection"], response_class=FileResponse,
     responses={200: {"content": {"image/*": {}}, "description": "The file as it is."}},
 )  # fmt: skip
-def picture(request: Request, id: Item) -> FileResponse:
+def image(request: Request, id: Item) -> FileResponse:
     """The file of an item as it is."""
     path, kind = service_of(request).files.original(id)
     return FileResponse(path, media_type=kind, headers=FOREVER)
@@ -106,9 +106,9 @@ def thumbnail(
 def search(
     request: Request,
     id: Item,
-    k: Annotated[int, Query(ge=1, le=MOST_NEIGHBOURS, description="Neighbours.")] = 12,
+    k: Annotated[int, Query(ge=1, le=MOST_NEIGHBORS, description="Neighbors.")] = 12,
     by: Annotated[Ways, Query(max_length=12, description=WAYS)] = [],  # noqa: B006
-    label: Annotated[list[str], Query(alias="class", max_length=100, description="Only neighbours of these.")] = [],  # noqa: B006
+    label: Annotated[list[str], Query(alias="class", max_length=100, description="Only neighbors of these.")] = [],  # noqa: B006
 ) -> answers.SearchAnswer:
     """The gallery items most like an item, itself left out."""
     return service_of(request).search_item(id, k, by, label)
@@ -118,11 +118,11 @@ def search(
 async def search_upload(
     request: Request,
     image: Annotated[UploadFile, File(description="A JPEG, PNG, BMP, GIF or WebP file.")],
-    k: Annotated[int, Form(ge=1, le=MOST_NEIGHBOURS, description="Neighbours.")] = 12,
+    k: Annotated[int, Form(ge=1, le=MOST_NEIGHBORS, description="Neighbors.")] = 12,
     by: Annotated[Ways, Form(max_length=12, description=WAYS)] = [],  # noqa: B006
-    label: Annotated[list[str], Form(alias="class", max_length=100, description="Only neighbours of these.")] = [],  # noqa: B006
+    label: Annotated[list[str], Form(alias="class", max_length=100, description="Only neighbors of these.")] = [],  # noqa: B006
 ) -> answers.SearchAnswer:
-    """The gallery items most like a picture. It is not kept."""
+    """The gallery items most like an image. It is not kept."""
     data = await image.read()
     return await run_in_threadpool(service_of(request).search_upload, data, k, by, label)
 
@@ -149,7 +149,7 @@ def map_points(request: Request, method: Kind) -> Response:
 
 @router.get("/audit", tags=["audit"])
 def audit(request: Request) -> answers.AuditAnswer:
-    """What is probably wrong with the pictures; the first question starts the work."""
+    """What is probably wrong with the images; the first question starts the work."""
     return service_of(request).audited()
 
 
@@ -169,10 +169,10 @@ def confused_queries(
     request: Request,
     retriever: Kind,
     label: Annotated[str, Query(alias="class", description="Of the queries.")],
-    nearest: Annotated[str, Query(description="The class of their nearest neighbours.")],
+    nearest: Annotated[str, Query(description="The class of their nearest neighbors.")],
     n: Some = 100,
 ) -> answers.QueriesAnswer:
-    """The queries of a class whose nearest neighbour is of another."""
+    """The queries of a class whose nearest neighbor is of another."""
     return confused(service_of(request).evaluation(retriever), label, nearest, n)
 
 

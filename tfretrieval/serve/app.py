@@ -22,8 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tfretrieval._version import __version__
 from tfretrieval.serve.api import router
 from tfretrieval.serve.limits import LimitedRequests
+from tfretrieval.serve.prometheus import Watch, WatchedRequests
 from tfretrieval.serve.service import Service
-from tfretrieval.serve.watch import Watch, WatchedRequests
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def create_app(service: Service, hosts: Sequence[str] = ("*",)) -> FastAPI:
 
     app = FastAPI(
         title="tfretrieval", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
-        description="Search a gallery of pictures by a picture, and see how well that works.",
+        description="Search a gallery of images by an image, and see how well that works.",
     )  # fmt: skip
     app.state.service = service
     app.state.ready = False

@@ -17,7 +17,7 @@ from tfretrieval.errors import UserError
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.reranking import RERANKERS, rerank
-from tfretrieval.serve.refusal import Refusal
+from tfretrieval.serve.http_errors import Refusal
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """A gallery with its indexes, what was measured of them, and the engine that embeds new pictures.
+    """A gallery with its indexes, what was measured of them, and the engine that embeds new images.
 
     Attributes:
         name: of the run.
@@ -45,9 +45,9 @@ class Collection:
         queries: q items that were asked with; the gallery itself where there are no others.
         indexes: kind of retriever -> an index over the gallery.
         evaluations: kind of retriever -> what was measured of it; only of the kinds that can be measured.
-        engine: of the model that made the gallery's vectors; None where pictures cannot be searched by upload.
+        engine: of the model that made the gallery's vectors; None where images cannot be searched by upload.
         facts: what made all this, for people to read: name -> text.
-        audit: finds what is wrong with the pictures, as `tfretrieval.steps.audit.audit` does; None where nothing can.
+        audit: finds what is wrong with the images, as `tfretrieval.audit.audit.audit` does; None where nothing can.
         directory: where what is computed for the page is kept; None: nowhere.
     """
 
@@ -88,7 +88,7 @@ class Collection:
         raise Refusal(404, "there is no item of this id")
 
     def embed(self, pixels: np.ndarray) -> np.ndarray:
-        """The vector float32 [d] of a picture uint8 [s, s, 3].
+        """The vector float32 [d] of an image uint8 [s, s, 3].
 
         Raises:
             Refusal: there is no engine.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tfretrieval.evaluation.result import Evaluation
-from tfretrieval.serve.answers import AskedQuery, ConfusedPair, QueriesAnswer
-from tfretrieval.serve.refusal import Refusal
+from tfretrieval.serve.http_errors import Refusal
+from tfretrieval.serve.schemas import AskedQuery, ConfusedPair, QueriesAnswer
 
 
 def hardest(evaluation: Evaluation, n: int) -> QueriesAnswer:
@@ -16,7 +16,7 @@ def hardest(evaluation: Evaluation, n: int) -> QueriesAnswer:
 
 
 def confused(evaluation: Evaluation, label: str, nearest_label: str, n: int) -> QueriesAnswer:
-    """The queries of one class whose nearest neighbour is of another, or of the same; the nearest first.
+    """The queries of one class whose nearest neighbor is of another, or of the same; the nearest first.
 
     Raises:
         Refusal: there is no such class.
@@ -48,7 +48,7 @@ def confused_pairs(evaluation: Evaluation, n: int) -> list[ConfusedPair]:
 
 
 def _nearest_class(evaluation: Evaluation) -> np.ndarray:
-    """[q] the class of each nearest neighbour, by the names of the confusion matrix."""
+    """[q] the class of each nearest neighbor, by the names of the confusion matrix."""
     nearest = evaluation.per_query["nearest_class"]
     unknown = (nearest == "") & (evaluation.per_query["nearest_id"] != "")
     return np.where(unknown, evaluation.class_names[-1], nearest)

@@ -9,9 +9,9 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tfretrieval.serve.refusal import Refusal
+from tfretrieval.serve.http_errors import Refusal
 
-MOST_NEIGHBOURS = 200  # of a search; it stands in the OpenAPI document
+MOST_NEIGHBORS = 200  # of a search; it stands in the OpenAPI document
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Limits:
 
     Attributes:
         upload_bytes: the largest body of a request.
-        pixels: the largest picture that is decoded, width times height.
+        pixels: the largest image that is decoded, width times height.
         in_flight: requests that are answered at a time; others get 429 and may try again.
         body_seconds: how long a body may take to arrive.
     """

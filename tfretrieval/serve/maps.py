@@ -35,9 +35,9 @@ class Map:
     points: np.ndarray
 
     def place(self, found: list[Found]) -> list[float] | None:
-        """Where a query belongs, x and y: where that of its nearest neighbours lies that is in the midst of them.
+        """Where a query belongs, x and y: where that of its nearest neighbors lies that is in the midst of them.
 
-        A mean would fall between two groups where neighbours are in both. None where no neighbour is on the map.
+        A mean would fall between two groups where neighbors are in both. None where no neighbor is on the map.
         """
         places = np.searchsorted(self.rows, [item.row for item in found[:PLACED_BY]])
         known = [place for place, item in zip(places, found) if place < len(self.rows) and self.rows[place] == item.row]

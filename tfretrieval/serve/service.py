@@ -17,13 +17,13 @@ from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.evaluation.vote import majority_vote
 from tfretrieval.retrieval import in_words
 from tfretrieval.retrieval.reranking import RERANKERS
-from tfretrieval.serve import answers
+from tfretrieval.serve import schemas as answers
+from tfretrieval.serve.background import Later
 from tfretrieval.serve.collection import Collection, Found
-from tfretrieval.serve.later import Later
-from tfretrieval.serve.limits import MOST_NEIGHBOURS, Limits
+from tfretrieval.serve.http_errors import Refusal
+from tfretrieval.serve.images import ImageFiles, uploaded_pixels
+from tfretrieval.serve.limits import MOST_NEIGHBORS, Limits
 from tfretrieval.serve.maps import METHODS, MOST, Map, map_of
-from tfretrieval.serve.pictures import PictureFiles, uploaded_pixels
-from tfretrieval.serve.refusal import Refusal
 
 TWINS: dict[Literal["same file", "near duplicate"], str] = {
     "same file": "duplicates",
@@ -43,14 +43,14 @@ class Service:
     def __init__(self, collection: Collection, limits: Limits | None = None, seed: int = 0) -> None:
         self.collection = collection
         self.limits = limits or Limits()
-        self.files = PictureFiles(collection)
+        self.files = ImageFiles(collection)
         self.maps: dict[str, Later[Map]] = {
             method: Later(f"the map by {method}", partial(map_of, collection, method, seed))
             for method in METHODS
             if len(collection.gallery) <= MOST[method] or method == "umap"
         }
 
-        # as many large pictures are decoded at a time as there are CPUs, so that their memory is bounded
+        # as many large images are decoded at a time as there are CPUs, so that their memory is bounded
         self._at_work = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
         self.audit: Later[dict[str, Any]] | None = collection.audit and Later("the audit", collection.audit)
 
@@ -79,7 +79,7 @@ class Service:
             audits=self.audit is not None,
             limits=answers.LimitsAnswer(
                 upload_bytes=limits.upload_bytes, pixels=limits.pixels, in_flight=limits.in_flight,
-                neighbours=MOST_NEIGHBOURS,
+                neighbors=MOST_NEIGHBORS,
             ),
             facts=dict(self.collection.facts),
         )  # fmt: skip
@@ -102,7 +102,7 @@ class Service:
         )
 
     def search_upload(self, data: bytes, k: int, ways: Sequence[str], classes: Sequence[str]) -> answers.SearchAnswer:
-        """The neighbours of a picture that came as bytes."""
+        """The neighbors of an image that came as bytes."""
         started = perf_counter()
         engine = self.collection.engine
         if engine is None:
@@ -112,7 +112,7 @@ class Service:
         return self._answered(vector, k, ways, classes, (perf_counter() - started) * 1000, None)
 
     def search_item(self, name: str, k: int, ways: Sequence[str], classes: Sequence[str]) -> answers.SearchAnswer:
-        """The neighbours of an item, without itself."""
+        """The neighbors of an item, without itself."""
         items, row = self.collection.place_of(name)
         return self._answered(np.asarray(items.vectors[row]), k, ways, classes, 0.0, (items, row))
 
@@ -137,7 +137,7 @@ class Service:
         return found
 
     def audited(self) -> answers.AuditAnswer:
-        """What is probably wrong with the pictures; the first question starts the work."""
+        """What is probably wrong with the images; the first question starts the work."""
         if self.audit is None:
             raise Refusal(404, "this collection has no files that could be looked over")
         found = self.audit.value(0) or {}
@@ -199,8 +199,8 @@ class Service:
             metric=self.collection.indexes[kind].settings.metric,
             milliseconds=took,
             vote=gallery.class_names[vote] if vote >= 0 else None,
-            neighbours=[
-                answers.Neighbour(
+            neighbors=[
+                answers.Neighbor(
                     rank=rank,
                     id=str(gallery.ids[item.row]),
                     label=self.collection.class_of(gallery, item.row),

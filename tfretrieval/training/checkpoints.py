@@ -1,6 +1,6 @@
 """The state of a training run on disk: whole after every epoch, whatever happens in between.
 
-`epoch-0007/` holds the network with its optimiser after 7 epochs, and the history up to there; it appears by
+`epoch-0007/` holds the network with its optimizer after 7 epochs, and the history up to there; it appears by
 one rename. `best-0005.keras` is the embedder of the best epoch so far and is written before the state that names it.
 Where features of a frozen backbone are trained on, both hold only what lies behind it, and `frozen.keras` is the whole
 embedder as it was before.

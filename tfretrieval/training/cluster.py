@@ -11,8 +11,8 @@ import socket
 import time
 from dataclasses import dataclass
 
+from tfretrieval.connectivity import why_unreached
 from tfretrieval.errors import UserError
-from tfretrieval.reach import why_unreached
 
 EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
 STRATEGIES = ("none", "mirrored", "multi-worker")

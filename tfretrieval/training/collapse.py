@@ -1,4 +1,4 @@
-"""Telling that an embedding has collapsed: every picture in nearly the same place."""
+"""Telling that an embedding has collapsed: every image in nearly the same place."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ def spread(vectors: np.ndarray) -> float:
     length = float(np.sqrt(np.mean(np.sum(np.square(vectors, dtype=np.float64), axis=1))))
     if length < 1e-6:
         return 0.0
-    centred = vectors - vectors.mean(axis=0, dtype=np.float64)
-    return float(np.sqrt(np.mean(np.sum(np.square(centred), axis=1)))) / length
+    centerd = vectors - vectors.mean(axis=0, dtype=np.float64)
+    return float(np.sqrt(np.mean(np.sum(np.square(centerd), axis=1)))) / length

@@ -29,12 +29,12 @@ class TrainConfig:
     Attributes:
         recipe: "resnet", "siamese" or "triplet".
         epochs: passes over the training part; 0 saves the untrained network.
-        batch_size: pictures, pairs or triplets a step; P x K batches follow the two figures below.
+        batch_size: images, pairs or triplets a step; P x K batches follow the two figures below.
         classes_per_batch: P, at most the classes there are.
         images_per_class: K.
-        steps_per_epoch: steps of pairs, triplets or P x K; None: each picture is shown about 8 times.
+        steps_per_epoch: steps of pairs, triplets or P x K; None: each image is shown about 8 times.
         image_size: the side in pixels.
-        fit: how a picture becomes a square: crop, pad or stretch.
+        fit: how an image becomes a square: crop, pad or stretch.
         augment: none, flip, or standard (flip, crop, brightness, contrast).
         backbone: `convnet` or a name of keras.applications.
         weights: imagenet, none, or a file.
@@ -55,9 +55,9 @@ class TrainConfig:
         patience: epochs without a better one before training stops; 0: never.
         metric: the distance under which the embeddings are compared.
         mixed_precision: compute in half precision, bfloat16 on a CPU and float16 on a GPU.
-        on_error: what a broken picture does: fail or skip.
+        on_error: what a broken image does: fail or skip.
         xla: compile the step with XLA.
-        cache: decoded pictures in memory (auto, ram), in a file for later runs too (disk), or nowhere (none).
+        cache: decoded images in memory (auto, ram), in a file for later runs too (disk), or nowhere (none).
         seed: of everything random.
 
     Raises:

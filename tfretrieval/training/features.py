@@ -1,4 +1,4 @@
-"""The features of a frozen backbone, computed once and kept beside the decoded pictures for later runs."""
+"""The features of a frozen backbone, computed once and kept beside the decoded images for later runs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import tensorflow as tf
 from tfretrieval.atomic import replaced_file
 from tfretrieval.data.cache import cache_folder
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.image_cache import images_fingerprint
 from tfretrieval.data.images import ImageTable, fits_in_memory
-from tfretrieval.data.picture_cache import pictures_fingerprint
 from tfretrieval.data.pipelines import Table, image_batches
 from tfretrieval.data.rows import rows_of
 from tfretrieval.embedding.keras_engine import KerasEngine
@@ -33,24 +33,24 @@ class FeatureTable:
 
 
 def feature_table(
-    backbone: keras.Model, catalog: Catalog, fit: str, pictures: Callable[[Catalog], ImageTable]
+    backbone: keras.Model, catalog: Catalog, fit: str, images: Callable[[Catalog], ImageTable]
 ) -> FeatureTable:
-    """The features of a catalogue's pictures, from their file where they have been computed before.
+    """The features of a catalog's images, from their file where they have been computed before.
 
-    Of a catalogue with pictures that cannot be decoded nothing is kept.
+    Of a catalog with images that cannot be decoded nothing is kept.
 
     Args:
         backbone: images float [b, s, s, 3] in 0..255 -> features [b, f].
         catalog: n items.
-        fit: how a picture becomes a square.
-        pictures: makes the table of the decoded pictures, where it is needed.
+        fit: how an image becomes a square.
+        images: makes the table of the decoded images, where it is needed.
 
     Raises:
-        UserError: what `pictures` raises; the file cannot be written.
+        UserError: what `images` raises; the file cannot be written.
     """
     path = feature_path(backbone, catalog, fit)
     if not path.is_file():
-        table = pictures(catalog)
+        table = images(catalog)
         features = KerasEngine(backbone).embed_table(table).astype(np.float32)
         if len(table) < len(catalog):
             return FeatureTable(table.catalog, features)
@@ -62,9 +62,9 @@ def feature_table(
 
 
 def feature_path(backbone: keras.Model, catalog: Catalog, fit: str) -> Path:
-    """Where the features are kept: a name made from the pictures, the backbone's layers, weights and precision."""
+    """Where the features are kept: a name made from the images, the backbone's layers, weights and precision."""
     size = backbone.input_shape[1]
-    digest = hashlib.sha256(pictures_fingerprint(catalog.paths, size, fit).encode())
+    digest = hashlib.sha256(images_fingerprint(catalog.paths, size, fit).encode())
     digest.update(tf.__version__.encode())
     for layer in backbone._flatten_layers():
         digest.update(f"{type(layer).__name__} {layer.compute_dtype}\n".encode())

@@ -1,4 +1,4 @@
-"""`train`: from a catalogue and a configuration to a run with a model, and on again after an interruption."""
+"""`train`: from a catalog and a configuration to a run with a model, and on again after an interruption."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from tfretrieval.models.head import backbone_of, head_of
 from tfretrieval.progress import progress
 from tfretrieval.runs import Run
 from tfretrieval.training.checkpoints import Checkpoints, TrainState, save_model
-from tfretrieval.training.claim import check_claim, claim
 from tfretrieval.training.cluster import read_cluster
 from tfretrieval.training.config import TrainConfig
-from tfretrieval.training.epoch_end import EpochEnd, patience_is_up
+from tfretrieval.training.end_of_epoch import EpochEnd, patience_is_up
 from tfretrieval.training.features import feature_table
-from tfretrieval.training.imprint import imprint_head
 from tfretrieval.training.interruption import Interruption
-from tfretrieval.training.learner import Learner
 from tfretrieval.training.network import build_network, config_embedder, embedder_of, network_around
 from tfretrieval.training.optimizers import begin_epochs_of
 from tfretrieval.training.publish import publish, publish_untrained
 from tfretrieval.training.replicas import Replicas, open_replicas
 from tfretrieval.training.retrieval_metrics import RetrievalMetrics
+from tfretrieval.training.run_lock import check_claim, claim
 from tfretrieval.training.streams import training_stream, validation_set
+from tfretrieval.training.train_step import Learner
+from tfretrieval.training.weight_imprinting import imprint_head
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def train(
     argv: list[str] | None = None,
     strategy: str = "none",
 ) -> keras.Model:
-    """Train an embedder on the train split of a catalogue and leave it in `run`.
+    """Train an embedder on the train split of a catalog and leave it in `run`.
 
     A part of the train split is held out, and the epoch that retrieves it best gives the model. The test split is
     not looked at.
@@ -67,7 +67,7 @@ def train(
         The embedder of the best epoch; from a worker that is not the chief, of the last.
 
     Raises:
-        UserError: pictures that cannot be decoded, classes too few or small, a run that is already there or
+        UserError: images that cannot be decoded, classes too few or small, a run that is already there or
             was made with other figures or from other data, a loss that is no longer a number, no such strategy.
         WorkerLost: another worker went away.
     """
@@ -148,19 +148,19 @@ def _training_part(catalog: Catalog) -> Catalog:
     if (counts > 0).sum() < 2:
         raise UserError(f"{catalog.source} has fewer than two classes to learn from")
     if lone := [name for name, count in zip(part.class_names, counts) if count == 1]:
-        raise UserError(f"class {lone[0]!r} has one training picture; retrieval needs two or more a class")
+        raise UserError(f"class {lone[0]!r} has one training image; retrieval needs two or more a class")
     return part
 
 
 def _table(part: Catalog, config: TrainConfig, frozen: keras.Model | None) -> Table:
-    """The pictures of a part, or their features."""
+    """The images of a part, or their features."""
 
-    def pictures(part: Catalog) -> ImageTable:
+    def images(part: Catalog) -> ImageTable:
         return ImageTable(part, config.image_size, config.fit, config.on_error, config.cache)
 
     if frozen is None:
-        return pictures(part)
-    return feature_table(backbone_of(frozen), part, config.fit, pictures)
+        return images(part)
+    return feature_table(backbone_of(frozen), part, config.fit, images)
 
 
 def _fit(

@@ -10,8 +10,8 @@ from types import FrameType, TracebackType
 class Interruption:
     """Inside its `with` block, `check` ends training where a Ctrl-C has been dropped on the way.
 
-    Python prints and forgets an exception that is raised while a finaliser runs, also a KeyboardInterrupt, and
-    TensorFlow runs many finalisers. Where a library answers the KeyboardInterrupt with an error of its own, the block
+    Python prints and forgets an exception that is raised while a finalizer runs, also a KeyboardInterrupt, and
+    TensorFlow runs many finalizers. Where a library answers the KeyboardInterrupt with an error of its own, the block
     ends with a KeyboardInterrupt all the same. Where Ctrl-C is ignored or handled already, or in a thread, nothing
     changes.
     """

@@ -1,4 +1,4 @@
-"""The optimisers of a run, and their form that averages the gradients of several batches before a step."""
+"""The optimizers of a run, and their form that averages the gradients of several batches before a step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CLIP_NORM = 1.0  # of each weight's gradient under SGD: one bad batch cannot wre
 
 
 def build_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
-    """The optimiser that a configuration names."""
+    """The optimizer that a configuration names."""
     options: dict[str, Any] = {"use_ema": True, "ema_momentum": config.ema} if config.ema else {}
     if config.accumulate > 1:
         options["accumulate"] = config.accumulate
@@ -26,7 +26,7 @@ def build_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
 
 
 def begin_epochs_of(network: keras.Model, batches: int) -> None:
-    """Tell the optimiser how many batches an epoch has.
+    """Tell the optimizer how many batches an epoch has.
 
     The last group of an epoch may be smaller, so that no gradient is carried into the next one; and the moving average
     of the weights, where one is kept, takes their place after the last step of an epoch.

@@ -1,7 +1,7 @@
 """Where a network learns: on one device, on all of a machine, or on the workers of a cluster, by `tf.distribute`.
 
 Its strategies are used for their collectives alone. Variables are made outside of their scope and belong to one device,
-so that optimisers, checkpoints and everything else know nothing of replicas, in either Keras.
+so that optimizers, checkpoints and everything else know nothing of replicas, in either Keras.
 """
 
 from __future__ import annotations

@@ -22,12 +22,12 @@ MAX_GALLERY = 2000
 class RetrievalMetrics:
     """Measures the network in training, and warns when its embedding collapses.
 
-    Held-out pictures are the queries, training pictures the gallery, as test and train will be.
+    Held-out images are the queries, training images the gallery, as test and train will be.
 
     Args:
         embedder: the part of the network in training that makes embeddings.
-        queries: held-out pictures, or their features where the embedder takes those.
-        gallery: training pictures, likewise; of more than 2,000 a fixed random part is taken.
+        queries: held-out images, or their features where the embedder takes those.
+        gallery: training images, likewise; of more than 2,000 a fixed random part is taken.
         metric: "cosine" or "euclidean".
         seed: of that part.
     """

@@ -12,7 +12,7 @@ from tfretrieval.data.share import WHOLE, Share
 from tfretrieval.losses import batches_for
 from tfretrieval.training.config import TrainConfig
 
-VIEWS = 8  # how often an epoch shows a picture on average, where it draws pairs, triplets or P x K
+VIEWS = 8  # how often an epoch shows an image on average, where it draws pairs, triplets or P x K
 
 
 def training_stream(
@@ -72,7 +72,7 @@ def _sampled(
 
 
 def _shown_a_step(kind: str, config: TrainConfig) -> int:
-    """Pictures a step."""
+    """Images a step."""
     if kind == "balanced":
         return config.classes_per_batch * config.images_per_class
     return config.batch_size * {"pairs": 2, "triplets": 3}[kind]

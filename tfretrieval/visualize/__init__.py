@@ -1,1 +1,1 @@
-"""Pictures of retrieval: one plot a file, each a function that returns a matplotlib `Figure`."""
+"""Images of retrieval: one plot a file, each a function that returns a matplotlib `Figure`."""

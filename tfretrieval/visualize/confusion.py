@@ -1,4 +1,4 @@
-"""The confusion matrix: which class the nearest neighbour belongs to."""
+"""The confusion matrix: which class the nearest neighbor belongs to."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _WHITE_TO_BLUE = LinearSegmentedColormap.from_list("white to blue", ["#FFFFFF", 
 def plot_confusion(counts: np.ndarray, class_names: Sequence[str], title: str | None = None) -> Figure:
     """Draw a confusion matrix: each cell with its count and its share of all queries, the accuracy on top.
 
-    The colour is the share of the row, that is of the queries of the true class. Over 25 classes the cells
+    The color is the share of the row, that is of the queries of the true class. Over 25 classes the cells
     hold no text, over 60 the classes are numbered and not named.
 
     Args:
-        counts: int [c, c], 0 or more; row = true class, column = class of the nearest neighbour.
+        counts: int [c, c], 0 or more; row = true class, column = class of the nearest neighbor.
         class_names: the c names.
         title: heading.
 
@@ -61,7 +61,7 @@ def plot_confusion(counts: np.ndarray, class_names: Sequence[str], title: str | 
 def _heading(title: str | None, counts: np.ndarray, total: int) -> str:
     right = int(np.trace(counts))
     accuracy = f"accuracy {right / total:.3f} ({right} of {total} queries)" if total else "no queries"
-    return f"{title or 'Confusion of the nearest neighbour'}: {accuracy}"
+    return f"{title or 'Confusion of the nearest neighbor'}: {accuracy}"
 
 
 def _write_cells(axes: Axes, counts: np.ndarray, shares: np.ndarray, total: int) -> None:
@@ -83,7 +83,7 @@ def _write_cells(axes: Axes, counts: np.ndarray, shares: np.ndarray, total: int)
 
 
 def _readable_on(share: float) -> str:
-    """The text colour with the greater contrast to the cell, by relative luminance (WCAG 2)."""
+    """The text color with the greater contrast to the cell, by relative luminance (WCAG 2)."""
     rgb = np.array(_WHITE_TO_BLUE(share)[:3])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return "white" if linear @ (0.2126, 0.7152, 0.0722) < 0.18 else INK
@@ -92,7 +92,7 @@ def _readable_on(share: float) -> str:
 def _name_classes(axes: Axes, class_names: Sequence[str]) -> None:
     c = len(class_names)
     key = "\nIn a cell: queries, and their share of all." if c <= MOST_WITH_TEXT else ""
-    axes.set(xlabel=f"Class of the nearest neighbour{key}", ylabel="True class")
+    axes.set(xlabel=f"Class of the nearest neighbor{key}", ylabel="True class")
     axes.grid(False)
     axes.spines[:].set_visible(False)
     if c > MOST_WITH_NAMES:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from tfretrieval.errors import UserError
 from tfretrieval.visualize.theme import FAINT, MUTED, class_style, look, new_figure, shown
 
-MOST_IN_COLOUR = 20
+MOST_IN_COLOR = 20
 BEST_SHOWN, WORST_SHOWN = 3, 5
 
 Curve = tuple[np.ndarray, np.ndarray, float]
@@ -21,7 +21,7 @@ Curve = tuple[np.ndarray, np.ndarray, float]
 def plot_pr_curves(curves: Mapping[str, Curve], chance: float | None = None, title: str | None = None) -> Figure:
     """Draw the precision-recall curve of each class as steps, the legend sorted by average precision.
 
-    With more than 20 classes the best three and the worst five are coloured and the others grey.
+    With more than 20 classes the best three and the worst five are colored and the others gray.
 
     Args:
         curves: class name -> (precision [m], recall [m], AP), all in 0..1; points in the order of rising or
@@ -36,22 +36,22 @@ def plot_pr_curves(curves: Mapping[str, Curve], chance: float | None = None, tit
         raise UserError("there is no precision-recall curve to draw: no class has queries")
     steps = {name: _corners(name, *curve[:2]) for name, curve in curves.items()}
     ranked = sorted(curves, key=lambda name: _sortable(curves[name][2]), reverse=True)
-    coloured = ranked if len(ranked) <= MOST_IN_COLOUR else ranked[:BEST_SHOWN] + ranked[-WORST_SHOWN:]
-    style_of = {name: class_style(i) for i, name in enumerate(curves if coloured is ranked else coloured)}
+    colored = ranked if len(ranked) <= MOST_IN_COLOR else ranked[:BEST_SHOWN] + ranked[-WORST_SHOWN:]
+    style_of = {name: class_style(i) for i, name in enumerate(curves if colored is ranked else colored)}
 
     with look():
-        figure = new_figure(7.4, max(4.6, 1.2 + 0.26 * len(coloured)), title or "Precision and recall by class")
+        figure = new_figure(7.4, max(4.6, 1.2 + 0.26 * len(colored)), title or "Precision and recall by class")
         axes = figure.subplots()
         for name in ranked:
-            if name not in coloured:
+            if name not in colored:
                 axes.step(*steps[name], where="pre", color=FAINT, linewidth=0.8, zorder=1.5)
         for name in ranked:
-            if name in coloured:
+            if name in colored:
                 how = style_of[name]
                 label = f"{_number(curves[name][2])}  {shown(name)}"
                 axes.step(*steps[name], where="pre", color=how.color, linestyle=how.linestyle, label=label)
             elif name == ranked[BEST_SHOWN]:
-                axes.plot([], [], color=FAINT, label=f"{len(ranked) - len(coloured)} classes between")
+                axes.plot([], [], color=FAINT, label=f"{len(ranked) - len(colored)} classes between")
         if chance is not None:
             axes.axhline(chance, color=MUTED, linewidth=1.2, linestyle=(0, (1, 3)), label=f"{chance:.3f}  chance")
         _frame(axes)

@@ -25,9 +25,9 @@ TSNE_ITERATIONS = 1000  # what scikit-learn stops at
 
 
 def project(vectors: np.ndarray, method: Method = "umap", seed: int = 0) -> np.ndarray:
-    """Lay n vectors out in the plane; the same seed gives the same picture on the same machine.
+    """Lay n vectors out in the plane; the same seed gives the same image on the same machine.
 
-    UMAP looks at 15 neighbours and t-SNE uses a perplexity of 30, or what n allows. Vectors that are all
+    UMAP looks at 15 neighbors and t-SNE uses a perplexity of 30, or what n allows. Vectors that are all
     equal come out as zeros. Both run on one thread.
 
     Args:

@@ -19,7 +19,7 @@ from tfretrieval.visualize.theme import INK, MUTED, bare, class_style, look, new
 
 MOST_IN_LEGEND = 40
 MOST_NAMED_IN_PLACE = 20
-HEART = 40  # points of a neighbourhood
+HEART = 40  # points of a neighborhood
 _GALLERY_NAMES = ("gallery", "train")
 
 
@@ -30,11 +30,11 @@ def plot_scatter(
     splits: Sequence[str] | np.ndarray | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Draw points coloured by class; the gallery as dots, the queries larger, with a marker of their class.
+    """Draw points colored by class; the gallery as dots, the queries larger, with a marker of their class.
 
     The gallery is the split named "gallery" or "train", else that of the first point; without `splits` all
     points are gallery. Up to 20 classes have their names among their points, moved apart where they would cover one
-    another, so that the plot is read without a legend and without its colours; more have a legend.
+    another, so that the plot is read without a legend and without its colors; more have a legend.
 
     Args:
         points: float [n, 2].
@@ -116,7 +116,7 @@ def _draw(axes: Axes, label: int, points: np.ndarray, dots: bool, n: int) -> Non
 
 
 def _heart(tree: KDTree, labels: np.ndarray, label: int) -> np.ndarray:
-    """The point of a class whose neighbourhood is most its own; of equals that with the nearest neighbours."""
+    """The point of a class whose neighborhood is most its own; of equals that with the nearest neighbors."""
     points = tree.data[labels == label]
     distances, rows = tree.query(points, k=min(HEART, len(labels)))
     distances, rows = distances.reshape(len(points), -1), rows.reshape(len(points), -1)
@@ -131,7 +131,7 @@ def _explain(axes: Axes, splits: tuple[str, str] | None, some_unknown: bool) -> 
         gallery, queries = (shown(split) or "no split" for split in splits)
         said.append(f"small dots: {gallery}, large shapes: {queries}")
     if some_unknown:
-        said.append("grey: class unknown" if splits is None else "grey dots and crosses: class unknown")
+        said.append("gray: class unknown" if splits is None else "gray dots and crosses: class unknown")
     if said:
         axes.set_title("; ".join(said), fontsize=10.5, weight="normal", color=MUTED)
 
@@ -153,10 +153,10 @@ def _write_names(figure: Figure, axes: Axes, places: Mapping[str, np.ndarray]) -
     frame = axes.get_window_extent()
     moved = spread_apart(centres, sizes, np.array(frame.min), np.array(frame.max))
     to_points = axes.transData.inverted()
-    for text, anchor, centre, place, size in zip(texts, places.values(), centres, moved, sizes):
+    for text, anchor, center, place, size in zip(texts, places.values(), centres, moved, sizes):
         at = to_points.transform(place)
         text.set_position((float(at[0]), float(at[1])))
-        if np.linalg.norm(place - centre) > size[1]:
+        if np.linalg.norm(place - center) > size[1]:
             axes.plot(
                 [anchor[0], at[0]], [anchor[1], at[1]], color=INK, linewidth=0.8, zorder=4, scalex=False, scaley=False
             )

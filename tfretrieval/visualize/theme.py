@@ -1,11 +1,11 @@
 """The one look that all plots share, and how a figure becomes a file.
 
-Classes are told apart by colour (Okabe and Ito's palette, safe for the colour-blind, its yellow darkened so
-that it shows on white) and by line style or marker as well, never by colour alone.
+Classes are told apart by color (Okabe and Ito's palette, safe for the color-blind, its yellow darkened so
+that it shows on white) and by line style or marker as well, never by color alone.
 
 A figure is kept as PNG and as SVG. The words of an SVG stay text: they can be searched, copied, read aloud and
 translated, and the file is smaller than with outlines. Where DejaVu Sans is missing, Verdana, which is as wide, takes
-its place, and what comes after that is narrower, so that no word grows into its neighbour.
+its place, and what comes after that is narrower, so that no word grows into its neighbor.
 
 Sizes are chosen so that a figure can be read at half its size.
 """
@@ -50,7 +50,7 @@ _FALLBACK_FONTS = (
 
 @dataclass(frozen=True)
 class ClassStyle:
-    """How one class is drawn; of the first 32 no two share colour and line style, nor colour and marker."""
+    """How one class is drawn; of the first 32 no two share color and line style, nor color and marker."""
 
     color: str
     linestyle: str | tuple[int, tuple[float, ...]]
@@ -161,7 +161,7 @@ def shown(text: str, longest: int = 32) -> str:
 
 
 def bare(axes: Axes) -> None:
-    """Take ticks, grid and frame from axes that hold a picture or a map."""
+    """Take ticks, grid and frame from axes that hold an image or a map."""
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(False)

@@ -9,16 +9,16 @@ export async function bytes(path) {
   return (await fetched(`api/${path}`)).arrayBuffer();
 }
 
-/** Search by a picture: a File or a Blob. */
-export async function upload(picture, parameters, signal) {
+/** Search by an image: a File or a Blob. */
+export async function upload(image, parameters, signal) {
   const form = new FormData();
-  form.append("image", picture, "picture");
+  form.append("image", image, "image");
   for (const [name, value] of pairs(parameters)) form.append(name, value);
   return (await fetched("api/search", { method: "POST", body: form, signal })).json();
 }
 
 export const thumbnail = (id, side = 192) => `api/item/thumbnail${query({ id, side })}`;
-export const original = (id) => `api/item/picture${query({ id })}`;
+export const original = (id) => `api/item/image${query({ id })}`;
 
 async function fetched(address, options) {
   let response;

@@ -1,7 +1,7 @@
 import { ask } from "./api.js";
 import { breakable, count, decimal, make, showingErrors } from "./dom.js";
 import { pairOf } from "./pairs.js";
-import { card, cards } from "./pictures.js";
+import { card, cards } from "./images.js";
 
 const ASK_AGAIN = 1000; // milliseconds
 const AT_FIRST = 12; // pairs of a list
@@ -31,17 +31,17 @@ export function openErrors(section, shared) {
     if (!shared.collection.audits) return;
     let answer = await ask("audit");
     while (answer.state === "working") {
-      faults.replaceChildren(make("h2", {}, "The data itself"), make("p", { class: "muted" }, "Looking for wrong labels and for pictures that are there twice. This takes a while."));
+      faults.replaceChildren(make("h2", {}, "The data itself"), make("p", { class: "muted" }, "Looking for wrong labels and for images that are there twice. This takes a while."));
       await new Promise((done) => setTimeout(done, ASK_AGAIN));
       answer = await ask("audit");
     }
     if (answer.state === "failed") throw new Error(answer.reason);
     faults.replaceChildren(
       make("h2", {}, "Labels that are probably wrong"),
-      make("p", { class: "muted" }, answer.suspects.length ? `${count(answer.n_suspects, "label")} are doubtful; the worst come first, each with pictures of the class that it looks like.` : "None was found."),
+      make("p", { class: "muted" }, answer.suspects.length ? `${count(answer.n_suspects, "label")} are doubtful; the worst come first, each with images of the class that it looks like.` : "None was found."),
       ...someOf(answer.suspects.map(suspect)),
-      make("h2", {}, "Pictures that are there twice"),
-      make("p", { class: "muted" }, answer.twins.length ? "Equal files, and pictures that show the same." : "None was found."),
+      make("h2", {}, "Images that are there twice"),
+      make("p", { class: "muted" }, answer.twins.length ? "Equal files, and images that show the same." : "None was found."),
       ...someOf(answer.twins.map(twins)),
     );
     listParts();
@@ -55,7 +55,7 @@ export function openErrors(section, shared) {
       body.replaceChildren(
         make("h2", {}, "Confused pairs"), pairTable(kind, pairs.pairs),
         make("h2", {}, "Hardest queries"),
-        make("p", { class: "muted" }, "The queries of least average precision, the worst first, each with its nearest neighbour."),
+        make("p", { class: "muted" }, "The queries of least average precision, the worst first, each with its nearest neighbor."),
         make("div", { class: "hardest" }, ...someOf(worst.queries.map(pairOf))),
       );
       listParts();
@@ -84,7 +84,7 @@ function someOf(pairs) {
 }
 
 function pairTable(kind, pairs) {
-  if (!pairs.length) return make("p", {}, "No query has a nearest neighbour of another class.");
+  if (!pairs.length) return make("p", {}, "No query has a nearest neighbor of another class.");
   return make("div", { class: "scroll" }, make(
     "table", {},
     make("thead", {}, make("tr", {}, ["Query", "Nearest", "Queries", "Share"].map((name) => make("th", { scope: "col", class: name === "Nearest" ? "text" : null }, name)))),
@@ -99,7 +99,7 @@ function pairTable(kind, pairs) {
 function suspect(found) {
   return make(
     "li", { class: "pair", "data-id": found.id },
-    cards([card({ id: found.id, label: found.label }, ["labelled so"]), ...found.neighbours.slice(0, 3).map((like) => card(like, ["looks like it"]))]),
+    cards([card({ id: found.id, label: found.label }, ["labelled so"]), ...found.neighbors.slice(0, 3).map((like) => card(like, ["looks like it"]))]),
     make("p", {}, make("strong", {}, `${found.label} → ${found.suggested}? `), make("span", { class: "muted" }, `score ${decimal(found.score)}`)),
   );
 }

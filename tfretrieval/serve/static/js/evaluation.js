@@ -1,7 +1,7 @@
 import { ask } from "./api.js";
 import { count, decimal, make, showingErrors } from "./dom.js";
 import { pairsOf } from "./pairs.js";
-import { colour, isDark, onThemeChange } from "./theme.js";
+import { color, isDark, onThemeChange } from "./theme.js";
 
 const METRICS = [["precision_at_1", "P@1"], ["precision_at_3", "P@3"], ["precision_at_5", "P@5"], ["precision_at_10", "P@10"], ["map", "mAP"], ["map_at_r", "MAP@R"], ["r_precision", "R-precision"], ["mrr", "MRR"], ["knn_accuracy", "KNN accuracy"]];
 
@@ -80,7 +80,7 @@ function build(section, shared) {
     ));
     return make(
       "div", { class: "scroll" },
-      make("table", { class: "matrix" }, make("caption", {}, "Rows: class of the query. Columns: class of its nearest neighbour. Choose a cell to see its pictures."),
+      make("table", { class: "matrix" }, make("caption", {}, "Rows: class of the query. Columns: class of its nearest neighbor. Choose a cell to see its images."),
         make("thead", {}, make("tr", {}, make("th", {}, ""), names.map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, rows)),
     );
   }
@@ -124,7 +124,7 @@ function classes(evaluation) {
 const dashes = (label) => ["", "10 3", "3 3", "10 3 3 3"][(label + Math.floor(label / 4)) % 4];
 
 /** A piece of the line of a class, for the list. */
-const swatch = (label) => svg("svg", { class: "swatch", viewBox: "0 0 32 8", "aria-hidden": "true" }, svg("line", { x1: 0, x2: 32, y1: 4, y2: 4, stroke: colour(label), "stroke-dasharray": dashes(label) }));
+const swatch = (label) => svg("svg", { class: "swatch", viewBox: "0 0 32 8", "aria-hidden": "true" }, svg("line", { x1: 0, x2: 32, y1: 4, y2: 4, stroke: color(label), "stroke-dasharray": dashes(label) }));
 
 function svg(tag, attributes, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -140,7 +140,7 @@ function curves(evaluation, classNames) {
   const y = (precision) => 10 + (1 - precision) * (height - bottom - 10);
   const lines = Object.entries(evaluation.curves).map(([name, points]) => {
     const label = Math.max(0, classNames.indexOf(name));
-    return svg("polyline", { points: points.map(([recall, precision]) => `${x(recall).toFixed(1)},${y(precision).toFixed(1)}`).join(" "), stroke: colour(label), "stroke-dasharray": dashes(label), "data-class": name });
+    return svg("polyline", { points: points.map(([recall, precision]) => `${x(recall).toFixed(1)},${y(precision).toFixed(1)}`).join(" "), stroke: color(label), "stroke-dasharray": dashes(label), "data-class": name });
   });
   const ticks = [0, 0.25, 0.5, 0.75, 1];
   const drawing = svg(

@@ -2,8 +2,8 @@ import { ask, bytes, thumbnail, upload } from "./api.js";
 import { announce, count, make, showingErrors } from "./dom.js";
 import { directRenderer } from "./drawing.js";
 import { listenToFingers } from "./fingers.js";
-import { card, cards } from "./pictures.js";
-import { colour, isDark, onThemeChange, palette, token } from "./theme.js";
+import { card, cards } from "./images.js";
+import { color, isDark, onThemeChange, palette, token } from "./theme.js";
 import createScatterplot from "../vendor/scatterplot.js";
 
 const NAMES = { umap: "UMAP", tsne: "t-SNE" };
@@ -36,27 +36,27 @@ function build(section, shared) {
   const marker = make("div", { class: "marker", hidden: true }, make("span", {}, "query"));
   const labels = make("div", { class: "labels", "aria-hidden": "true" });
   const message = make("p", { class: "state" }, "");
-  const picture = make("canvas", { class: "picture", "aria-hidden": "true" });
-  const frame = make("div", { class: "canvas" }, picture, canvas, labels, marker, hint, message);
+  const image = make("canvas", { class: "image", "aria-hidden": "true" });
+  const frame = make("div", { class: "canvas" }, image, canvas, labels, marker, hint, message);
   const legend = make("ul", { class: "legend" });
   const chosen = make("div", { class: "chosen" });
 
   section.append(
     make("h1", { id: "map-title" }, "Map of the gallery"),
-    make("p", { class: "muted", id: "map-help" }, "Drag to move, scroll or pinch to zoom, click a point, or draw a lasso around many. With the keyboard: arrows move, + and − zoom, 0 shows all; a class of the list shows its pictures. Near points are alike; distances between far groups mean little."),
+    make("p", { class: "muted", id: "map-help" }, "Drag to move, scroll or pinch to zoom, click a point, or draw a lasso around many. With the keyboard: arrows move, + and − zoom, 0 shows all; a class of the list shows its images. Near points are alike; distances between far groups mean little."),
     make("div", { class: "controls" }, make("div", {}, make("label", { class: "label", for: "method" }, "Layout"), method), make("div", { class: "choices" }, lasso, tools)),
     make("div", { class: "mapping" }, frame, make("div", {}, make("h3", {}, "Classes"), legend)),
     chosen,
   );
   canvas.addEventListener("keydown", onKey);
-  onThemeChange(() => { if (state.plot) { state.plot.set({ backgroundColor: token("--page"), pointColor: colours() }); drawLegend(); } });
+  onThemeChange(() => { if (state.plot) { state.plot.set({ backgroundColor: token("--page"), pointColor: colors() }); drawLegend(); } });
   load();
 
   async function load() {
     const wanted = method.value;
     await showingErrors(message, async () => {
       message.hidden = false;
-      message.textContent = `Laying out ${count(collection.n_gallery, "picture")}. The first time this takes a while.`;
+      message.textContent = `Laying out ${count(collection.n_gallery, "image")}. The first time this takes a while.`;
       let answer = await ask(`map/${wanted}`);
       while (answer.state === "working") {
         await new Promise((done) => setTimeout(done, ASK_AGAIN));
@@ -72,7 +72,7 @@ function build(section, shared) {
       await showQuery();
       message.hidden = true;
       canvas.dataset.ready = wanted;
-      canvas.setAttribute("aria-label", `${NAMES[wanted]} of ${count(answer.n, "picture")} in ${count(collection.class_names.length, "class", "classes")}`);
+      canvas.setAttribute("aria-label", `${NAMES[wanted]} of ${count(answer.n, "image")} in ${count(collection.class_names.length, "class", "classes")}`);
       announce(`${NAMES[wanted]} is drawn`);
     });
   }
@@ -124,10 +124,10 @@ function build(section, shared) {
   }
 
   function createPlot(n) {
-    const renderer = directRenderer(picture, frame.clientWidth, frame.clientHeight);
+    const renderer = directRenderer(image, frame.clientWidth, frame.clientHeight);
     new ResizeObserver(() => { renderer.resize(frame.clientWidth, frame.clientHeight); plot.redraw(); }).observe(frame);
     const plot = createScatterplot({
-      canvas, renderer, width: "auto", height: "auto", backgroundColor: token("--page"), pointColor: colours(), colorBy: "valueA",
+      canvas, renderer, width: "auto", height: "auto", backgroundColor: token("--page"), pointColor: colors(), colorBy: "valueA",
       pointSize: n > 20000 ? 2 : n > 4000 ? 4 : 6, pointSizeSelected: 2, opacity: n > 20000 ? 0.7 : 0.85, lassoMinDelay: 5,
       lassoInitiator: false, spatialIndexUseWorker: false, lassoColor: token("--accent"), pointColorHover: token("--ink"), performanceMode: n > 20000,
       deselectOnEscape: true, actionKeyMap: { lasso: ["shift"], merge: ["ctrl", "meta"], remove: ["alt"] },
@@ -143,15 +143,15 @@ function build(section, shared) {
     return plot;
   }
 
-  /** The place of a class in the list of colours; what has no class comes last but for the query. */
+  /** The place of a class in the list of colors; what has no class comes last but for the query. */
   function kindOf(point) {
     const label = state.items.labels[state.rows[point]];
     return label < 0 ? collection.class_names.length + 1 : label;
   }
 
-  function colours() {
-    const grey = isDark() ? "#8a939c" : "#7d868f";
-    return [...collection.class_names.map((_, label) => colour(label)), token("--ink"), grey];
+  function colors() {
+    const gray = isDark() ? "#8a939c" : "#7d868f";
+    return [...collection.class_names.map((_, label) => color(label)), token("--ink"), gray];
   }
 
   function drawLegend() {
@@ -179,8 +179,8 @@ function build(section, shared) {
     if (points.length === 0) { chosen.replaceChildren(); return; }
     const shown = points.slice(0, SHOWN).map((point) => itemOf(point));
     const more = points.length > SHOWN ? `, the first ${SHOWN} shown` : "";
-    chosen.replaceChildren(make("h2", {}, `${count(points.length, "picture")} selected${more}`), cards(shown.map((item) => card(item))));
-    announce(`${count(points.length, "picture")} selected`);
+    chosen.replaceChildren(make("h2", {}, `${count(points.length, "image")} selected${more}`), cards(shown.map((item) => card(item))));
+    announce(`${count(points.length, "image")} selected`);
   }
 
   function itemOf(point) {
@@ -206,8 +206,8 @@ function build(section, shared) {
   async function showQuery() {
     if (state.rows === null) return;
     if (shared.asked && !queryPlace()) {
-      const { id, picture } = shared.asked;
-      const found = await (picture ? upload(picture, { k: 5 }) : ask("search", { id, k: 5 })).catch(() => null);
+      const { id, image } = shared.asked;
+      const found = await (image ? upload(image, { k: 5 }) : ask("search", { id, k: 5 })).catch(() => null);
       if (found) shared.asked.places = found.places;
     }
     state.plot?.deselect();

@@ -1,5 +1,5 @@
 import { decimal, make } from "./dom.js";
-import { card, cards } from "./pictures.js";
+import { card, cards } from "./images.js";
 
 /** Queries side by side with what came nearest. */
 export function pairsOf(queries) {

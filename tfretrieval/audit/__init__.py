@@ -1,0 +1,1 @@
+"""Audits of a collection: files, duplicates, image issues and label issues."""

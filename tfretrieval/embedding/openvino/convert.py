@@ -1,0 +1,65 @@
+"""From a Keras model to the folder that `OpenVINOEngine` computes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import openvino
+import tensorflow as tf
+from openvino.preprocess import PrePostProcessor
+
+from tfretrieval.embedding.openvino.core import core
+from tfretrieval.embedding.openvino.model_dir import write_engine
+from tfretrieval.errors import UserError
+from tfretrieval.models.embedder import image_size_of, in_float32
+
+TOLERANCE = 1e-4
+
+
+def save_openvino_model(
+    embedder: keras.Model, directory: Path, fit: str, made_from: Mapping[str, Any], seed: int = 0
+) -> None:
+    """Convert a model, check that it answers as before, and write `model.xml`, `model.bin` and `engine.json`.
+
+    Args:
+        embedder: images float [b, s, s, 3] in 0..255 -> embeddings float32 [b, d]. The converted model takes uint8.
+        directory: the new folder; an older one is replaced.
+        fit: how an image becomes a square, see `decode_and_resize`.
+        made_from: kept in `engine.json`; must name the fingerprint of the model as "model".
+        seed: of the random images of the check.
+
+    Raises:
+        UserError: OpenVINO cannot convert the model or answers otherwise, or the folder cannot be written.
+    """
+    size = image_size_of(embedder)
+    wide = in_float32(embedder)
+    model = _converted(wide, size)
+    difference = _largest_difference(wide, model, size, seed)
+    if not difference <= TOLERANCE:
+        raise UserError(f"OpenVINO answers otherwise than the model (by {difference:.2g}); use --engine keras")
+    write_engine(model, directory, {**made_from, "image_size": size, "dim": int(embedder.output_shape[-1]), "fit": fit})
+
+
+def _converted(embedder: keras.Model, size: int) -> Any:
+    forward = tf.function(lambda images: embedder(images, training=False))
+    traced = forward.get_concrete_function(tf.TensorSpec([None, size, size, 3], tf.float32))
+    try:
+        model = openvino.convert_model(traced)
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        raise UserError(f"OpenVINO cannot convert this model ({reason}); use --engine keras") from None
+    prepared = PrePostProcessor(model)
+    prepared.input().tensor().set_element_type(openvino.Type.u8)
+    return prepared.build()
+
+
+def _largest_difference(embedder: keras.Model, model: Any, size: int, seed: int) -> float:
+    """As a share of the largest value."""
+    images = np.random.default_rng(seed).integers(0, 256, (2, size, size, 3), np.uint8)
+    expected = np.asarray(embedder(images.astype(np.float32), training=False))
+    compiled = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return float(np.abs(compiled(images)[0] - expected).max()) / max(float(np.abs(expected).max()), 1e-12)

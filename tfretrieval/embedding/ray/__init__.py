@@ -1,0 +1,1 @@
+"""The Ray engine, which distributes another engine over a cluster."""

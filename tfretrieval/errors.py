@@ -1,15 +1,31 @@
-"""The one exception that a user's mistake raises."""
+"""The exception raised for a user's mistake."""
 
 
 class UserError(Exception):
-    """Something the user can put right: its message is one line that says what was wrong and what would be right.
+    """A mistake that the user can correct.
 
     The command line prints the message without a stack trace and exits with status 1.
+
+    Args:
+        problem: one line that says what is wrong, and in which file or option.
+        remedy: what to do about it.
+
+    Attributes:
+        problem: the first argument.
+        remedy: the second argument; "" if there is none.
+
+    >>> str(UserError("the gallery is empty", "add images to it"))
+    'the gallery is empty; add images to it'
     """
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{problem}; {remedy}" if remedy else problem)
+        self.problem = problem
+        self.remedy = remedy
 
 
 def in_one_line(text: str) -> str:
-    r"""Text with escapes for line ends and whatever else a terminal would not print as it stands.
+    r"""Escape line ends and other characters that a terminal does not print.
 
     >>> in_one_line("a\nb")
     'a\\nb'

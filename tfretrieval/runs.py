@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tfretrieval._version import __version__
+from tfretrieval.artifacts import file_fingerprint
 from tfretrieval.atomic import read_json, write_json, write_text
 from tfretrieval.errors import UserError
 
@@ -199,15 +199,6 @@ def new_run_directory(name: str) -> Path:
     while candidate.exists():
         candidate, number = RUNS / f"{name}-{number}", number + 1
     return candidate
-
-
-def file_fingerprint(path: Path) -> str:
-    """A short hash of a file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()[:16]
 
 
 def machine() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Vectors with what they stand for, in memory and on disk."""
+"""`Embeddings` in memory and on disk."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tfretrieval.artifacts import CorruptArtifact, MissingArtifact
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
+
+COLUMNS = ("ids", "labels", "paths", "splits")
 
 
 @pytest.fixture
@@ -23,12 +26,12 @@ def store():
         ids=["x/1", "x/2", "y 3", "写真"],
         paths=["/a", "/b", "/c", ""],
         splits=["train", "train", "test", "test"],
-        made_from={"model": "abc"},
+        provenance={"model": "abc"},
     )
 
 
 @pytest.mark.parametrize("mmap", [True, False])
-def test_everything_comes_back_from_disk(store, tmp_path, mmap):
+def test_a_saved_store_loads_unchanged(store, tmp_path, mmap):
     store.save(tmp_path / "s")
     assert sorted(path.name for path in (tmp_path / "s").iterdir()) == [
         "embeddings.json",
@@ -37,31 +40,32 @@ def test_everything_comes_back_from_disk(store, tmp_path, mmap):
     ]
     loaded = Embeddings.load(tmp_path / "s", mmap)
     assert isinstance(loaded.vectors, np.memmap) == mmap
-    for name in ("vectors", "ids", "labels", "paths", "splits"):
-        np.testing.assert_array_equal(getattr(loaded, name), getattr(store, name))
-    assert (loaded.class_names, loaded.made_from) == (store.class_names, store.made_from)
+    np.testing.assert_array_equal(loaded.vectors, store.vectors)
+    for name in COLUMNS:
+        np.testing.assert_array_equal(getattr(loaded.items, name), getattr(store.items, name))
+    assert (loaded.items.class_names, loaded.provenance) == (store.items.class_names, store.provenance)
     assert loaded.fingerprint == store.fingerprint
 
 
-def test_what_is_left_out_is_filled_in():
+def test_missing_columns_have_defaults():
     store = Embeddings.from_arrays(np.ones((2, 3), np.float64))
     assert store.vectors.dtype == np.float32
-    assert store.ids.tolist() == ["0", "1"]
-    assert store.labels.tolist() == [-1, -1]
-    assert Embeddings.from_arrays(np.eye(3), [0, 2, 0]).class_names == ("0", "1", "2")
+    assert store.items.ids.tolist() == ["0", "1"]
+    assert store.items.labels.tolist() == [-1, -1]
+    assert Embeddings.from_arrays(np.eye(3), [0, 2, 0]).items.class_names == ("0", "1", "2")
 
 
-def test_a_subset_takes_whole_items(store):
+def test_a_subset_holds_vectors_and_items(store):
     part = store.subset(np.array([3, 1]))
-    assert part.ids.tolist() == ["写真", "x/2"]
+    assert part.items.ids.tolist() == ["写真", "x/2"]
     np.testing.assert_array_equal(part.vectors, store.vectors[[3, 1]])
-    assert part.labels.tolist() == [1, 0]
+    assert part.items.labels.tolist() == [1, 0]
 
 
-def test_the_fingerprint_tells_of_content_alone(store):
+def test_the_fingerprint_depends_on_the_content_alone(store):
     def changed(**change):
-        parts = {name: getattr(store, name) for name in ("vectors", "ids", "labels", "class_names")} | change
-        return Embeddings.from_arrays(**parts).fingerprint
+        parts = {name: getattr(store.items, name) for name in ("ids", "labels", "class_names")}
+        return Embeddings.from_arrays(**{"vectors": store.vectors, **parts, **change}).fingerprint
 
     assert changed() == store.fingerprint
     others = [
@@ -74,63 +78,63 @@ def test_the_fingerprint_tells_of_content_alone(store):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    "change",
     [
-        ({"labels": [0, 1]}, "4 vectors but 2 labels"),
-        ({"ids": ["a", "a", "b", "c"]}, "an id that stands for two items"),
-        ({"labels": [0, 1, 2, 0], "class_names": ["a", "b"]}, r"a label outside -1\.\.1"),
-        ({"vectors": np.ones(4)}, r"need float32 vectors \[n, d\]"),
+        {"labels": [0, 1]},
+        {"ids": ["a", "a", "b", "c"]},
+        {"labels": [0, 1, 2, 0], "class_names": ["a", "b"]},
+        {"vectors": np.ones(4)},
     ],
 )
-def test_parts_that_do_not_go_together(change, message):
-    with pytest.raises(UserError, match=message):
+def test_inconsistent_arrays_are_refused(change):
+    with pytest.raises(UserError):
         Embeddings.from_arrays(**{"vectors": np.eye(4), **change})
 
 
-def test_vectors_that_are_no_numbers_are_not_saved_and_named(tmp_path):
+def test_vectors_with_nan_are_not_saved(tmp_path):
     vectors = np.eye(3, dtype=np.float32)
     vectors[1, 0] = np.nan
-    with pytest.raises(UserError, match="1 vectors hold NaN or infinity, the first that of b"):
+    with pytest.raises(UserError, match="of b"):
         Embeddings.from_arrays(vectors, ids=["a", "b", "c"]).save(tmp_path / "s")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_none_or_damaged(store, tmp_path):
-    with pytest.raises(UserError, match="is not an embedding store"):
+def test_missing_and_corrupt_stores_are_reported(store, tmp_path):
+    with pytest.raises(MissingArtifact):
         Embeddings.load(tmp_path)
     store.save(tmp_path / "s")
     np.save(tmp_path / "s" / "vectors.npy", np.ones((5, 3), np.float32))
-    with pytest.raises(UserError, match=r"damaged .the files disagree on the number of items"):
+    with pytest.raises(CorruptArtifact):
         Embeddings.load(tmp_path / "s")
     store.save(tmp_path / "s")
     header = json.loads((tmp_path / "s" / "embeddings.json").read_text())
     (tmp_path / "s" / "embeddings.json").write_text(json.dumps(header | {"class_names": ["other"]}))
-    with pytest.raises(UserError, match="is damaged"):
+    with pytest.raises(CorruptArtifact):
         Embeddings.load(tmp_path / "s")
 
 
-def test_a_loaded_store_reads_its_items_when_they_are_asked_for(tmp_path):
+def test_items_are_read_on_first_access(tmp_path):
     made = Embeddings.from_arrays(np.eye(3), [0, -1, 1], ["a", "b"], ["x", "ö", "z"], ["p", "q", "r"], ["train"] * 3)
     made.save(tmp_path / "s")
     loaded = Embeddings.load(tmp_path / "s")
-    assert not {"ids", "paths", "splits"} & set(vars(loaded))
-    for name in ("ids", "paths", "splits", "labels"):
-        np.testing.assert_array_equal(getattr(loaded, name), getattr(made, name))
-        assert getattr(loaded, name).dtype == getattr(made, name).dtype
-    changed = replace(loaded, made_from={"model": "m"})
-    assert list(changed.ids) == ["x", "ö", "z"]
+    assert not {"ids", "paths", "splits"} & set(vars(loaded.items))
+    for name in COLUMNS:
+        np.testing.assert_array_equal(getattr(loaded.items, name), getattr(made.items, name))
+        assert getattr(loaded.items, name).dtype == getattr(made.items, name).dtype
+    changed = replace(loaded, provenance={"model": "m"})
+    assert list(changed.items.ids) == ["x", "ö", "z"]
     assert changed.fingerprint == made.fingerprint
     again = Embeddings.load(tmp_path / "s")
     (tmp_path / "s" / "items.parquet").unlink()
-    with pytest.raises(UserError, match="is damaged"):
-        _ = again.ids
+    with pytest.raises(CorruptArtifact):
+        _ = again.items.ids
 
 
 def test_a_store_is_read_without_pandas(store, tmp_path):
     store.save(tmp_path / "s")
     code = (
         "import sys; from tfretrieval.embedding.store import Embeddings; e = Embeddings.load(sys.argv[1]); "
-        "e.ids, e.paths, e.splits, e.labels; assert not {'pandas', 'tensorflow', 'sklearn'} & set(sys.modules)"
+        "e.items.ids, e.items.paths, e.items.splits; assert not {'pandas', 'tensorflow', 'sklearn'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path / "s"], check=True)
 
@@ -138,4 +142,4 @@ def test_a_store_is_read_without_pandas(store, tmp_path):
 def test_an_empty_store(tmp_path):
     Embeddings.from_arrays(np.empty((0, 3)), class_names=["a"]).save(tmp_path / "s")
     loaded = Embeddings.load(tmp_path / "s")
-    assert len(loaded) == len(loaded.ids) == len(loaded.splits) == 0
+    assert len(loaded) == len(loaded.items.ids) == len(loaded.items.splits) == 0

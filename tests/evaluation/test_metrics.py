@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 import pytrec_eval
@@ -7,8 +9,9 @@ from hypothesis import strategies as st
 from tfretrieval.errors import UserError
 from tfretrieval.evaluation import metrics
 
-#                   rank:  1  2  3  4  5
-BY_HAND = np.array([[1, 0, 1, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]], bool)
+#                       rank:  1  2  3  4  5
+RELEVANT = np.array([[1, 0, 1, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]], bool)
+BY_HAND = metrics.ranks_of(RELEVANT)
 R = np.array([3, 1, 2])
 
 
@@ -17,7 +20,7 @@ def test_precision_worked_by_hand():
     np.testing.assert_allclose(metrics.precision_at_k(BY_HAND, 3), [2 / 3, 0, 0])
 
 
-def test_ranks_that_do_not_exist_are_not_relevant():
+def test_ranks_beyond_the_ranking_are_not_relevant():
     np.testing.assert_allclose(metrics.precision_at_k(BY_HAND, 10), [0.2, 0.1, 0])
 
 
@@ -46,9 +49,9 @@ def test_ndcg_worked_by_hand():
 @pytest.mark.parametrize(
     "of", [metrics.recall_at_k, metrics.ndcg_at_k, metrics.map_at_k, metrics.r_precision, metrics.map_at_r]
 )
-def test_nothing_to_find_is_nan_and_no_warning(of, recwarn):
+def test_a_query_without_relevant_items_is_nan_without_a_warning(of, recwarn):
     k = () if of in (metrics.r_precision, metrics.map_at_r) else (3,)
-    assert np.isnan(of(np.zeros((1, 4), bool), np.array([0]), *k)).all()
+    assert np.isnan(of(metrics.ranks_of(np.zeros((1, 4), bool)), np.array([0]), *k)).all()
     assert not len(recwarn)
 
 
@@ -63,7 +66,7 @@ def test_nothing_to_find_is_nan_and_no_warning(of, recwarn):
     ],
 )
 def test_a_k_below_one_is_refused(call):
-    with pytest.raises(UserError, match="at least 1"):
+    with pytest.raises(UserError, match="k must be 1"):
         call()
 
 
@@ -83,39 +86,70 @@ def test_every_metric_agrees_with_trec_eval(missed):
     relevant[:, 7] = True
     n_relevant = relevant.sum(axis=1) + missed
     theirs = trec(relevant, n_relevant, {"map", "P", "recall", "ndcg_cut", "recip_rank", "Rprec", "success"})
+    ranks = metrics.ranks_of(relevant)
     ours = {
-        "map": metrics.average_precision(relevant, n_relevant),
-        "Rprec": metrics.r_precision(relevant, n_relevant),
-        "recip_rank": metrics.reciprocal_rank(relevant),
+        "map": metrics.average_precision(metrics.precisions_at(ranks), n_relevant),
+        "Rprec": metrics.r_precision(ranks, n_relevant),
+        "recip_rank": metrics.reciprocal_rank(ranks),
     }
     for k in (5, 10, 30):
-        ours[f"P_{k}"] = metrics.precision_at_k(relevant, k)
-        ours[f"recall_{k}"] = metrics.recall_at_k(relevant, n_relevant, k)
-        ours[f"ndcg_cut_{k}"] = metrics.ndcg_at_k(relevant, n_relevant, k)
+        ours[f"P_{k}"] = metrics.precision_at_k(ranks, k)
+        ours[f"recall_{k}"] = metrics.recall_at_k(ranks, n_relevant, k)
+        ours[f"ndcg_cut_{k}"] = metrics.ndcg_at_k(ranks, n_relevant, k)
     for k in (1, 5, 10):
-        ours[f"success_{k}"] = metrics.hit_rate_at_k(relevant, k)
+        ours[f"success_{k}"] = metrics.hit_rate_at_k(ranks, k)
     for name, values in ours.items():
         expected = [theirs[str(query)][name] for query in range(len(relevant))]
         np.testing.assert_allclose(values, expected, atol=1e-6, err_msg=name)
 
 
+def average_precision(ranks, n_relevant):
+    return metrics.average_precision(metrics.precisions_at(ranks), n_relevant)
+
+
+def test_ranks_are_those_of_the_relevant_items():
+    none = metrics.NOT_FOUND
+    np.testing.assert_array_equal(BY_HAND, [[1, 3], [5, none], [none, none]])
+
+
+def test_average_precision_worked_by_hand():
+    np.testing.assert_allclose(average_precision(BY_HAND, R), [(1 + 2 / 3) / 3, 1 / 5, 0])
+
+
+def test_map_at_r_worked_by_hand():
+    np.testing.assert_allclose(metrics.map_at_r(BY_HAND, R), [(1 + 2 / 3) / 3, 0, 0])
+
+
+def test_map_at_k_divides_by_the_smaller_of_r_and_k():
+    np.testing.assert_allclose(metrics.map_at_k(BY_HAND, np.array([2, 1, 1]), 3), [(1 + 2 / 3) / 2, 0, 0])
+    np.testing.assert_allclose(metrics.map_at_k(BY_HAND, np.array([9, 9, 9]), 3), [(1 + 2 / 3) / 3, 0, 0])
+
+
+@pytest.mark.parametrize(("n_relevant", "n"), [(1, 1), (1, 4), (2, 5), (3, 6), (6, 6)])
+def test_the_expected_average_precision_is_the_mean_over_all_orders(n_relevant, n):
+    orders = np.array(sorted(set(permutations([1] * n_relevant + [0] * (n - n_relevant)))), bool)
+    mean = average_precision(metrics.ranks_of(orders), np.full(len(orders), n_relevant)).mean()
+    assert metrics.expected_average_precision(n_relevant, n) == pytest.approx(mean)
+
+
+def test_the_expected_average_precision_of_a_large_gallery_is_the_fraction_of_relevant_items():
+    assert metrics.expected_average_precision(10_000, 100_000) == pytest.approx(0.1, abs=2e-4)
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=30), st.integers(0, 5), st.integers(1, 40))
 def test_values_lie_between_0_and_1_and_a_perfect_ranking_reaches_1(row, missed, k):
-    relevant = np.array([row])
-    total = relevant.sum(axis=1)
-    perfect = -np.sort(-relevant.astype(int), axis=1) > 0
-    with_r = [metrics.average_precision, metrics.map_at_r, metrics.r_precision]
-    with_k = [metrics.map_at_k, metrics.ndcg_at_k]
+    total = np.array([sum(row)])
+    ranks, perfect = metrics.ranks_of(np.array([row])), metrics.ranks_of(np.array([sorted(row, reverse=True)]))
     if total[0]:
-        for of in with_r:
-            assert 0 <= of(relevant, total + missed)[0] <= 1
+        for of in (average_precision, metrics.map_at_r, metrics.r_precision):
+            assert 0 <= of(ranks, total + missed)[0] <= 1
             assert of(perfect, total)[0] == pytest.approx(1)
-        for of in with_k:
-            assert 0 <= of(relevant, total + missed, k)[0] <= 1
+        for of in (metrics.map_at_k, metrics.ndcg_at_k):
+            assert 0 <= of(ranks, total + missed, k)[0] <= 1
             assert of(perfect, total, k)[0] == pytest.approx(1)
-        assert metrics.recall_at_k(relevant, total, len(row))[0] == 1
-    assert metrics.hit_rate_at_k(relevant, k)[0] == (metrics.precision_at_k(relevant, k)[0] > 0)
+        assert metrics.recall_at_k(ranks, total, len(row))[0] == 1
+    assert metrics.hit_rate_at_k(ranks, k)[0] == (metrics.precision_at_k(ranks, k)[0] > 0)
 
 
 @settings(max_examples=80, deadline=None)
@@ -125,9 +159,9 @@ def test_moving_a_relevant_item_up_never_lowers_a_metric(row, data):
     row[place], row[place + 1] = False, True
     better = row.copy()
     better[place], better[place + 1] = True, False
-    before, after = np.array([row]), np.array([better])
-    n_relevant = before.sum(axis=1)
-    for of in (metrics.average_precision, metrics.map_at_r, metrics.r_precision):
+    before, after = metrics.ranks_of(np.array([row])), metrics.ranks_of(np.array([better]))
+    n_relevant = np.array([sum(row)])
+    for of in (average_precision, metrics.map_at_r, metrics.r_precision):
         assert of(after, n_relevant)[0] >= of(before, n_relevant)[0]
     assert metrics.reciprocal_rank(after)[0] >= metrics.reciprocal_rank(before)[0]
     for k in (1, 2, 5):

@@ -4,10 +4,10 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from tfretrieval.artifacts import CorruptArtifact, MissingArtifact
 from tfretrieval.embedding.store import Embeddings
-from tfretrieval.errors import UserError
 from tfretrieval.evaluation import Evaluation, evaluate
-from tfretrieval.retrieval import KNNRetriever
+from tfretrieval.retrieval.index import Index
 
 NAMES = ["coast, rocky", 'the "forest"', "überall\nhier"]
 
@@ -20,14 +20,14 @@ def found():
         Embeddings.from_arrays(rng.normal(size=(len(own), 4)), own, NAMES, [f"{who}/{i}" for i in range(len(own))])
         for who, own in zip("qg", labels)
     )
-    return evaluate(KNNRetriever().fit(gallery.vectors), queries, gallery, n_bootstrap=50)
+    return evaluate(Index.build(gallery), queries, n_bootstrap=50)
 
 
 def test_a_round_trip_through_disk_changes_nothing(found, tmp_path):
-    made_from = {"queries": "abc", "gallery": "def"}
-    written = found.save(tmp_path / "e", made_from)
+    provenance = {"queries": "abc", "gallery": "def"}
+    written = found.save(tmp_path / "e", provenance)
     loaded = Evaluation.load(tmp_path / "e")
-    assert loaded.made_from == written.made_from == made_from
+    assert loaded.provenance == written.provenance == provenance
     for field in fields(Evaluation):
         ours, theirs = getattr(written, field.name), getattr(loaded, field.name)
         if field.name in ("curves", "per_query"):
@@ -61,16 +61,16 @@ def test_all_files_of_the_folder_are_there(found, tmp_path):
 
 
 def test_damage_is_told_in_one_line(found, tmp_path):
-    with pytest.raises(UserError, match="does not exist"):
+    with pytest.raises(MissingArtifact):
         Evaluation.load(tmp_path)
     found.save(tmp_path / "e")
     per_query = tmp_path / "e" / "per_query.csv"
     whole = per_query.read_text(encoding="utf-8")
     for damaged in (whole[: len(whole) // 2], ""):
         per_query.write_text(damaged, encoding="utf-8")
-        with pytest.raises(UserError, match="damaged") as caught:
+        with pytest.raises(CorruptArtifact) as caught:
             Evaluation.load(tmp_path / "e")
         assert "\n" not in str(caught.value)
     (tmp_path / "e" / "metrics.json").write_text('{"format": 7}')
-    with pytest.raises(UserError, match="format 1"):
+    with pytest.raises(CorruptArtifact, match="7"):
         Evaluation.load(tmp_path / "e")

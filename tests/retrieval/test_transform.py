@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
+from tfretrieval.artifacts import CorruptArtifact, MissingArtifact
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval.transform import Transform
 
@@ -74,23 +75,23 @@ def test_zero_vectors_and_constant_dimensions_stay_finite(normalize, standardize
 
 
 @pytest.mark.parametrize(
-    ("pca", "words"),
+    "pca",
     [
-        (7, "a gallery of 6 vectors with 8 dimensions has 1 to 6 components"),
-        (0, "1 to 6"),
-        (1.5, "share between 0 and 1"),
-        (True, "share between 0 and 1"),
-        ("many", "share between 0 and 1"),
+        7,
+        0,
+        1.5,
+        True,
+        "many",
     ],
 )
-def test_a_pca_out_of_range_is_refused_in_one_line(pca, words):
-    with pytest.raises(UserError, match=words) as caught:
+def test_a_pca_out_of_range_is_refused_in_one_line(pca):
+    with pytest.raises(UserError, match=f"pca={pca!r}") as caught:
         Transform(pca=pca).fit(sample(6))
     assert "\n" not in str(caught.value)
 
 
 def test_other_dimensions_than_the_gallery_are_refused():
-    with pytest.raises(UserError, match="5 dimensions where 8 are needed"):
+    with pytest.raises(UserError, match="dimensions"):
         Transform().fit(sample()).transform(np.zeros((2, 5)))
 
 
@@ -160,7 +161,7 @@ def test_damage_is_told_in_one_line(tmp_path):
     saved = (tmp_path / "transform.npz").read_bytes()
     for damaged in (saved[: len(saved) // 2], b"", b"no archive"):
         (tmp_path / "transform.npz").write_bytes(damaged)
-        with pytest.raises(UserError, match="damaged") as caught:
+        with pytest.raises(CorruptArtifact) as caught:
             Transform.load(tmp_path)
         assert "\n" not in str(caught.value)
 
@@ -169,15 +170,15 @@ def test_files_of_two_saves_are_never_mixed(tmp_path):
     Transform(pca=2).fit(sample()).save(tmp_path / "a")
     Transform(pca=2).fit(sample(seed=3)).save(tmp_path / "b")
     (tmp_path / "a" / "transform.npz").write_bytes((tmp_path / "b" / "transform.npz").read_bytes())
-    with pytest.raises(UserError, match="not the one"):
+    with pytest.raises(CorruptArtifact):
         Transform.load(tmp_path / "a")
 
 
 def test_another_format_and_a_missing_file_are_told(tmp_path):
-    with pytest.raises(UserError, match="does not exist"):
+    with pytest.raises(MissingArtifact):
         Transform.load(tmp_path)
     Transform().fit(sample()).save(tmp_path)
     header = json.loads((tmp_path / "transform.json").read_text())
     (tmp_path / "transform.json").write_text(json.dumps(header | {"format": 99}))
-    with pytest.raises(UserError, match="format 1"):
+    with pytest.raises(CorruptArtifact, match="99"):
         Transform.load(tmp_path)

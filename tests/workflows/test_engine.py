@@ -11,7 +11,7 @@ from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.workflows import engine as module
-from tfretrieval.workflows.embed import embed_split
+from tfretrieval.workflows.embed import EmbedOptions, embed_split
 from tfretrieval.workflows.engine import EngineChoice, engine_for, engine_of
 
 openvino = pytest.mark.skipif(not module.is_installed(), reason="OpenVINO is not installed")
@@ -23,18 +23,18 @@ def test_few_images_are_not_worth_a_conversion(run, catalog):
 
 
 @openvino
-def test_many_images_are_and_then_few_as_well(run, catalog, monkeypatch):
+def test_many_images_are_worth_a_conversion_and_then_few_use_it(run, catalog, monkeypatch):
     monkeypatch.setattr(module, "_has_gpu", lambda: False)
-    monkeypatch.setattr(module, "WORTH_CONVERTING", len(catalog))
+    monkeypatch.setattr(module, "MIN_IMAGES_TO_CONVERT", len(catalog))
     assert engine_for(run, catalog).name == "openvino"
     assert engine_for(run, catalog.subset(np.arange(2))).name == "openvino"
     monkeypatch.setattr(module, "_has_gpu", lambda: True)
     assert engine_for(run, catalog).name == "keras"
 
 
-def test_without_openvino_keras(run, catalog, monkeypatch):
+def test_keras_is_used_without_openvino(run, catalog, monkeypatch):
     monkeypatch.setattr(module, "is_installed", lambda: False)
-    monkeypatch.setattr(module, "WORTH_CONVERTING", 1)
+    monkeypatch.setattr(module, "MIN_IMAGES_TO_CONVERT", 1)
     assert engine_for(run, catalog).name == "keras"
     with pytest.raises(UserError, match=r"pip install 'tfretrieval\[openvino\]'"):
         engine_for(run, catalog, EngineChoice("openvino"))
@@ -42,18 +42,18 @@ def test_without_openvino_keras(run, catalog, monkeypatch):
 
 @pytest.mark.parametrize("precision", ["bfloat16", "int8"])
 def test_keras_has_one_precision(precision):
-    with pytest.raises(UserError, match="belongs to --engine openvino"):
+    with pytest.raises(UserError, match="--engine openvino"):
         EngineChoice("keras", precision)
 
 
 @openvino
-def test_a_precision_that_does_not_agree_is_left(run, catalog, monkeypatch, caplog):
+def test_bfloat16_is_used_only_if_its_vectors_agree(run, catalog, monkeypatch, caplog):
     monkeypatch.setattr(module, "has_bfloat16", lambda: True)
     monkeypatch.setattr("tfretrieval.embedding.openvino.engine.has_bfloat16", lambda: True)
     choice = EngineChoice("openvino")
     monkeypatch.setattr(module, "cosines", lambda *_: np.array([1.0, 0.998]))
     assert engine_for(run, catalog, choice).precision == "float32"
-    assert "cosine of only 0.9980" in caplog.text
+    assert "0.9980" in caplog.text
     caplog.clear()
     assert engine_for(run, catalog, choice).precision == "float32", "the check is kept"
     assert not caplog.text
@@ -63,13 +63,13 @@ def test_a_precision_that_does_not_agree_is_left(run, catalog, monkeypatch, capl
 
 
 @openvino
-def test_without_bfloat16_float32(run, catalog, monkeypatch):
+def test_float32_is_used_without_bfloat16(run, catalog, monkeypatch):
     monkeypatch.setattr(module, "has_bfloat16", lambda: False)
     assert engine_for(run, catalog, EngineChoice("openvino")).precision == "float32"
 
 
 @openvino
-def test_a_model_that_changed_is_converted_anew(run, catalog):
+def test_a_changed_model_is_converted_again(run, catalog):
     choice = EngineChoice("openvino", "float32")
     first = engine_for(run, catalog, choice).header["model"]
     with run.model_path.open("ab") as file:
@@ -79,25 +79,24 @@ def test_a_model_that_changed_is_converted_anew(run, catalog):
 
 @openvino
 @pytest.mark.parametrize("file", ["model.xml", "model.bin", "engine.json"])
-def test_a_damaged_conversion_is_made_anew_with_a_warning(run, catalog, caplog, file):
+def test_a_corrupt_converted_model_is_converted_again_with_a_warning(run, catalog, caplog, file):
     choice = EngineChoice("openvino", "float32")
     vectors = engine_for(run, catalog, choice).vectors(list(catalog.paths))
     damaged = run.engine("openvino") / file
     damaged.write_bytes(b"x" * damaged.stat().st_size)
     again = engine_for(run, catalog, choice)
-    assert "damaged" in caplog.text
-    assert "converted anew" in caplog.text
+    assert "converting the model again" in caplog.text
     np.testing.assert_array_equal(again.vectors(list(catalog.paths)), vectors)
 
 
 @openvino
-def test_another_engine_is_asked_for_and_the_store_is_made_anew(run, catalog, caplog):
+def test_a_store_of_another_engine_is_recomputed(run, catalog, caplog):
     caplog.set_level("INFO", "tfretrieval")
-    assert embed_split(run, catalog, "train").made_from["engine"] == "keras"
-    store = embed_split(run, catalog, "train", choice=EngineChoice("openvino", "float32"))
-    assert store.made_from["engine"] == "openvino"
-    assert "another engine" in caplog.text
-    assert embed_split(run, catalog, "train").made_from["engine"] == "openvino", "auto takes what is there"
+    assert embed_split(run, catalog, "train").provenance["engine"] == "keras"
+    store = embed_split(run, catalog, "train", EmbedOptions(engine=EngineChoice("openvino", "float32")))
+    assert store.provenance["engine"] == "openvino"
+    assert "stale" in caplog.text
+    assert embed_split(run, catalog, "train").provenance["engine"] == "openvino", "auto takes what is there"
 
 
 @openvino
@@ -115,17 +114,16 @@ def test_int8_reports_its_loss(run, catalog, caplog):
 
 def test_queries_take_the_engine_of_the_gallery(caplog, monkeypatch):
     made = {"engine": "openvino", "precision": "int8"}
-    gallery = Embeddings.from_arrays(np.eye(2), made_from=made)
     monkeypatch.setattr(module, "is_installed", lambda: True)
-    assert engine_of(gallery) == EngineChoice("openvino", "int8")
+    assert engine_of(made) == EngineChoice("openvino", "int8")
     monkeypatch.setattr(module, "is_installed", lambda: False)
-    assert engine_of(gallery) == EngineChoice()
-    assert "not installed here" in caplog.text
-    assert engine_of(Embeddings.from_arrays(np.eye(2))) == EngineChoice()
+    assert engine_of(made) == EngineChoice()
+    assert "not installed" in caplog.text
+    assert engine_of({}) == EngineChoice()
 
 
 def test_catalogs_of_unknown_classes_can_be_quantized_on(monkeypatch):
     catalog = Catalog.from_lists(["a", "b"])
-    made = [Embeddings.of_catalog(np.eye(2, dtype=np.float32), catalog)] * 2
+    made = [Embeddings(catalog, np.eye(2, dtype=np.float32))] * 2
     engines = [type("E", (), {"embed": lambda self, *_, _e=e, **__: _e})() for e in made]
     assert module._loss(catalog, *engines) == {"n": 2, "lowest_cosine": 1.0}

@@ -1,72 +1,85 @@
-"""From a run to an evaluation."""
+"""Evaluations of a run are saved, and reused while nothing has changed."""
 
 from __future__ import annotations
 
 import shutil
 
+import faiss
 import numpy as np
 import pytest
+from sklearn.neighbors import NearestNeighbors
 
 from tfretrieval.evaluation.result import Evaluation
+from tfretrieval.workflows.embed import EmbedOptions
 from tfretrieval.workflows.evaluate import evaluate_run
+from tfretrieval.workflows.index import IndexRequest
 
 
 @pytest.mark.parametrize("retriever", ["knn", "faiss"])
-def test_the_result_is_kept_with_what_it_was_made_from(run, catalog, retriever):
-    done = evaluate_run(run, catalog, retriever)
-    kept = Evaluation.load(run.evaluation(retriever))
-    assert kept.metrics == pytest.approx(done.evaluation.metrics)
-    assert kept.made_from["model"] == run.model_fingerprint()
-    assert (kept.made_from["query_split"], kept.made_from["gallery_split"]) == ("test", "train")
-    assert (kept.n_queries, kept.n_gallery) == (9, 18)
+def test_the_result_is_saved_with_its_provenance(run, catalog, retriever):
+    evaluation = evaluate_run(run, catalog, IndexRequest(retriever)).evaluation
+    saved = Evaluation.load(run.evaluation(retriever))
+    assert saved.metrics == pytest.approx(evaluation.metrics)
+    assert saved.provenance["model"] == run.model_fingerprint()
+    assert (saved.provenance["query_split"], saved.provenance["gallery_split"]) == ("test", "train")
+    assert (saved.n_queries, saved.n_gallery) == (9, 18)
 
 
-def test_a_split_against_itself_does_not_find_the_query(run, catalog):
-    done = evaluate_run(run, catalog, query_split="train", gallery_split="train", ks=(1,))
-    assert done.evaluation.n_queries == 18
-    assert (done.evaluation.per_query["id"] != done.evaluation.per_query["nearest_id"]).all()
-    assert np.trace(done.evaluation.confusion) / 18 == pytest.approx(done.evaluation.metrics["precision_at_1"])
+def test_each_retriever_searches_every_query_with_its_own_library(run, catalog, monkeypatch):
+    searched = {"scikit-learn": 0, "FAISS": 0}
+
+    def count(cls, method, library):
+        original = getattr(cls, method)
+
+        def counted(self, x, *args, **options):
+            searched[library] += len(x)
+            return original(self, x, *args, **options)
+
+        monkeypatch.setattr(cls, method, counted)
+
+    count(NearestNeighbors, "kneighbors", "scikit-learn")
+    count(faiss.IndexFlat, "search", "FAISS")
+    evaluate_run(run, catalog, IndexRequest("knn"))
+    assert searched["scikit-learn"] >= 9
+    assert searched["FAISS"] == 0
+    searched["scikit-learn"] = 0
+    evaluate_run(run, catalog, IndexRequest("faiss"))
+    assert searched["FAISS"] >= 9
+    assert searched["scikit-learn"] == 0
 
 
-def test_what_is_not_to_be_kept_is_not(run, catalog):
-    evaluate_run(run, catalog, keep=False)
-    assert not run.evaluation("knn").exists()
+def test_a_split_against_itself_excludes_the_query(run, catalog):
+    options = EmbedOptions(query_split="train", gallery_split="train")
+    evaluation = evaluate_run(run, catalog, options=options, ks=(1,)).evaluation
+    assert evaluation.n_queries == 18
+    assert (evaluation.per_query["id"] != evaluation.per_query["nearest_id"]).all()
+    assert np.trace(evaluation.confusion) / 18 == pytest.approx(evaluation.metrics["precision_at_1"])
 
 
-def test_an_evaluation_that_is_there_is_used_only_where_nothing_has_changed(run, catalog):
-    first = evaluate_run(run, catalog, "faiss", ks=(1, 2)).evaluation
-    again = evaluate_run(run, catalog, "faiss", reuse=True).evaluation
-    assert "precision_at_2" in again.metrics, "it was read, not made"
+def test_a_saved_evaluation_is_reused_only_for_the_same_index(run, catalog):
+    first = evaluate_run(run, catalog, ks=(1, 2)).evaluation
+    again = evaluate_run(run, catalog, reuse=True).evaluation
+    assert "precision_at_2" in again.metrics
     assert again.seconds == first.seconds
-    other = evaluate_run(run, catalog, "faiss", reuse=True, pca=2).evaluation
-    assert other.dim == 2
-    assert "precision_at_2" not in other.metrics
+    reduced = evaluate_run(run, catalog, IndexRequest(changes={"pca": 2}), reuse=True).evaluation
+    assert reduced.dim == 2
+    assert "precision_at_2" not in reduced.metrics
+    graph = evaluate_run(run, catalog, IndexRequest(changes={"factory": "HNSW8,Flat"}), reuse=True).evaluation
+    assert graph.provenance["index"] == "FAISS HNSW8,Flat, PCA 2"
 
 
 def test_the_time_of_one_query_is_measured(run, catalog):
     assert 0 < evaluate_run(run, catalog).evaluation.seconds["one_query"] < 1
 
 
-def test_what_embedding_took_is_recorded_but_not_of_a_rest(run, catalog):
+def test_the_cost_of_embedding_is_recorded_unless_it_was_resumed(run, catalog):
     done = evaluate_run(run, catalog)
     costs = run.costs()["embeddings/train"]
     assert (costs["of"], costs["items"], costs["engine"]) == (done.gallery.fingerprint, 18, "keras")
     assert costs["seconds"] > 0
-    assert done.index.made_from["build_seconds"] > 0
+    assert done.index.provenance["build_seconds"] > 0
     shutil.rmtree(run.embeddings("train"))
     run.costs_path.unlink()
     (run.embeddings("train").parent / ".partial-train").mkdir()
     evaluate_run(run, catalog)
     assert "embeddings/train" not in run.costs()
-
-
-def test_an_evaluation_of_another_index_is_not_used(run, catalog):
-    evaluate_run(run, catalog, "faiss")
-    kept = (run.evaluation("faiss") / "metrics.json").stat()
-    exact = evaluate_run(run, catalog, "faiss", reuse=True).evaluation
-    assert (run.evaluation("faiss") / "metrics.json").stat().st_ino == kept.st_ino
-    other = evaluate_run(run, catalog, "faiss", reuse=True, factory="HNSW8,Flat").evaluation
-    assert "factory" not in exact.made_from
-    assert other.made_from["factory"] == "HNSW8,Flat"
-    assert evaluate_run(run, catalog, "faiss", reuse=True).evaluation.made_from == other.made_from
-    assert (run.evaluation("faiss") / "metrics.json").stat().st_ino != kept.st_ino

@@ -1,34 +1,43 @@
-"""`Catalog`: which images there are, what class each shows and which split it belongs to."""
+"""`Catalog`: a table of labelled images."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 
+from tfretrieval.data.content_digests import content_digests
+from tfretrieval.data.sources import read_source
 from tfretrieval.errors import UserError
+
+TEST_FRACTION = 0.25
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class Catalog:
-    """n labelled images. Immutable; every method returns a new catalog.
+    """A table of n images. Immutable: every method returns a new catalog.
+
+    Embeddings, indexes and search results refer to a catalog for everything that is known about an item.
 
     Attributes:
-        ids: [n] stable unique names, dtype object (str); for a folder, the path below it.
-        paths: [n] where each file lies, dtype object (str).
-        labels: int32 [n], an index into `class_names`, or -1 where the class is not known.
+        ids: [n] unique, stable names, dtype object (str). For an image folder, the path relative to it.
+        paths: [n] location of each file, dtype object (str); "" for items without a file.
+        labels: int32 [n], an index into `class_names`, or -1 if the class is unknown.
         class_names: the c class names.
         splits: [n] "train", "test", ..., dtype object (str).
-        is_query: bool [n] or None: which items ask, where the source says so.
-        is_gallery: bool [n] or None: which items can be found, where the source says so.
-        source: what it was read from, as the user named it.
+        is_query: bool [n] or None: the items marked as queries by the source.
+        is_gallery: bool [n] or None: the items marked as gallery by the source.
+        source: folder, CSV file or built-in data set that the catalog was read from; "" for none.
 
-    >>> c = Catalog.from_lists(["a/1.jpg", "b/2.jpg"], labels=[0, 1], class_names=["a", "b"])
-    >>> len(c), c.class_names, c.counts().tolist()
+    >>> catalog = Catalog.from_lists(["a/1.jpg", "b/2.jpg"], labels=[0, 1], class_names=["a", "b"])
+    >>> len(catalog), catalog.class_names, catalog.counts().tolist()
     (2, ('a', 'b'), [1, 1])
     """
 
@@ -49,104 +58,147 @@ class Catalog:
         class_names: Sequence[str] = (),
         splits: Sequence[str] | None = None,
         ids: Sequence[str] | None = None,
-        is_query: Sequence[bool] | None = None,
-        is_gallery: Sequence[bool] | None = None,
         source: str = "",
     ) -> Catalog:
-        """Make a catalog of sequences of length n; without labels every class is unknown.
+        """Create a catalog from sequences of length n.
+
+        Args:
+            paths: location of each file.
+            labels: class of each item; -1 or None for unknown classes.
+            class_names: names of the classes.
+            splits: split of each item; "all" by default.
+            ids: unique names; the paths by default.
+            source: where the items come from.
 
         Raises:
-            UserError: the sequences differ in length, an id repeats, or a name is not UTF-8.
+            UserError: the sequences differ in length, an id repeats, a label is out of range, or a path is not UTF-8.
         """
         n = len(paths)
-        ids = list(paths if ids is None else ids)
-        if len(set(ids)) != n:
-            repeated = next(name for name in ids if ids.count(name) > 1)
-            raise UserError(f"{source or 'the catalog'} lists {repeated} more than once")
-        for name in paths:
-            if not _is_utf8(str(name)):
-                raise UserError(f"the name of {os.fsencode(name)!r} is not UTF-8; rename the file")
-        return cls(
-            ids=_objects(ids),
-            paths=_objects(paths),
+        catalog = cls(
+            ids=as_strings(paths if ids is None else ids),
+            paths=as_strings(paths),
             labels=np.full(n, -1, np.int32) if labels is None else np.asarray(labels, np.int32),
             class_names=tuple(class_names),
-            splits=_objects(["all"] * n if splits is None else splits),
-            is_query=None if is_query is None else np.asarray(is_query, bool),
-            is_gallery=None if is_gallery is None else np.asarray(is_gallery, bool),
+            splits=as_strings(["all"] * n if splits is None else splits),
             source=source,
         )
+        catalog._validate()
+        return catalog
 
     @classmethod
     def from_source(cls, source: str | os.PathLike[str], split: str | None = None) -> Catalog:
         """Read a folder, a CSV file, or a built-in data set (`digits`, `mit-split`).
 
-        With `split`, all of it is that split, in which one class is enough.
+        Without splits in the source, a fixed quarter of each class is held out as "test".
+
+        Args:
+            source: path or name.
+            split: assign all items to this split. A single class is enough then.
 
         Raises:
-            UserError: there is no such source, or what is there cannot be used.
+            UserError: the source does not exist or cannot be used.
         """
-        from tfretrieval.data.sources import read_source
-
-        return read_source(source, split)
+        columns, flags = read_source(source, allow_single_class=split is not None)
+        catalog = replace(cls.from_lists(**columns), is_query=flags.get("is_query"), is_gallery=flags.get("is_gallery"))
+        if split is not None:
+            return replace(catalog, splits=as_strings([split] * len(catalog)), is_query=None, is_gallery=None)
+        if columns["splits"] is None and not flags:
+            return catalog._with_test_split()
+        return catalog
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.labels)
 
     @property
     def n_classes(self) -> int:
+        """Number of classes, c."""
         return len(self.class_names)
 
     @property
     def split_names(self) -> tuple[str, ...]:
+        """Names of the splits in order of appearance."""
         return tuple(dict.fromkeys(self.splits))
 
     def counts(self) -> np.ndarray:
-        """How many images each class has: int64 [c]."""
+        """Number of images of each class, int64 [c]."""
         return np.bincount(self.labels[self.labels >= 0], minlength=self.n_classes)
 
+    def class_of(self, row: int) -> str:
+        """Class name of an item; "" if the class is unknown."""
+        label = int(self.labels[row])
+        return self.class_names[label] if label >= 0 else ""
+
+    def classes(self) -> np.ndarray:
+        """Class name of every item, [n] of dtype object (str); "" for unknown classes."""
+        return np.array([*self.class_names, ""], dtype=object)[self.labels]
+
+    def labels_among(self, class_names: Sequence[str]) -> np.ndarray:
+        """Labels as indices into other class names, int32 [n]; -1 for unknown classes and names not among them."""
+        index = {name: label for label, name in enumerate(class_names)}
+        return np.array([*(index.get(name, -1) for name in self.class_names), -1], np.int32)[self.labels]
+
+    def rows_of(self, ids: Sequence[str] | np.ndarray) -> np.ndarray:
+        """Rows of the items with these ids, int64 [m]; -1 for ids that the catalog does not have."""
+        row_of = {name: row for row, name in enumerate(self.ids)}
+        return np.array([row_of.get(name, -1) for name in ids], np.int64)
+
+    def rows_where(self, classes: Collection[str] = (), splits: Collection[str] = ()) -> np.ndarray:
+        """Rows of the items of some classes and some splits, int64 [m]; an empty collection selects all.
+
+        Raises:
+            UserError: the catalog has no such class or split.
+        """
+        selected = np.ones(len(self), bool)
+        for kind, wanted, known in (("class", classes, self.class_names), ("split", splits, self.split_names)):
+            if unknown := [name for name in wanted if name not in known]:
+                raise UserError(f"the gallery has no {kind} {unknown[0]!r}", f"choose from {', '.join(sorted(known))}")
+        if classes:
+            selected &= np.isin(self.labels, [self.class_names.index(name) for name in classes])
+        if splits:
+            selected &= np.isin(self.splits.astype(str), list(splits))
+        return np.flatnonzero(selected)
+
     def subset(self, rows: np.ndarray) -> Catalog:
-        """The items at `rows` (an index array or a boolean mask [n]); the classes stay as they are."""
-        return replace(
-            self,
+        """The items at `rows`, an index array or a boolean mask [n]. Class names stay the same."""
+        return Catalog(
             ids=self.ids[rows],
             paths=self.paths[rows],
             labels=self.labels[rows],
+            class_names=self.class_names,
             splits=self.splits[rows],
             is_query=None if self.is_query is None else self.is_query[rows],
             is_gallery=None if self.is_gallery is None else self.is_gallery[rows],
+            source=self.source,
         )
 
-    def joined(self, other: Catalog) -> Catalog:
-        """The items of this and then those of another catalog. Classes match by name; new ones come last.
+    def concat(self, other: Catalog) -> Catalog:
+        """The items of this catalog followed by those of another. Classes match by name; new classes come last.
 
-        Where this one marks who asks and who is searched, the others are searched unless they are marked as well.
+        If only this catalog marks queries and gallery, the items of the other become gallery items.
 
         Raises:
-            UserError: both have the same id.
+            UserError: an id is in both.
         """
-        if both := set(self.ids) & set(other.ids):
-            raise UserError(f"{other.source or 'the other catalog'} has an item that is there already: {min(both)}")
+        if common := set(self.ids) & set(other.ids):
+            raise UserError(f"{other.source or 'the other catalog'} has an id that exists already: {min(common)}")
         class_names = tuple(dict.fromkeys([*self.class_names, *other.class_names]))
-        number_of = {name: number for number, name in enumerate(class_names)}
-        numbers = np.array([*(number_of[name] for name in other.class_names), -1], np.int32)
-        marks: dict[str, Any] = {}
-        for name, value in (("is_query", False), ("is_gallery", True)):
-            mine, its = getattr(self, name), getattr(other, name)
-            its = np.full(len(other), value) if its is None else its
-            marks[name] = None if mine is None else np.concatenate([mine, its])
-        return replace(
-            self,
+        flags = {}
+        for name, default in (("is_query", False), ("is_gallery", True)):
+            own, added = getattr(self, name), getattr(other, name)
+            if own is not None:
+                flags[name] = np.concatenate([own, np.full(len(other), default) if added is None else added])
+        return Catalog(
             ids=np.concatenate([self.ids, other.ids]),
             paths=np.concatenate([self.paths, other.paths]),
-            labels=np.concatenate([self.labels, numbers[other.labels]]),
+            labels=np.concatenate([self.labels, other.labels_among(class_names)]),
             class_names=class_names,
             splits=np.concatenate([self.splits, other.splits]),
-            **marks,
+            source=self.source,
+            **flags,
         )
 
     def split(self, name: str) -> Catalog:
-        """The items of one split. "query" and "gallery" also name the items so marked, "all" is everything.
+        """The items of one split. "query" and "gallery" also name the items marked so, "all" is everything.
 
         Raises:
             UserError: the catalog has no such split.
@@ -159,13 +211,15 @@ class Catalog:
             return self.subset(self.is_gallery)
         if name == "all":
             return self
-        raise UserError(f"{self.source or 'the catalog'} has no split {name!r}; it has {self._choices()}")
+        marked = [kind for kind, flag in (("query", self.is_query), ("gallery", self.is_gallery)) if flag is not None]
+        known = ", ".join([*self.split_names, *marked])
+        raise UserError(f"{self.source or 'the catalog'} has no split {name!r}", f"choose from {known}")
 
     def roles(self) -> tuple[str, str]:
-        """The splits that ask and that are searched, as (query, gallery).
+        """Names of the splits used as (queries, gallery).
 
-        What the source marks comes first. Otherwise test asks train; where the two share no class, as in
-        data sets for unseen classes, test asks itself; so does a split that is alone.
+        Items marked by the source come first. Otherwise queries are "test" and the gallery is "train". If the two share
+        no class, as in data sets for unseen classes, "test" is evaluated against itself, and so is a single split.
         """
         if self.is_query is not None and self.is_gallery is not None:
             return "query", "gallery"
@@ -178,11 +232,15 @@ class Catalog:
         return names[-1], names[0]
 
     def hold_out(self, fraction: float, seed: int, keep: int = 2) -> tuple[Catalog, Catalog]:
-        """Part the items by class into (rest, held out), by a hash of seed and id.
+        """Split the items of every class into (rest, held out) by a hash of seed and id.
 
-        The part does not depend on the order of the items, and an item added later does not move the others
-        of its class by more than one place. At least `keep` items of a class stay in the rest; a class with
-        more than `keep` gives at least one. Items without a class stay in the rest.
+        The result does not depend on the order of the items, and an additional item moves at most one other item of
+        its class. Items of unknown class stay in the rest.
+
+        Args:
+            fraction: fraction of each class to hold out, 0 <= fraction < 1. Above 0, at least one item of a class.
+            seed: random seed.
+            keep: least number of items of a class that stay in the rest.
         """
         held = np.zeros(len(self), bool)
         for label in range(self.n_classes):
@@ -192,24 +250,44 @@ class Catalog:
             held[by_hash[: max(0, min(wanted, len(rows) - keep))]] = True
         return self.subset(~held), self.subset(held)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """A short hash of ids, classes, splits and file sizes.
-
-        Contents are not read: a file that changes and keeps its size to the byte goes unseen.
-        """
+        """A short hash of ids, classes, splits and file contents."""
         digest = hashlib.sha256("\n".join(self.class_names).encode())
-        for name, path, label, split in zip(self.ids, self.paths, self.labels, self.splits):
-            size = os.path.getsize(path) if os.path.exists(path) else -1
-            digest.update(f"{name}\t{label}\t{split}\t{size}\n".encode(errors="surrogateescape"))
+        digests = content_digests(list(self.paths))
+        for name, label, split, content in zip(self.ids, self.labels, self.splits, digests):
+            digest.update(f"{name}\t{label}\t{split}\t{content}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()[:16]
 
-    def _choices(self) -> str:
-        marked = [n for n, m in (("query", self.is_query), ("gallery", self.is_gallery)) if m is not None]
-        return ", ".join([*self.split_names, *marked])
+    def _with_test_split(self) -> Catalog:
+        _, held = self.hold_out(TEST_FRACTION, seed=0)
+        log.info(
+            "%s has no splits: a fixed quarter of each class (%d of %d images) is held out as test",
+            self.source, len(held), len(self),
+        )  # fmt: skip
+        is_test = np.isin(self.ids.astype(str), held.ids.astype(str))
+        return replace(self, splits=np.where(is_test, as_strings(["test"]), as_strings(["train"])))
+
+    def _validate(self) -> None:
+        name, n = self.source or "the catalog", len(self.paths)
+        for column in ("ids", "labels", "splits"):
+            if len(getattr(self, column)) != n:
+                raise UserError(f"{name} has {n} paths but {len(getattr(self, column))} {column}")
+        if len(set(self.ids)) != n:
+            seen: set[str] = set()
+            repeated = next(item for item in self.ids if item in seen or seen.add(item))  # type: ignore[func-returns-value]
+            raise UserError(f"{name} lists {repeated} more than once", "ids must be unique")
+        if n and not -1 <= self.labels.min() <= self.labels.max() < max(1, self.n_classes):
+            raise UserError(f"{name} has a label outside -1..{self.n_classes - 1}")
+        for path in self.paths:
+            try:
+                path.encode()
+            except UnicodeEncodeError:
+                raise UserError(f"the name of {os.fsencode(path)!r} is not UTF-8", "rename the file") from None
 
 
-def _objects(values: Sequence[str]) -> np.ndarray:
+def as_strings(values: Sequence[str] | np.ndarray) -> np.ndarray:
+    """Strings as an array of dtype object."""
     array = np.empty(len(values), dtype=object)
     array[:] = [str(value) for value in values]
     return array
@@ -217,11 +295,3 @@ def _objects(values: Sequence[str]) -> np.ndarray:
 
 def _hash(text: str) -> str:
     return hashlib.sha1(text.encode(errors="surrogateescape")).hexdigest()
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""Where a catalog comes from: a folder tree, a CSV file, or the name of a built-in data set."""
+"""Readers of folders, CSV files and built-in data sets."""
 
 from __future__ import annotations
 
@@ -7,63 +7,76 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tfretrieval.data import digits, mit_split
-from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.remote import is_remote
 from tfretrieval.errors import UserError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
 SPLIT_NAMES = frozenset({"train", "test", "val", "valid", "validation", "query", "gallery"})
-TEST_FRACTION = 0.25
+FLAG_VALUES = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 BUILT_IN: dict[str, Callable[[], Path]] = {"digits": digits.folder, "mit-split": mit_split.folder}
 
 log = logging.getLogger(__name__)
 
+Columns = dict[str, Any]
+Flags = dict[str, np.ndarray]
 
-def read_source(source: str | os.PathLike[str], split: str | None = None) -> Catalog:
-    """Read a catalog from a folder, a CSV file, or a built-in name.
+
+def read_source(source: str | os.PathLike[str], allow_single_class: bool = False) -> tuple[Columns, Flags]:
+    """Read a folder, a CSV file, or a built-in data set.
 
     Args:
-        source: which.
-        split: take all of it as this split of a larger catalog, in which one class is enough.
+        source: path or name.
+        allow_single_class: accept a source with one class.
+
+    Returns:
+        columns: arguments of `Catalog.from_lists`; "splits" is None if the source has none.
+        flags: the columns `is_query` and `is_gallery` that the source has, bool [n].
 
     Raises:
-        UserError: there is nothing by that name, or nothing in it that can be used.
+        UserError: the source does not exist or cannot be used.
     """
     name = os.fspath(source)
-    if name in BUILT_IN:
-        return read_folder(BUILT_IN[name](), name, split)
-    path = Path(name).expanduser()
+    path = BUILT_IN[name]() if name in BUILT_IN else Path(name).expanduser()
     if path.is_dir():
-        return read_folder(path, split=split)
-    if path.is_file() and path.suffix.lower() == ".csv":
-        return read_csv(path, split)
-    if path.is_file():
-        raise UserError(f"{path} is a file but not a CSV; give a folder, a .csv, or {' or '.join(BUILT_IN)}")
-    raise UserError(f"no folder or file {path}, and no built-in data set of that name ({', '.join(BUILT_IN)})")
+        columns, flags = read_folder(path), Flags()
+    elif path.is_file() and path.suffix.lower() == ".csv":
+        columns, flags = read_csv(path)
+    elif path.is_file():
+        raise UserError(f"{path} is a file but not a CSV", f"give a folder, a .csv, or {' or '.join(BUILT_IN)}")
+    else:
+        raise UserError(
+            f"there is no folder or file {path} and no built-in data set of that name",
+            f"built in are {', '.join(BUILT_IN)}",
+        )
+    if len(columns["class_names"]) < 2 and not allow_single_class:
+        nested = [child for child in _subfolders(path) if len(_subfolders(child)) > 1] if path.is_dir() else []
+        hint = f"; did you mean {nested[0]}?" if nested else ""
+        found = f"only one class, {columns['class_names'][0]!r}" if columns["class_names"] else "no class"
+        raise UserError(f"{path} has {found}", f"retrieval needs two or more classes{hint}")
+    return {**columns, "source": name if name in BUILT_IN else str(path)}, flags
 
 
-def located(source: str | os.PathLike[str]) -> str:
-    """A source as it can be named from any folder: its absolute path, or the name of a built-in data set.
+def absolute_source(source: str | os.PathLike[str]) -> str:
+    """A source as an absolute path, or the name of a built-in data set; "" stays "".
 
-    Of images that came from nowhere, "", it stays that.
-
-    >>> located("digits")
+    >>> absolute_source("digits")
     'digits'
     """
     name = os.fspath(source)
     return name if not name or name in BUILT_IN else str(Path(name).expanduser().absolute())
 
 
-def changed_at(source: str | os.PathLike[str]) -> float:
-    """When files were last added to a source or taken from it, in seconds since 1970; infinity where it is gone.
+def last_modified(source: str | os.PathLike[str]) -> float:
+    """When files were last added to a source or deleted from it, in seconds since 1970; infinity if it is missing.
 
-    Only folders are asked, or the CSV file itself: an image that is written over goes unseen.
+    Only the modification times of folders, or of the CSV file, are read: a file that is overwritten in place goes
+    unnoticed.
     """
     name = os.fspath(source)
     path = BUILT_IN[name]() if name in BUILT_IN else Path(name).expanduser()
@@ -71,122 +84,94 @@ def changed_at(source: str | os.PathLike[str]) -> float:
         newest, folders = path.stat().st_mtime, [path] if path.is_dir() else []
         while folders:
             with os.scandir(folders.pop()) as entries:
-                inside = [entry for entry in entries if entry.is_dir()]
-            newest = max([newest, *(entry.stat().st_mtime for entry in inside)])
-            folders += [Path(entry) for entry in inside]
+                children = [entry for entry in entries if entry.is_dir()]
+            newest = max([newest, *(entry.stat().st_mtime for entry in children)])
+            folders += [Path(entry) for entry in children]
         return newest
     except OSError:
         return float("inf")
 
 
-def read_folder(folder: Path, source: str | None = None, split: str | None = None) -> Catalog:
-    """Read `<split>/<class>/<file>` or `<class>/<file>`; files deeper down belong to their class folder.
-
-    Where the folder names no splits, a fixed quarter of every class is held out as "test"; with `split`, all is that.
+def read_folder(folder: Path) -> Columns:
+    """Read `<split>/<class>/<file>` or `<class>/<file>`. Files deeper down belong to their class folder.
 
     Raises:
-        UserError: no class folders, a class without an image, or a single class.
+        UserError: the folder has no class folders, or a class has no images.
     """
-    source = source or str(folder)
-    top = _subfolders(folder)
-    if not top:
-        raise UserError(f"{folder} has no class folders; images belong in {folder}/<class>/<file>")
-    in_splits = all(child.name.lower() in SPLIT_NAMES for child in top)
-    paths: list[str] = []
-    ids: list[str] = []
-    classes: list[str] = []
-    splits: list[str] = []
-    for split_folder in top if in_splits else [folder]:
-        class_folders = _subfolders(split_folder)
-        if not class_folders:
-            raise UserError(f"{split_folder} has no class folders; images belong in {split_folder}/<class>/<file>")
-        for class_folder in class_folders:
-            for file in _image_files(class_folder):
-                paths.append(str(file.absolute()))
-                ids.append(file.relative_to(folder).as_posix())
-                classes.append(class_folder.name)
-                splits.append(split_folder.name.lower() if in_splits else "all")
-    class_names = sorted(set(classes))
-    if len(class_names) < 2 and split is None:
-        hint = next((f"; did you mean {c}?" for c in top if len(_subfolders(c)) > 1), "")
-        raise UserError(f"{folder} has only one class, {class_names[0]!r}; retrieval needs two or more{hint}")
-    catalog = Catalog.from_lists(
-        paths, [class_names.index(name) for name in classes], class_names, splits, ids, source=source
-    )
-    if split is not None:
-        return _as_split(catalog, split)
-    return catalog if in_splits else _with_test_split(catalog)
+    top = _class_folders(folder, folder)
+    has_splits = all(child.name.lower() in SPLIT_NAMES for child in top)
+    files: list[tuple[str, str, Path]] = []
+    for split_folder in top if has_splits else [folder]:
+        for class_folder in _class_folders(split_folder, split_folder):
+            files += [(split_folder.name.lower(), class_folder.name, file) for file in _image_files(class_folder)]
+    class_names = sorted({name for _, name, _ in files})
+    index = {name: label for label, name in enumerate(class_names)}
+    return {
+        "paths": [str(file.absolute()) for _, _, file in files],
+        "labels": [index[name] for _, name, _ in files],
+        "class_names": class_names,
+        "splits": [split for split, _, _ in files] if has_splits else None,
+        "ids": [file.relative_to(folder).as_posix() for _, _, file in files],
+    }
 
 
-def read_csv(path: Path, split: str | None = None) -> Catalog:
-    """Read the columns `path,label[,split,id,is_query,is_gallery]`; paths are relative to the CSV's folder, or remote.
+def read_csv(path: Path) -> tuple[Columns, Flags]:
+    """Read the columns `path,label[,split,id,is_query,is_gallery]` of a CSV file in UTF-8.
 
-    An empty label means that the class is not known. With `split`, all is that, whatever the columns say.
+    Paths are relative to the CSV file, absolute or remote. An empty label stands for an unknown class.
 
     Raises:
-        UserError: a column or a file is missing, a value is not what it should be, or there is one class only.
+        UserError: a column or a file is missing, or a value cannot be used.
     """
+    names, rows = _read_rows(path)
+    files = [row["path"] if is_remote(row["path"]) else str((path.parent / row["path"]).absolute()) for row in rows]
+    missing = [file for file in files if not (is_remote(file) or os.path.isfile(file))]
+    if missing:
+        raise UserError(f"{path} lists {len(missing)} files that do not exist, the first {missing[0]}")
+    class_names = sorted({row["label"] for row in rows if row["label"]})
+    index = {name: label for label, name in enumerate(class_names)}
+    columns = {
+        "paths": files,
+        "labels": [index.get(row["label"], -1) for row in rows],
+        "class_names": class_names,
+        "splits": [row["split"] or "all" for row in rows] if "split" in names else None,
+        "ids": [row["id"] if "id" in names else row["path"] for row in rows],
+    }
+    return columns, {name: _flags(path, rows, name) for name in ("is_query", "is_gallery") if name in names}
+
+
+def _read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            columns = reader.fieldnames or []
+            names = list(reader.fieldnames or [])
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as CSV in UTF-8: {error}") from None
-    missing = [name for name in ("path", "label") if name not in columns]
-    if missing:
+    if missing := [name for name in ("path", "label") if name not in names]:
         raise UserError(
-            f"{path} has no column {' and no column '.join(missing)}; it has {', '.join(columns) or 'none'}"
+            f"{path} has no column {' and no column '.join(missing)}", f"it has {', '.join(names) or 'none'}"
         )
     if not rows:
         raise UserError(f"{path} lists no images")
-    if any(row["path"] is None or row["label"] is None for row in rows):
-        short = next(i for i, row in enumerate(rows) if row["path"] is None or row["label"] is None)
-        raise UserError(f"{path}, line {short + 2}: the line is shorter than the header")
-    files = [row["path"] if is_remote(row["path"]) else str((path.parent / row["path"]).absolute()) for row in rows]
-    absent = [file for file in files if not (is_remote(file) or os.path.isfile(file))]
-    if absent:
-        raise UserError(f"{path} lists {len(absent)} files that do not exist, the first {absent[0]}")
-    class_names = sorted({row["label"] for row in rows if row["label"]})
-    if len(class_names) < 2 and split is None:
-        raise UserError(f"{path} has {len(class_names)} class; retrieval needs two or more")
-    number_of = {name: label for label, name in enumerate(class_names)}
-    catalog = Catalog.from_lists(
-        paths=files,
-        labels=[number_of.get(row["label"], -1) for row in rows],
-        class_names=class_names,
-        splits=[row["split"] or "all" for row in rows] if "split" in columns else None,
-        ids=[row["id"] if "id" in columns else row["path"] for row in rows],
-        is_query=_flags(path, rows, "is_query") if "is_query" in columns else None,
-        is_gallery=_flags(path, rows, "is_gallery") if "is_gallery" in columns else None,
-        source=str(path),
-    )
-    if split is not None:
-        return _as_split(catalog, split)
-    return catalog if "split" in columns or catalog.is_query is not None else _with_test_split(catalog)
+    for line, row in enumerate(rows, start=2):
+        if row["path"] is None or row["label"] is None:
+            raise UserError(f"{path}, line {line}: the line is shorter than the header")
+    return names, rows
 
 
-def _with_test_split(catalog: Catalog) -> Catalog:
-    """Hold out a quarter of every class as "test", always the same quarter."""
-    _, held = catalog.hold_out(TEST_FRACTION, seed=0)
-    test = set(held.ids)
-    log.info(
-        "%s has no train and test split: a fixed quarter of each class (%d of %d images) is held out as test",
-        catalog.source, len(test), len(catalog),
-    )  # fmt: skip
-    return Catalog.from_lists(
-        list(catalog.paths),
-        catalog.labels,
-        catalog.class_names,
-        ["test" if name in test else "train" for name in catalog.ids],
-        list(catalog.ids),
-        source=catalog.source,
-    )
+def _flags(path: Path, rows: list[dict[str, str]], column: str) -> np.ndarray:
+    for line, row in enumerate(rows, start=2):
+        if (row[column] or "").strip().lower() not in FLAG_VALUES:
+            raise UserError(f"{path}, line {line}: {column} is {row[column]!r}", "it must be true or false")
+    return np.array([FLAG_VALUES[(row[column] or "").strip().lower()] for row in rows], bool)
 
 
-def _as_split(catalog: Catalog, split: str) -> Catalog:
-    splits = np.full(len(catalog), split, dtype=object)
-    return replace(catalog, splits=splits, is_query=None, is_gallery=None)
+def _class_folders(folder: Path, root: Path) -> list[Path]:
+    folders = _subfolders(folder)
+    if not folders:
+        raise UserError(f"{folder} has no class folders", f"images belong in {root}/<class>/<file>")
+    return folders
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -202,23 +187,9 @@ def _image_files(class_folder: Path) -> list[Path]:
     images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     if not images:
         raise UserError(
-            f"{class_folder} has no images ({', '.join(sorted(IMAGE_SUFFIXES))}); add some or delete the folder"
+            f"{class_folder} has no images ({', '.join(sorted(IMAGE_SUFFIXES))})", "add some or delete the folder"
         )
-    if len(images) < len(files):
-        others = Counter(
-            file.suffix.lower() or file.name for file in files if file.suffix.lower() not in IMAGE_SUFFIXES
-        )
-        named = ", ".join(f"{count} {kind}" for kind, count in others.most_common())
-        log.info("%s: left out are files of kinds that are not read: %s", class_folder, named)
+    ignored = Counter(file.suffix.lower() or file.name for file in files if file.suffix.lower() not in IMAGE_SUFFIXES)
+    if ignored:
+        log.info("%s: ignored %s", class_folder, ", ".join(f"{n} {kind}" for kind, n in ignored.most_common()))
     return images
-
-
-def _flags(path: Path, rows: list[dict[str, str]], column: str) -> list[bool]:
-    values = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
-    flags = []
-    for line, row in enumerate(rows, start=2):
-        value = (row[column] or "").strip().lower()
-        if value not in values:
-            raise UserError(f"{path}, line {line}: {column} is {row[column]!r}; it must be true or false")
-        flags.append(values[value])
-    return flags

@@ -83,7 +83,7 @@ class Engine(ABC):
         self._fill(catalog, np.arange(len(catalog)), put)
         self._report(catalog, whole, on_error)
         kept = catalog.subset(whole)
-        return Embeddings.of_catalog(vectors if whole.all() else vectors[whole], kept, made_from)
+        return Embeddings(kept, vectors if whole.all() else vectors[whole], made_from)
 
     def vectors(self, paths: Sequence[str]) -> np.ndarray:
         """The vectors of the files that can be decoded, in the order of `paths`: float32 [at most n, d]."""

@@ -82,7 +82,7 @@ class PartialStore:
             file = self._folder / "vectors.npy"
             if not self.whole.all():
                 file = self._compacted()
-            store = Embeddings.of_catalog(np.load(file, mmap_mode="r"), catalog, self._made_from)
+            store = Embeddings(catalog, np.load(file, mmap_mode="r"), self._made_from)
             store.save(self._target, vectors_file=file)  # the map is of the file, wherever that is moved
             shutil.rmtree(self._folder)
         return store

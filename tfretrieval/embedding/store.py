@@ -1,4 +1,4 @@
-"""`Embeddings`: vectors with the items they stand for, in memory and on disk."""
+"""`Embeddings`: vectors with the items they belong to, in memory and on disk."""
 
 from __future__ import annotations
 
@@ -12,52 +12,42 @@ from typing import Any
 
 import numpy as np
 
+from tfretrieval.artifacts import ArtifactType
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.items_file import ITEMS, read_items, write_items
 from tfretrieval.errors import UserError
 
-ROWS_A_BLOCK = 8192
+STORE = ArtifactType("embedding store", "embeddings.json", 2, "rebuild it with `tfret embed`")
+VECTORS = "vectors.npy"
+ROWS_PER_BLOCK = 8192
 
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """n vectors of d values, each with its item.
+    """n vectors of dimension d and the items they belong to, row by row.
 
     Attributes:
-        vectors: float32 [n, d], C-order; a memory map where it was loaded so.
-        ids: [n] stable names, unique, of dtype object (str).
-        labels: int32 [n], an index into `class_names`, or -1 where the class is not known.
-        class_names: the c names of the classes.
-        paths: [n] where each image lies, of dtype object (str); "" where there is none.
-        splits: [n] the split of each item, of dtype object (str).
-        made_from: what made the vectors (fingerprints of model and data, engine); free keys.
+        items: a catalog of the n items.
+        vectors: float32 [n, d], C-order; a memory map if loaded so.
+        provenance: fingerprints of model and data, engine, precision; further keys are allowed.
 
     Raises:
-        UserError: the parts differ in length, an id repeats, a label is out of range, a value is not finite.
+        UserError: items and vectors differ in length, or the vectors are not float32 [n, d].
 
     >>> e = Embeddings.from_arrays(np.eye(2), labels=[0, 1], class_names=["cat", "dog"])
-    >>> len(e), e.dim, e.ids[0]
+    >>> len(e), e.dim, e.items.ids[0]
     (2, 2, '0')
     """
 
+    items: Catalog
     vectors: np.ndarray
-    ids: np.ndarray
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-    paths: np.ndarray
-    splits: np.ndarray
-    made_from: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        n = len(self.vectors)
         if self.vectors.ndim != 2 or self.vectors.dtype != np.float32:
             raise UserError(f"embeddings need float32 vectors [n, d], not {self.vectors.dtype} {self.vectors.shape}")
-        for name in ("ids", "labels", "paths", "splits"):
-            if len(getattr(self, name)) != n:
-                raise UserError(f"embeddings have {n} vectors but {len(getattr(self, name))} {name}")
-        if len(set(self.ids)) != n:
-            raise UserError("embeddings have an id that stands for two items; ids must be unique")
-        if n and (self.labels.min() < -1 or self.labels.max() >= len(self.class_names)):
-            raise UserError(f"embeddings have a label outside -1..{len(self.class_names) - 1}")
+        if len(self.items) != len(self.vectors):
+            raise UserError(f"embeddings have {len(self.vectors)} vectors but {len(self.items)} items")
 
     @classmethod
     def from_arrays(
@@ -68,104 +58,140 @@ class Embeddings:
         ids: Sequence[str] | np.ndarray | None = None,
         paths: Sequence[str] | np.ndarray | None = None,
         splits: Sequence[str] | np.ndarray | None = None,
-        made_from: Mapping[str, Any] | None = None,
+        provenance: Mapping[str, Any] | None = None,
     ) -> Embeddings:
-        """Put vectors from anywhere ([n, d], any float type) into a store; what is left out is filled in."""
+        """Create embeddings from vectors of any origin.
+
+        Args:
+            vectors: [n, d], any float type.
+            labels: class of each item; -1 or None for unknown classes.
+            class_names: by default, the labels as strings.
+            ids: unique names; by default, the row numbers.
+            paths: location of each image; "" by default.
+            splits: split of each item; "" by default.
+            provenance: what the vectors were made from.
+
+        Raises:
+            UserError: the arrays differ in length, an id repeats, or a label is out of range.
+        """
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         n = len(vectors)
-        known = np.full(n, -1, np.int32) if labels is None else np.asarray(labels, np.int32)
         if class_names is None:
-            class_names = [str(label) for label in range(int(known.max(initial=-1)) + 1)]
-        return cls(
-            vectors=vectors,
-            ids=strings(ids if ids is not None else [str(i) for i in range(n)]),
-            labels=known,
-            class_names=tuple(class_names),
-            paths=strings(paths if paths is not None else [""] * n),
-            splits=strings(splits if splits is not None else [""] * n),
-            made_from=dict(made_from or {}),
+            highest = -1 if labels is None else int(np.max(labels, initial=-1))
+            class_names = [str(label) for label in range(highest + 1)]
+        items = Catalog.from_lists(
+            paths=[""] * n if paths is None else list(paths),
+            labels=labels,
+            class_names=class_names,
+            splits=[""] * n if splits is None else list(splits),
+            ids=[str(row) for row in range(n)] if ids is None else list(ids),
         )
-
-    @classmethod
-    def of_catalog(
-        cls, vectors: np.ndarray, catalog: Catalog, made_from: Mapping[str, Any] | None = None
-    ) -> Embeddings:
-        """The vectors float32 [n, d] of a catalog's n items, row by row; a memory map stays one."""
-        return cls(
-            vectors,
-            catalog.ids,
-            catalog.labels,
-            catalog.class_names,
-            catalog.paths,
-            catalog.splits,
-            dict(made_from or {}),
-        )
+        return cls(items, vectors, dict(provenance or {}))
 
     def __len__(self) -> int:
         return len(self.vectors)
 
     @property
     def dim(self) -> int:
+        """Dimension of the vectors, d."""
         return self.vectors.shape[1]
 
     @cached_property
     def fingerprint(self) -> str:
-        """A short hash of vectors, ids and labels: the same content has the same fingerprint anywhere.
-
-        Of a store that was loaded it is the one that was written down.
-        """
+        """A short hash of vectors, ids, labels and class names. A loaded store has the hash recorded on disk."""
         digest = hashlib.sha256()
         for block in self.blocks():
             digest.update(np.ascontiguousarray(block).data)
-        digest.update("\n".join(self.ids).encode())
-        digest.update(np.ascontiguousarray(self.labels, np.int32).data)
-        digest.update("\n".join(self.class_names).encode())
+        digest.update("\n".join(self.items.ids).encode())
+        digest.update(np.ascontiguousarray(self.items.labels, np.int32).data)
+        digest.update("\n".join(self.items.class_names).encode())
         return digest.hexdigest()[:16]
 
     def subset(self, rows: np.ndarray) -> Embeddings:
-        """The items at `rows` (an index array or a boolean mask [n])."""
+        """The items at `rows`, an index array or a boolean mask [n]."""
+        return Embeddings(self.items.subset(rows), np.ascontiguousarray(self.vectors[rows]), self.provenance)
+
+    def concat(self, other: Embeddings) -> Embeddings:
+        """These embeddings followed by others, as `Catalog.concat`.
+
+        Raises:
+            UserError: an id is in both, or the dimensions differ.
+        """
+        if self.dim != other.dim:
+            raise UserError(f"embeddings of {other.dim} dimensions cannot be added to embeddings of {self.dim}")
         return Embeddings(
-            vectors=np.ascontiguousarray(self.vectors[rows]),
-            ids=self.ids[rows],
-            labels=self.labels[rows],
-            class_names=self.class_names,
-            paths=self.paths[rows],
-            splits=self.splits[rows],
-            made_from=self.made_from,
+            self.items.concat(other.items), np.concatenate([self.vectors, other.vectors]), self.provenance
         )
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The vectors in blocks of a few thousand rows."""
+        return (self.vectors[start : start + ROWS_PER_BLOCK] for start in range(0, len(self), ROWS_PER_BLOCK))
 
     def save(self, directory: str | os.PathLike[str], vectors_file: Path | None = None) -> None:
         """Write `vectors.npy`, `items.parquet` and `embeddings.json`, all or none.
 
         Args:
-            directory: the folder of the store.
-            vectors_file: a file on the same disk that holds `vectors` already; it is moved instead of copied.
+            directory: directory of the store.
+            vectors_file: a .npy file on the same disk that already holds `vectors`; it is moved, not copied.
 
         Raises:
-            UserError: a vector holds NaN or infinity, or the folder cannot be written.
+            UserError: a vector holds NaN or infinity, or the directory cannot be written.
         """
-        from tfretrieval.embedding import store_files
-
-        store_files.save(self, Path(directory), vectors_file)
+        self._check_finite()
+        with STORE.replaced(directory) as temporary:
+            write_items(temporary / ITEMS, self.items)
+            if vectors_file is None:
+                np.save(temporary / VECTORS, self.vectors, allow_pickle=False)
+            else:
+                os.replace(vectors_file, temporary / VECTORS)
+            header = {
+                "n": len(self),
+                "dim": self.dim,
+                "fingerprint": self.fingerprint,
+                "class_names": list(self.items.class_names),
+                "provenance": dict(self.provenance),
+            }
+            STORE.write_header(temporary, header)
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str], mmap: bool = True) -> Embeddings:
-        """Read a store; `mmap` leaves the vectors on disk until they are touched.
+        """Read a store.
+
+        Args:
+            directory: directory of the store.
+            mmap: map the vectors into memory instead of reading them.
 
         Raises:
-            UserError: the folder is not a store, or its files are damaged or do not belong together.
+            MissingArtifact: there is no store.
+            CorruptArtifact: the store is damaged.
         """
-        from tfretrieval.embedding import store_files
+        directory = Path(directory)
+        header = STORE.read_header(directory)
+        with STORE.reading(directory):
+            items = read_items(directory / ITEMS, header["class_names"])
+            vectors = _load_array(directory / VECTORS, mmap)
+            if list(vectors.shape) != [header["n"], header["dim"]] or len(items) != header["n"]:
+                raise ValueError("the files disagree on the number of items")
+            embeddings = cls(items, vectors, dict(header["provenance"]))
+            embeddings.__dict__["fingerprint"] = header["fingerprint"]
+            return embeddings
 
-        return store_files.load(Path(directory), mmap)
+    def _check_finite(self) -> None:
+        finite = [np.isfinite(block).all(axis=1) for block in self.blocks()]
+        bad = np.flatnonzero(~np.concatenate([*finite, np.ones(0, bool)]))
+        if len(bad):
+            raise UserError(f"{len(bad)} vectors hold NaN or infinity, the first that of {self.items.ids[bad[0]]}")
 
-    def blocks(self) -> Iterator[np.ndarray]:
-        """The vectors, a few thousand rows at a time."""
-        return (self.vectors[start : start + ROWS_A_BLOCK] for start in range(0, len(self), ROWS_A_BLOCK))
+
+def remove_incomplete(directory: Path) -> None:
+    """Delete the files of a store without a header, which would not be recognized as a store."""
+    if not STORE.exists(directory):
+        for name in (VECTORS, ITEMS):
+            (directory / name).unlink(missing_ok=True)
 
 
-def strings(values: Sequence[str] | np.ndarray) -> np.ndarray:
-    """Texts as an array of dtype object."""
-    array = np.empty(len(values), dtype=object)
-    array[:] = [str(value) for value in values]
-    return array
+def _load_array(file: Path, mmap: bool) -> np.ndarray:
+    try:
+        return np.load(file, mmap_mode="r" if mmap else None, allow_pickle=False)
+    except ValueError:
+        raise ValueError(f"{file.name} is not a complete array") from None  # NumPy's message recommends pickle

@@ -1,12 +1,9 @@
-"""`evaluate`: from a fitted retriever to everything that is measured of it."""
+"""`evaluate`: measure how well an index finds items of each query's class."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,238 +11,201 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.evaluation import metrics as m
 from tfretrieval.evaluation.bootstrap import bootstrap_intervals
-from tfretrieval.evaluation.class_curves import ClassCurves
 from tfretrieval.evaluation.confusion import confusion_counts
-from tfretrieval.evaluation.matching import Matched, match
-from tfretrieval.evaluation.rankings import Ranked, rankings
+from tfretrieval.evaluation.curves import Curve
+from tfretrieval.evaluation.matching import Matches, match
+from tfretrieval.evaluation.rankers import GalleryRanker, NeighborRanker, measure_rankings
 from tfretrieval.evaluation.result import Evaluation
-from tfretrieval.evaluation.vote import knn_accuracy
 from tfretrieval.progress import progress
-from tfretrieval.retrieval.base import Retriever
-from tfretrieval.retrieval.blocks import blocks
-from tfretrieval.retrieval.threads import in_threads
-
-if TYPE_CHECKING:
-    from tfretrieval.retrieval.transform import Transform
+from tfretrieval.retrieval.index import Index
+from tfretrieval.retrieval.neighbors import Neighbors
+from tfretrieval.retrieval.search_result import majority_vote
+from tfretrieval.vectors import unit_rows
 
 HEADLINE = ("precision_at_1", "map", "map_at_r", "r_precision", "mrr", "knn_accuracy")
 KS = (1, 3, 5, 10)
 VOTE_K = 5
 APPROXIMATE_DEPTH = 1000
-CELLS, FEWEST = 1 << 18, 16
+NEIGHBORS_PER_SEARCH = 1 << 24
 UNKNOWN = "(unknown)"
+
+Columns = dict[str, np.ndarray]
 
 
 def evaluate(
-    retriever: Retriever,
+    index: Index,
     queries: Embeddings,
-    gallery: Embeddings,
-    transform: Transform | None = None,
     ks: Sequence[int] | None = None,
     vote_k: int | None = None,
     depth: int | None = None,
     n_bootstrap: int = 1000,
     seed: int = 0,
-    block_bytes: int = 1 << 28,
 ) -> Evaluation:
-    """Measure how well `retriever` finds gallery items of each query's class.
+    """Evaluate an index with queries of known classes.
 
-    A query whose id is in the gallery is not compared with itself. Classes match by name. Queries of unknown
-    class and those without any relevant item are left out and counted. Of equally near items the lower
-    gallery row comes first; `map` counts them as one step.
+    Metrics at k, votes, confusion and search time come from `index.search`. Metrics of whole rankings and
+    precision-recall curves come from all distances for an exact index in memory, else from a search to `depth`. A query
+    whose id is in the gallery is excluded from its own neighbors. Classes match by name. Queries of unknown class and
+    those without a relevant item are left out and counted. Of equally near items the lower gallery row comes first;
+    `map` counts them as one step.
 
     Args:
-        retriever: fitted on `gallery.vectors`, or on what `transform` makes of them, row by row.
-        queries: q items with labels.
-        gallery: n items with labels.
-        transform: fitted; applied to the queries.
-        ks: the k of every metric at k, 1 always among them; by default those of 1, 3, 5, 10 that the gallery allows.
-        vote_k: neighbors that vote in `knn_accuracy`; by default 5, or all of a smaller gallery.
-        depth: length of each ranking; items below count as not found. By default all n, or as many
-            as the retriever can return; 1,000 of an index that is not exact.
-        n_bootstrap: resamples for the intervals; 0 for none.
-        seed: of the resamples.
-        block_bytes: memory for the rankings of one block of queries; it does not change the result.
+        index: over n gallery items with labels.
+        queries: q items with labels and vectors as the gallery's before the transform.
+        ks: k of every metric at k, 1 always among them; by default those of 1, 3, 5, 10 that the gallery allows.
+        vote_k: number of neighbors that vote in `knn_accuracy`; by default 5, or all of a smaller gallery.
+        depth: length of the rankings; relevant items beyond count as not found. By default n for an exact index, else
+            1,000, and at most what the retriever can return.
+        n_bootstrap: number of bootstrap resamples for the intervals; 0 for no intervals.
+        seed: random seed of the resamples.
 
     Raises:
-        UserError: the retriever was not fitted on this gallery, a k is out of range or above `depth`, or no
-            query has anything to find.
+        UserError: k or depth is out of range, or no query has a relevant item.
     """
-    if getattr(retriever, "n_items_", None) != len(gallery):
-        raise UserError(
-            f"the retriever was not fitted on this gallery of {len(gallery)} items; rebuild it with `tfret index`"
-        )
-    matched = match(queries, gallery)
-    if not len(matched.query_rows):
+    matches = match(queries.items, index.items)
+    if not len(matches.query_rows):
         raise UserError(f"none of the {len(queries)} queries has an item of its class in the gallery")
-    allowed = min(_compared(matched), len(gallery) if depth is None else depth)
+    allowed = min(matches.n_compared, depth or len(index))
     ks = sorted({1, *(ks if ks is not None else (k for k in KS if k <= allowed))})
     vote_k = min(VOTE_K, allowed) if vote_k is None else vote_k
-    if depth is None:
-        deepest = len(gallery) if retriever.is_exact else max(APPROXIMATE_DEPTH, vote_k, *ks)
-        depth = min(deepest, len(gallery), retriever.most_neighbors or deepest)
-    _check_depths(ks, vote_k, depth, matched)
+    ranks_all = depth in (None, len(index)) and index.vectors is not None
+    depth = _check_depths(index, matches, max(vote_k, *ks), min(vote_k, *ks), depth)
 
     started = perf_counter()
-    vectors = queries.vectors[matched.query_rows]
-    if transform is not None:
-        vectors = transform.transform(vectors)
-    searching = perf_counter() - started
-
-    found = _found(retriever, vectors, matched, depth, ks, vote_k, block_bytes)
-    searching += found.searching
-    values = found.values
-
-    nearest_labels = np.where(found.nearest >= 0, matched.gallery_labels[found.nearest], -1)
-    names = matched.class_names + ((UNKNOWN,) if (nearest_labels < 0).any() else ())
+    asked = queries.subset(matches.query_rows)
+    search_seconds, columns, curves, nearest = _measure(index, asked, matches, ks, vote_k, depth, ranks_all)
+    nearest_labels = nearest.labels(matches.gallery_labels)[:, 0]
+    names = matches.class_names + ((UNKNOWN,) if (nearest_labels < 0).any() else ())
+    per_class = _per_class(matches, columns, curves)
     intervals = {}
     if n_bootstrap:
-        ends = bootstrap_intervals(np.column_stack(list(values.values())), n_bootstrap, seed=seed)
-        intervals = dict(zip(values, ends.tolist()))
-    drawn = found.curves.drawn()
-    per_class = _per_class(matched, values, {name: ap for name, (_, _, ap) in drawn.items()})
-    named = np.array([*matched.class_names, ""], dtype=object)
-    ids = np.array([*gallery.ids, ""], dtype=object)
+        ends = bootstrap_intervals(np.column_stack(list(columns.values())), n_bootstrap, seed=seed)
+        intervals = dict(zip(columns, ends.tolist()))
     return Evaluation(
-        retriever=retriever.kind,
-        n_queries=len(vectors),
-        n_gallery=len(gallery),
-        n_skipped=len(queries) - len(vectors),
-        dim=vectors.shape[1],
+        retriever=index.settings.retriever,
+        n_queries=len(asked),
+        n_gallery=len(index),
+        n_skipped=len(queries) - len(asked),
+        dim=index.dim,
         depth=depth,
-        chance_precision=float(matched.chance.mean()),
-        metrics={name: float(column.mean()) for name, column in values.items()},
-        macro={name: float(np.mean([of[name] for of in per_class.values()])) for name in HEADLINE},
+        chance_precision=float(matches.chance.mean()),
+        metrics={name: float(column.mean()) for name, column in columns.items()},
+        macro={name: float(np.mean([values[name] for values in per_class.values()])) for name in HEADLINE},
         intervals=intervals,
         per_class=per_class,
-        confusion=confusion_counts(matched.query_labels, nearest_labels % len(names), len(names)),
+        confusion=confusion_counts(matches.query_labels, nearest_labels % len(names), len(names)),
         class_names=names,
-        curves=drawn,
-        per_query={
-            "id": queries.ids[matched.query_rows],
-            "class": named[matched.query_labels],
-            "nearest_id": ids[found.nearest],
-            "nearest_class": named[nearest_labels],
-            "nearest_distance": found.nearest_distance.astype(np.float64),
-            "average_precision": values["map"],
-            "r_precision": values["r_precision"],
-            "reciprocal_rank": values["mrr"],
-        },
-        seconds={"search": searching, "metrics": perf_counter() - started - searching},
+        curves={matches.class_names[label]: curve for label, curve in curves.items()},
+        per_query=_per_query(index, asked, matches, columns, nearest),
+        seconds={"search": search_seconds, "metrics": perf_counter() - started - search_seconds},
     )
 
 
-@dataclass
-class _Found:
-    """What the rankings of q queries gave.
-
-    Attributes:
-        values: of every metric the value of each query, float64 [q].
-        nearest: gallery row of each query's nearest item, int64 [q]; -1 where none was found.
-        nearest_distance: its distance, float32 [q].
-        curves: of every class.
-        searching: seconds that went into the rankings.
-    """
-
-    values: dict[str, np.ndarray]
-    nearest: np.ndarray
-    nearest_distance: np.ndarray
-    curves: ClassCurves
-    searching: float = 0.0
-
-
-def _found(
-    retriever: Retriever,
-    vectors: np.ndarray,
-    matched: Matched,
-    depth: int,
-    ks: Sequence[int],
-    vote_k: int,
-    block_bytes: int,
-) -> _Found:
-    """Rank and measure block by block, the queries of a class together."""
-    q = len(vectors)
-    order = np.argsort(matched.query_labels, kind="stable")
-    by_class = matched.taken(order)
-    found = _Found({}, np.empty(q, np.int64), np.empty(q, np.float32), ClassCurves(by_class))
-    asked = perf_counter()
-    bar = progress(None, "evaluate", total=q, unit="query")
-    for ranked in rankings(retriever, vectors[order], by_class, depth, max(vote_k, *ks), block_bytes):
-        found.searching += perf_counter() - asked
-        parts = list(_in_parts(ranked))
-        additions = found.curves.additions(ranked)  # first: they take longest
-        work: list[Callable[[], Any]] = [partial(_measure, by_class, ranked, part, ks, vote_k) for part in parts]
-        measured = in_threads(lambda do: do(), [*additions, *work])[len(additions) :]
-        for part, (columns, its_nearest, its_distance) in zip(parts, measured):
-            for name, column in columns.items():
-                found.values.setdefault(name, np.empty(q))[order[part]] = column
-            found.nearest[order[part]], found.nearest_distance[order[part]] = its_nearest, its_distance
-        bar.update(ranked.part.stop - ranked.part.start)
-        asked = perf_counter()
-    bar.close()
-    return found
-
-
-def _check_depths(ks: Sequence[int], vote_k: int, depth: int, matched: Matched) -> None:
-    n = len(matched.gallery_labels)
-    compared = _compared(matched)
+def _check_depths(index: Index, matches: Matches, largest_k: int, smallest_k: int, depth: int | None) -> int:
+    """The depth, after checking it and every k."""
+    n = len(index)
+    if depth is None:
+        depth = n if index.retriever.is_exact else min(n, max(APPROXIMATE_DEPTH, largest_k))
+        depth = min(depth, index.retriever.max_neighbors or n)
     if not 1 <= depth <= n:
-        raise UserError(f"depth={depth} is out of range: the gallery has {n} items")
-    for name, k in [*(("k", k) for k in ks), ("vote_k", vote_k)]:
-        if k < 1:
-            raise UserError(f"{name}={k} must be at least 1")
-        if k > compared:
-            raise UserError(f"{name}={k} is more than the {compared} gallery items a query is compared with")
-        if k > depth:
-            raise UserError(f"{name}={k} is more than depth={depth}")
-
-
-def _compared(matched: Matched) -> int:
-    """How many gallery items every query has, itself left out."""
-    return len(matched.gallery_labels) - int((matched.self_rows >= 0).any())
-
-
-def _in_parts(ranked: Ranked) -> Iterator[slice]:
-    """Parts of the ranked queries whose rankings stay in a core's cache while they are measured."""
-    q = ranked.part.stop - ranked.part.start
-    for here in blocks(q, max(FEWEST, CELLS * q // max(1, ranked.n_cells))):
-        yield slice(ranked.part.start + here.start, ranked.part.start + here.stop)
+        raise UserError(f"depth={depth} is out of range", f"choose 1 to {n}, the gallery's size")
+    if smallest_k < 1:
+        raise UserError(f"k={smallest_k} must be 1 or more")
+    if largest_k > matches.n_compared:
+        raise UserError(f"k={largest_k} is more than the {matches.n_compared} gallery items of a query")
+    if largest_k > depth:
+        raise UserError(f"k={largest_k} is more than depth={depth}")
+    return depth
 
 
 def _measure(
-    matched: Matched, ranked: Ranked, part: slice, ks: Sequence[int], vote_k: int
-) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Every metric of some of the queries, float64 [p] each; the row and the distance of the nearest item, [p]."""
-    near, rows = ranked.top(slice(part.start - ranked.part.start, part.stop - ranked.part.start))
-    query_labels, n_relevant = matched.query_labels[part], matched.n_relevant[part]
-    labels = matched.labels_of(rows)
-    relevant = labels == query_labels[:, None]
-    metrics = {
-        **{f"precision_at_{k}": m.precision_at_k(relevant, k) for k in ks},
-        "map": m.average_precision(relevant, n_relevant, near),
-        "map_at_r": m.map_at_r(relevant, n_relevant),
-        "r_precision": m.r_precision(relevant, n_relevant),
-        **{f"hit_rate_at_{k}": m.hit_rate_at_k(relevant, k) for k in ks},
-        **{f"recall_at_{k}": m.recall_at_k(relevant, n_relevant, k) for k in ks},
-        **{f"ndcg_at_{k}": m.ndcg_at_k(relevant, n_relevant, k) for k in ks},
-        **{f"map_at_{k}": m.map_at_k(relevant, n_relevant, k) for k in ks},
-        "mrr": m.reciprocal_rank(relevant),
-        "knn_accuracy": knn_accuracy(labels[:, :vote_k], query_labels),
+    index: Index, queries: Embeddings, matches: Matches, ks: Sequence[int], vote_k: int, depth: int, whole: bool
+) -> tuple[float, Columns, dict[int, Curve], Neighbors]:
+    """Seconds of the search, the value of every metric for every query, the curve of every class, nearest neighbors."""
+    k = max(vote_k, *ks) if whole else depth
+    gallery_ranker = _gallery_ranker(index, queries.vectors, matches) if whole else None
+    columns: dict[str, list[np.ndarray]] = {}
+    curves: dict[int, Curve] = {}
+    nearest: list[Neighbors] = []
+    seconds = 0.0
+    with progress(None, "evaluate", total=len(queries), unit="query") as bar:
+        for part in _groups(matches, NEIGHBORS_PER_SEARCH // k):
+            started = perf_counter()
+            neighbors = index.search(queries.subset(np.arange(part.start, part.stop)), k, exclude_self=True)
+            seconds += perf_counter() - started
+            nearest.append(Neighbors(neighbors.distances[:, :1], neighbors.rows[:, :1]))
+            ranker = gallery_ranker or NeighborRanker(neighbors, matches, part)
+            measured, found = measure_rankings(ranker, matches, part)
+            curves |= found
+            for name, column in {**measured, **_metrics_at_k(neighbors, matches, part, ks, vote_k)}.items():
+                columns.setdefault(name, []).append(column)
+            bar.update(part.stop - part.start)
+    joined = Neighbors(np.concatenate([n.distances for n in nearest]), np.concatenate([n.rows for n in nearest]))
+    return seconds, {name: np.concatenate(parts) for name, parts in columns.items()}, curves, joined
+
+
+def _groups(matches: Matches, size: int) -> Iterator[slice]:
+    """Queries of consecutive classes, at most `size` together, or one class with more."""
+    group = slice(0, 0)
+    for _, part in matches.by_class(slice(0, len(matches.query_rows))):
+        if group.stop > group.start and part.stop - group.start > size:
+            yield group
+            group = slice(part.start, part.start)
+        group = slice(group.start, part.stop)
+    yield group
+
+
+def _gallery_ranker(index: Index, vectors: np.ndarray, matches: Matches) -> GalleryRanker:
+    assert index.vectors is not None
+    vectors = index.transform.transform(vectors)
+    prepared = unit_rows(vectors) if index.settings.metric == "cosine" else vectors
+    return GalleryRanker(prepared, index.vectors, index.settings.metric, matches)
+
+
+def _metrics_at_k(found: Neighbors, matches: Matches, part: slice, ks: Sequence[int], vote_k: int) -> Columns:
+    labels, query_labels, n_relevant = (
+        found.labels(matches.gallery_labels), matches.query_labels[part], matches.n_relevant[part],
+    )  # fmt: skip
+    ranks = m.ranks_of(labels[:, : max(ks)] == query_labels[:, None])
+    return {
+        **{f"precision_at_{k}": m.precision_at_k(ranks, k) for k in ks},
+        **{f"hit_rate_at_{k}": m.hit_rate_at_k(ranks, k) for k in ks},
+        **{f"recall_at_{k}": m.recall_at_k(ranks, n_relevant, k) for k in ks},
+        **{f"ndcg_at_{k}": m.ndcg_at_k(ranks, n_relevant, k) for k in ks},
+        **{f"map_at_{k}": m.map_at_k(ranks, n_relevant, k) for k in ks},
+        "knn_accuracy": (majority_vote(labels[:, :vote_k]) == query_labels).astype(np.float64),
     }
-    return metrics, rows[:, 0], near[:, 0]
 
 
-def _per_class(matched: Matched, values: dict[str, np.ndarray], ap_of: dict[str, float]) -> dict[str, dict[str, float]]:
-    chance = matched.chance
-    per_class: dict[str, dict[str, float]] = {}
-    for label in np.unique(matched.query_labels):
-        its = matched.query_labels == label
-        name = matched.class_names[label]
-        per_class[name] = {
-            "n_queries": int(its.sum()),
-            "n_gallery": int((matched.gallery_labels == label).sum()),
-            "chance_precision": float(chance[its].mean()),
-            **{metric: float(values[metric][its].mean()) for metric in HEADLINE},
-            "ap": ap_of[name],
+def _per_class(matches: Matches, columns: Columns, curves: dict[int, Curve]) -> dict[str, dict[str, float]]:
+    chance = matches.chance
+    return {
+        matches.class_names[label]: {
+            "n_queries": part.stop - part.start,
+            "n_gallery": int((matches.gallery_labels == label).sum()),
+            "chance_precision": float(chance[part].mean()),
+            **{name: float(columns[name][part].mean()) for name in HEADLINE},
+            "ap": curves[label][2],
         }
-    return per_class
+        for label, part in matches.by_class(slice(0, len(matches.query_rows)))
+    }
+
+
+def _per_query(
+    index: Index, queries: Embeddings, matches: Matches, columns: Columns, nearest: Neighbors
+) -> dict[str, np.ndarray]:
+    """One row per query, in the order in which they were given."""
+    rows = nearest.rows[:, 0]
+    names = np.array([*matches.class_names, ""], dtype=object)
+    table = {
+        "id": queries.items.ids,
+        "class": names[matches.query_labels],
+        "nearest_id": np.array([*index.items.ids, ""], dtype=object)[rows],
+        "nearest_class": names[nearest.labels(matches.gallery_labels)[:, 0]],
+        "nearest_distance": nearest.distances[:, 0].astype(np.float64),
+        "average_precision": columns["map"],
+        "r_precision": columns["r_precision"],
+        "reciprocal_rank": columns["mrr"],
+    }
+    order = np.argsort(matches.query_rows)
+    return {name: column[order] for name, column in table.items()}

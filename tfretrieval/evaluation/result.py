@@ -1,4 +1,4 @@
-"""`Evaluation`: all that was measured of one retriever, in memory and on disk."""
+"""`Evaluation`: the metrics of one index, in memory and on disk."""
 
 from __future__ import annotations
 
@@ -11,39 +11,37 @@ from typing import Any
 
 import numpy as np
 
-from tfretrieval.atomic import read_json, replaced_directory, write_json
-from tfretrieval.errors import UserError
+from tfretrieval.artifacts import ArtifactType
+from tfretrieval.evaluation.curves import Curve
 
-FORMAT = 1
+EVALUATION = ArtifactType("evaluation", "metrics.json", 2, "rebuild it with `tfret evaluate`")
 PER_QUERY_NUMBERS = ("nearest_distance", "average_precision", "r_precision", "reciprocal_rank")
-
-Curve = tuple[np.ndarray, np.ndarray, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """How well a retriever finds items of the query's class.
+    """How well an index finds items of each query's class.
 
     Attributes:
-        retriever: its kind.
-        n_queries: queries that were evaluated, q.
-        n_gallery: items in the gallery, n.
-        n_skipped: queries left out: of unknown class, or without a relevant item.
-        dim: dimensions that were searched.
-        depth: length of each ranking; below n items further down count as not found.
-        chance_precision: the expected precision of a random ranking.
+        retriever: type of the retriever.
+        n_queries: number of evaluated queries, q.
+        n_gallery: number of gallery items, n.
+        n_skipped: queries of unknown class or without a relevant item, which are left out.
+        dim: dimension of the searched vectors.
+        depth: length of the rankings; below n, relevant items further down count as not found.
+        chance_precision: expected precision of a random ranking.
         metrics: name -> mean over queries, 0..1.
         macro: name -> mean over classes of the means over their queries.
-        intervals: name -> [low, high], the 95 % bootstrap interval of each of `metrics`; may be empty.
-        per_class: class -> n_queries, n_gallery, chance_precision, the headline metrics, and `ap`, that of
-            the pooled curve; classes without evaluated queries are left out.
+        intervals: name -> [low, high], 95 % bootstrap interval of each of `metrics`; may be empty.
+        per_class: class -> n_queries, n_gallery, chance_precision, the headline metrics, and `ap`, that of the pooled
+            curve; classes without queries are left out.
         confusion: int64 [c, c], row = class of the query, column = class of its nearest neighbor.
-        class_names: the c names; "(unknown)" comes last where a nearest neighbor has no class.
-        curves: class -> (precision, recall, AP): points of rising recall, at most 500, the AP that of all.
-        per_query: name -> array [q]: id, class, nearest_id, nearest_class (str), nearest_distance,
-            average_precision, r_precision, reciprocal_rank (float).
-        seconds: search, metrics.
-        made_from: fingerprints of what was evaluated; free keys.
+        class_names: the c names; "(unknown)" is the last if a nearest neighbor has no class.
+        curves: class -> (precision, recall, AP): at most 500 points in the order of recall, the AP of all points.
+        per_query: name -> array [q]: id, class, nearest_id, nearest_class (str), nearest_distance, average_precision,
+            r_precision, reciprocal_rank (float).
+        seconds: time of the search and of the metrics.
+        provenance: fingerprints of what was evaluated; further keys are allowed.
     """
 
     retriever: str
@@ -62,10 +60,10 @@ class Evaluation:
     curves: dict[str, Curve]
     per_query: dict[str, np.ndarray]
     seconds: dict[str, float]
-    made_from: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for `json.dumps`: everything but curves and single queries."""
+        """Plain values for `json.dumps`: everything but the curves and the table of queries."""
         return {
             "retriever": self.retriever,
             "n_queries": self.n_queries,
@@ -83,19 +81,18 @@ class Evaluation:
             "seconds": self.seconds,
         }
 
-    def save(self, directory: str | os.PathLike[str], made_from: Mapping[str, Any] | None = None) -> Evaluation:
+    def save(self, directory: str | os.PathLike[str], provenance: Mapping[str, Any] | None = None) -> Evaluation:
         """Write metrics.json and per_class, confusion, pr_curves and per_query as CSV, all or none.
 
         Returns:
-            the evaluation as it was written, with `made_from` if that is given.
+            the evaluation as written, with `provenance` if given.
 
         Raises:
-            UserError: the folder cannot be written.
+            UserError: the directory cannot be written.
         """
-        written = self if made_from is None else replace(self, made_from=dict(made_from))
-        with replaced_directory(directory, "metrics.json") as temporary:
-            header = {"format": FORMAT, "made_from": dict(written.made_from)}
-            write_json(temporary / "metrics.json", written.to_json() | header)
+        written = self if provenance is None else replace(self, provenance=dict(provenance))
+        with EVALUATION.replaced(directory) as temporary:
+            EVALUATION.write_header(temporary, written.to_json() | {"provenance": dict(written.provenance)})
             for name, rows in written._tables().items():
                 with open(temporary / f"{name}.csv", "w", encoding="utf-8", newline="") as file:
                     csv.writer(file).writerows(rows)
@@ -103,28 +100,23 @@ class Evaluation:
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> Evaluation:
-        """The evaluation that was saved in the folder.
+        """Read an evaluation.
 
         Raises:
-            UserError: there is none, it is damaged, or it was written by another version.
+            MissingArtifact: there is none.
+            CorruptArtifact: it is damaged.
         """
         directory = Path(directory)
-        values = read_json(directory / "metrics.json", "rebuild it with `tfret evaluate`")
-        if values.pop("format", None) != FORMAT:
-            raise UserError(f"{directory / 'metrics.json'} is not of format {FORMAT}; rebuild it with `tfret evaluate`")
-        try:
+        values = EVALUATION.read_header(directory)
+        with EVALUATION.reading(directory):
+            del values["format"]
             values["confusion"] = np.array(values["confusion"], np.int64)
             values["class_names"] = tuple(values["class_names"])
-            per_class = values["per_class"]
-            values["curves"] = _read_curves(directory / "pr_curves.csv", per_class)
+            values["curves"] = _read_curves(directory / "pr_curves.csv", values["per_class"])
             values["per_query"] = _read_per_query(directory / "per_query.csv")
             if len(values["per_query"]["id"]) != values["n_queries"]:
                 raise ValueError("per_query.csv does not belong to metrics.json")
             return cls(**values)
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, csv.Error) as error:
-            raise UserError(
-                f"the evaluation in {directory} is damaged ({error}); rebuild it with `tfret evaluate`"
-            ) from None
 
     def _tables(self) -> dict[str, Iterable[Iterable[Any]]]:
         columns = list(next(iter(self.per_class.values())))

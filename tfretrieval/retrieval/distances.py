@@ -1,82 +1,94 @@
-"""Distances by the differences of two vectors: 0 for equal ones, the same for every kind of retriever.
+"""Distances between vectors, and the order of neighbors: by distance, then by row.
 
-The expansion |a|^2 + |b|^2 - 2ab, by which indexes search, loses its digits where two vectors are close. Here
-each pair is computed by FAISS as the sum of squared differences in float32, always by the same function, so that
-a pair has one distance wherever it is asked for; its relative error is about 1e-7. A cosine distance is half the
-squared distance of unit vectors, which is the same as one minus their inner product; to a vector of zeros it is 1.
+Indexes search with |a|^2 + |b|^2 - 2ab in float32, which loses its digits where two vectors are close. Here the
+distances of neighbors are computed from the differences of the vectors, and whole distance matrices in float64, so that
+both are accurate to the precision of float32 and equal vectors have equal distances. The cosine distance is half the
+squared distance of unit vectors, which is 1 - cosine similarity; the distance to a vector of zeros is 1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import faiss
 import numpy as np
 
-from tfretrieval.retrieval.blocks import blocks
-from tfretrieval.retrieval.threads import in_threads
+METRICS = ("euclidean", "cosine")
+ROWS_PER_TILE = 1024
+EQUAL = 1e-14  # squared distances below this fraction of the squared norms are rounding errors
+ZERO_VECTOR_TOLERANCE = 1e-4
 
-TILE_VALUES = 1 << 17
-UNIT_ROUNDING = 1e-4
+
+def blocks(total: int, size: int) -> Iterator[slice]:
+    """Slices of at most `size` (at least 1) that cover 0..total.
+
+    >>> list(blocks(5, 3))
+    [slice(0, 3, None), slice(3, 5, None)]
+    """
+    size = max(1, size)
+    return (slice(start, min(start + size, total)) for start in range(0, total, size))
 
 
-def pair_distances(queries: np.ndarray, gallery: np.ndarray, rows: np.ndarray, metric: str) -> np.ndarray:
-    """Float32 [q, k]: from each query to the gallery rows named for it.
+def row_distances(queries: np.ndarray, gallery: np.ndarray, rows: np.ndarray, metric: str) -> np.ndarray:
+    """Distances from each query to its own gallery rows, float32 [q, k], by difference.
 
     Args:
-        queries: float32 [q, d], C-order; unit vectors or zeros for cosine.
+        queries: float32 [q, d], C-order; for cosine, unit vectors or zeros.
         gallery: float32 [n, d], likewise.
-        rows: int [q, k], 0..n-1.
+        rows: int [q, k]; the distance to a negative row is infinite.
         metric: "euclidean" or "cosine".
 
-    >>> pair_distances(np.zeros((1, 2), np.float32), np.float32([[3, 4], [0, 0]]), np.array([[1, 0]]), "euclidean")
-    array([[0., 5.]], dtype=float32)
+    >>> row_distances(np.zeros((1, 2), np.float32), np.float32([[3, 4], [0, 0]]), np.array([[1, 0, -1]]), "euclidean")
+    array([[ 0.,  5., inf]], dtype=float32)
     """
-    every = np.repeat(np.arange(rows.shape[0]), rows.shape[1])
-    return indexed_distances(queries, gallery, every, rows.ravel(), metric).reshape(rows.shape)
-
-
-def all_distances(queries: np.ndarray, gallery: np.ndarray, metric: str) -> np.ndarray:
-    """Float32 [q, n]: from each query to every gallery row. Arguments as in `pair_distances`.
-
-    The gallery is taken in tiles that fit a core's cache.
-    """
-    distances = np.empty((len(queries), len(gallery)), np.float32)
-    size = max(16, TILE_VALUES // queries.shape[1])
-    every = np.tile(np.arange(min(size, len(gallery))), (len(queries), 1))
-
-    def fill(tile: slice) -> None:
-        part = gallery[tile]
-        distances[:, tile] = pair_distances(queries, part, every[:, : len(part)], metric)
-
-    in_threads(fill, blocks(len(gallery), size))
+    query_rows = np.repeat(np.arange(rows.shape[0]), rows.shape[1])
+    gallery_rows = np.ascontiguousarray(np.maximum(rows, 0).ravel(), np.int64)
+    squared = np.empty(len(gallery_rows), np.float32)
+    if len(squared):
+        pointers = [faiss.swig_ptr(array) for array in (queries, query_rows, gallery, gallery_rows, squared)]
+        faiss.pairwise_indexed_L2sqr(queries.shape[1], len(squared), *pointers)  # type: ignore[attr-defined]
+    if metric == "cosine":
+        # a unit vector is at squared distance 1 from a vector of zeros
+        candidates = np.flatnonzero(np.abs(squared - 1) < ZERO_VECTOR_TOLERANCE)
+        squared /= 2
+        squared[candidates[~gallery[gallery_rows[candidates]].any(axis=1)]] = 1
+        is_zero = ~queries.any(axis=1)
+        squared[is_zero[query_rows]] = 1
+    distances = (np.sqrt(squared) if metric == "euclidean" else squared).reshape(rows.shape)
+    distances[rows < 0] = np.inf
     return distances
 
 
-def indexed_distances(
-    queries: np.ndarray, gallery: np.ndarray, query_rows: np.ndarray, rows: np.ndarray, metric: str
-) -> np.ndarray:
-    """Float32 [m]: from the query to the gallery row of each pair, both int [m]. Others as in `pair_distances`."""
-    squared = np.empty(len(rows), np.float32)
-    if len(rows):
-        indices = [np.ascontiguousarray(which, np.int64) for which in (query_rows, rows)]
-        of_queries, of_gallery, of_query_rows, of_rows, out = (
-            faiss.swig_ptr(array) for array in (queries, gallery, *indices, squared)
-        )
-        faiss.pairwise_indexed_L2sqr(  # type: ignore[attr-defined]
-            queries.shape[1], len(rows), of_queries, of_query_rows, of_gallery, of_rows, out
-        )
-    if metric == "euclidean":
-        return np.sqrt(squared, out=squared)
-    return _cosine(squared, queries, gallery, query_rows, rows)
+def all_distances(queries: np.ndarray, gallery: np.ndarray, metric: str) -> np.ndarray:
+    """Distances from every query to every gallery row, float32 [q, n]. Arguments as in `row_distances`."""
+    distances = np.empty((len(queries), len(gallery)), np.float32)
+    queries = queries.astype(np.float64)
+    query_norms = np.einsum("ij,ij->i", queries, queries)[:, None]
+    for tile in blocks(len(gallery), ROWS_PER_TILE):
+        part = gallery[tile].astype(np.float64)
+        norms = np.einsum("ij,ij->i", part, part)
+        squared = -2 * queries @ part.T
+        squared += query_norms
+        squared += norms
+        squared[squared < EQUAL * (query_norms + norms.max())] = 0
+        if metric == "cosine":
+            squared /= 2
+            squared[:, norms == 0] = 1
+            squared[query_norms[:, 0] == 0] = 1
+        distances[:, tile] = squared
+    return np.sqrt(distances, out=distances) if metric == "euclidean" else distances
 
 
-def _cosine(
-    squared: np.ndarray, queries: np.ndarray, gallery: np.ndarray, query_rows: np.ndarray, rows: np.ndarray
-) -> np.ndarray:
-    """Cosine distances in the place of squared ones. A unit vector is at squared distance 1 from a vector of zeros."""
-    suspects = np.flatnonzero(np.abs(squared - 1) < UNIT_ROUNDING)
-    squared /= 2
-    squared[suspects[~np.any(gallery[rows[suspects]], axis=1)]] = 1
-    is_zero = ~np.any(queries, axis=1)
-    if is_zero.any():
-        squared[is_zero[query_rows]] = 1
-    return squared
+def sort_neighbors(distances: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both [q, k], sorted by distance and, where distances are equal, by row.
+
+    >>> sort_neighbors(np.array([[1.0, 0.5, 0.5]]), np.array([[4, 9, 2]]))[1]
+    array([[2, 9, 4]])
+    """
+    before, after = distances[:, :-1], distances[:, 1:]
+    unsorted = ((after < before) | ((after == before) & (rows[:, 1:] < rows[:, :-1]))).any(axis=1)
+    order = np.lexsort((rows[unsorted], distances[unsorted]), axis=1)
+    distances, rows = distances.copy(), rows.copy()
+    distances[unsorted] = np.take_along_axis(distances[unsorted], order, axis=1)
+    rows[unsorted] = np.take_along_axis(rows[unsorted], order, axis=1)
+    return distances, rows

@@ -1,266 +1,212 @@
-"""`Index`: a transform and a retriever that were fitted together, and the gallery whose rows they know."""
+"""`Index`: a transform and a retriever fitted on the same gallery, and the gallery's items."""
 
 from __future__ import annotations
 
-import logging
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfretrieval.atomic import read_json, replaced_directory, write_json
+from tfretrieval.artifacts import ArtifactType
+from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.items_file import ITEMS, read_items, write_items
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
-from tfretrieval.retrieval import load_retriever
-from tfretrieval.retrieval.base import Retriever
-from tfretrieval.retrieval.items import Items
-from tfretrieval.retrieval.joined import joined
-from tfretrieval.retrieval.settings import IndexSettings
+from tfretrieval.retrieval.base import Filterable, HoldsVectors, KeepsItems, Retriever, Updatable, Where
+from tfretrieval.retrieval.neighbors import Neighbors
+from tfretrieval.retrieval.settings import FaissSettings, IndexSettings, load_retriever, settings_for
 from tfretrieval.retrieval.transform import Transform
 
-log = logging.getLogger(__name__)
-
-FORMAT = 1
+INDEX = ArtifactType("index", "index.json", 2, "rebuild it with `tfret index`")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Index:
-    """What answers queries: vectors of a query go through `transform`, then to `retriever`.
+    """Finds the gallery items nearest to a query. On disk it needs nothing but its own directory.
 
     Attributes:
+        items: the n gallery items, row by row.
+        transform: fitted on the gallery vectors.
+        retriever: fitted on the transformed gallery vectors.
         settings: how it was built.
-        transform: fitted on the gallery.
-        retriever: fitted on the transformed gallery; its rows are the gallery's.
-        gallery: fingerprint of the embeddings that it was built from.
-        made_from: free keys.
+        gallery_fingerprint: of the embeddings it was built from.
+        provenance: model, engine, and what was measured of the index; further keys are allowed.
     """
 
-    settings: IndexSettings
+    items: Catalog
     transform: Transform
     retriever: Retriever
-    gallery: str
-    made_from: Mapping[str, Any] = field(default_factory=dict)
+    settings: IndexSettings
+    gallery_fingerprint: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def build(
         cls,
         gallery: Embeddings,
-        settings: IndexSettings,
-        made_from: Mapping[str, Any] | None = None,
+        settings: IndexSettings | None = None,
         directory: Path | None = None,
-        replace_others: bool = False,
-        memory_limit: int | None = None,
+        replace_collection: bool = False,
     ) -> Index:
-        """Fit transform and retriever on the gallery's vectors.
-
-        With a target recall the retriever is chosen first, and `made_from["tuning"]` keeps what was tried.
+        """Fit a transform and a retriever on the gallery vectors.
 
         Args:
-            gallery: what is searched.
-            settings: how.
-            made_from: free keys to keep.
-            directory: where the index will be saved. Milvus without an address keeps its database beside it.
-            replace_others: drop a Milvus collection under the same name that holds vectors of another model.
-            memory_limit: bytes that this process may have in RAM. A FAISS index that would take more is built in shards
-                and searched from the disk; it is an IVF index then, and the transform is fitted on a sample.
+            gallery: the items to search.
+            settings: by default, an exact FAISS index.
+            directory: where the index will be saved; Milvus without an address keeps its database beside it.
+            replace_collection: drop a Milvus collection of the same name that holds vectors of another model.
 
         Raises:
-            UserError: settings that do not fit the vectors; a collection of another model's vectors; a limit that is
-                too low.
+            UserError: the settings do not fit the vectors, or a collection holds vectors of another model.
         """
-        if memory_limit is not None and beyond(memory_limit, gallery.vectors):
-            return cls._within(gallery, settings, made_from, directory, memory_limit)
-        transform, retriever = settings.unfitted()
+        settings = settings or FaissSettings()
+        transform = settings.new_transform()
         vectors = transform.fit_transform(gallery.vectors)
-        kept = dict(made_from or {})
-        if settings.target_recall:
-            from tfretrieval.retrieval.tuning import tune
+        retriever, notes = settings.new_retriever(vectors, directory)
+        index = cls(gallery.items, transform, retriever, settings, gallery.fingerprint, {**gallery.provenance, **notes})
+        if isinstance(retriever, KeepsItems):
+            replace_stored = replace_collection or settings.owns_storage
+            retriever.fit_items(vectors, gallery.items, index.vector_fingerprint, replace_stored)
+        else:
+            retriever.fit(vectors)
+        return index
 
-            tuned = tune(vectors, settings.target_recall, settings.metric)
-            kept["tuning"] = tuned.to_json()
-            retriever.set_params(factory=tuned.chosen.factory, search=tuned.chosen.search or None)
-        _place(retriever, settings, directory)
-        retriever.replaces = replace_others or settings.uri is None
-        retriever.fit(vectors, items=_items(gallery, transform, settings.metric))
-        return cls(settings, transform, retriever, gallery.fingerprint, kept)
+    def __len__(self) -> int:
+        return len(self.items)
 
-    @classmethod
-    def _within(
-        cls,
-        gallery: Embeddings,
-        settings: IndexSettings,
-        made_from: Mapping[str, Any] | None,
-        directory: Path | None,
-        memory_limit: int,
-    ) -> Index:
-        from tfretrieval.retrieval.faiss import FaissRetriever
-        from tfretrieval.retrieval.on_disk import default_factory, resident_bytes
-        from tfretrieval.retrieval.streamed import Streamed
+    @property
+    def dim(self) -> int:
+        """Dimension of the vectors that are searched, after the transform."""
+        return self.transform.n_features_out_
 
-        if settings.retriever != "faiss" or settings.target_recall:
-            raise UserError("--memory-limit is too low for this index; --retriever faiss builds one in shards")
-        if directory is None:
-            raise UserError("an index within a memory limit needs a directory to be built in")
-        transform, retriever = settings.unfitted()
-        assert isinstance(retriever, FaissRetriever)
-        raw = Streamed(gallery.vectors)
-        room = (memory_limit - resident_bytes()) // 4
-        transform.fit(raw.sample(max(1, room // (12 * raw.dim)), seed=0)[1])
-        vectors = Streamed(gallery.vectors, transform, settings.metric)
-        memory = int(0.8 * (memory_limit - resident_bytes()))
-        if settings.factory is None:
-            retriever.set_params(factory=default_factory(len(gallery), vectors.dim, memory))
-            log.info("the gallery does not fit into the memory limit: %s, searched from the disk", retriever.factory)
-        retriever.fit_within(vectors, memory, directory)
-        return cls(settings, transform, retriever, gallery.fingerprint, dict(made_from or {}))
+    @property
+    def vector_fingerprint(self) -> str:
+        """What made the searched vectors: model, transform and metric."""
+        return f"{self.provenance.get('model', '')}-{self.transform.fingerprint}-{self.settings.metric}"
 
-    def how(self) -> dict[str, Any]:
-        """What decides what it finds, beside the vectors: metric and PCA, and those settings that were made."""
-        settings = asdict(self.settings)
-        params = self.retriever.get_params()  # where a recall was aimed at, they hold what was chosen
-        names = ("standardize", "whiten", "factory", "search", "index_type", "index_params", "search_params")
-        made = {name: params.get(name) or settings.get(name) for name in names}
-        told = {name: value for name, value in made.items() if value and value not in ("Flat", "FLAT")}
-        return {"pca": settings["pca"], "metric": settings["metric"], **told}
+    @property
+    def effective_settings(self) -> IndexSettings:
+        """The settings with what was chosen automatically filled in."""
+        return self.settings.effective(self.retriever)
 
-    def search(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k nearest gallery rows of query vectors [q, d]: distances float32 [q, k], rows int64 [q, k].
+    @property
+    def vectors(self) -> np.ndarray | None:
+        """The searched vectors of an exact index in memory, float32 [n, d]; None for others."""
+        return self.retriever.vectors_ if isinstance(self.retriever, HoldsVectors) else None
 
-        Raises:
-            UserError: k is larger than the gallery, or the vectors are of another size.
-        """
-        return self.retriever.kneighbors(self.transform.transform(vectors), k)
-
-    def search_where(
-        self,
-        vectors: np.ndarray,
-        k: int,
-        gallery: Embeddings,
-        classes: Sequence[str] = (),
-        splits: Sequence[str] = (),
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """As `search`, among the gallery items of some classes and some splits only.
-
-        Raises:
-            UserError: the gallery is another one, no item is left or fewer than k are, or the index is approximate
-                and of a kind without filters.
-        """
-        self._check_gallery(gallery)
-        asking = self.transform.transform(vectors)
-        return self.retriever.kneighbors_where(asking, k, Items.of(gallery), classes, splits)
-
-    def add(self, gallery: Embeddings, new: Embeddings) -> tuple[Index, Embeddings]:
-        """Put new items into the index without building it anew; the transform stays as it was fitted.
-
-        The retriever is changed in place: go on with the index and the gallery that are returned.
+    def search(
+        self, queries: Embeddings | np.ndarray, k: int, where: Where | None = None, exclude_self: bool = False
+    ) -> Neighbors:
+        """The k nearest gallery items of each query.
 
         Args:
-            gallery: what the index was built from.
-            new: items with other ids, vectors of the same model.
+            queries: q queries, or their vectors [q, d].
+            k: number of neighbors.
+            where: restrict the gallery, such as {"classes": ["cat"], "splits": ["train"]}.
+            exclude_self: exclude the gallery item with the query's own id; needs `Embeddings`.
 
         Raises:
-            UserError: the gallery is another one, an id is in both, the vectors are of another size, or the
-                retriever is memory-mapped.
+            UserError: k is larger than the gallery, the filter leaves fewer than k items, the vectors have another
+                dimension, or the index cannot filter.
         """
-        self._check_gallery(gallery)
-        if new.dim != gallery.dim:
-            raise UserError(f"the new items have {new.dim} dimensions where {gallery.dim} are needed")
-        both = joined(gallery, new)
-        items = _items(new, self.transform, self.settings.metric)
-        self.retriever.add(self.transform.transform(new.vectors), items)
-        return self._changed(both, "added", len(new)), both
+        if exclude_self and not isinstance(queries, Embeddings):
+            raise UserError("exclude_self needs embeddings, whose ids are known")
+        vectors = self.transform.transform(queries.vectors if isinstance(queries, Embeddings) else queries)
+        own_rows = self.items.rows_of(queries.items.ids) if exclude_self else None  # type: ignore[union-attr]
+        if own_rows is None or (own_rows < 0).all():
+            return self._neighbors(vectors, k, where or {})
+        return self._neighbors(vectors, min(k + 1, len(self)), where or {}).excluding(own_rows).first(k)
 
-    def remove(self, gallery: Embeddings, ids: Sequence[str]) -> tuple[Index, Embeddings]:
-        """Take items out of the index by their ids; rows of the others follow the gallery that is returned.
-
-        The retriever is changed in place: go on with the index and the gallery that are returned.
+    def add(self, new: Embeddings) -> Index:
+        """Append items without a rebuild; the transform stays as it was fitted. Changes the retriever in place.
 
         Args:
-            gallery: what the index was built from.
-            ids: different ones of it, not all.
+            new: items with other ids and vectors of the same model.
 
         Raises:
-            UserError: the gallery is another one, an id is not in it, or the kind of index cannot remove.
+            UserError: an id is taken, the vectors have another dimension, or the index cannot be changed.
         """
-        self._check_gallery(gallery)
-        row_of = {name: row for row, name in enumerate(gallery.ids)}
-        if unknown := [name for name in ids if name not in row_of]:
-            raise UserError(f"the gallery has no item {unknown[0]!r}")
-        rows = np.array([row_of[name] for name in ids], np.int64)
-        self.retriever.remove(rows)
-        left = gallery.subset(np.delete(np.arange(len(gallery)), rows))
-        return self._changed(left, "removed", len(rows)), left
+        items = self.items.concat(new.items)
+        retriever, vectors = self._updatable(), self.transform.transform(new.vectors)
+        if isinstance(retriever, KeepsItems):
+            retriever.add_items(vectors, new.items)
+        else:
+            retriever.add(vectors)
+        return self._changed(items, new.fingerprint)
+
+    def remove(self, ids: Sequence[str]) -> Index:
+        """Remove items by their ids. Changes the retriever in place.
+
+        Raises:
+            UserError: an id is unknown, no item would be left, or the index cannot remove items.
+        """
+        rows = self.items.rows_of(ids)
+        if (rows < 0).any():
+            raise UserError(f"the gallery has no item {ids[int(np.argmax(rows < 0))]!r}")
+        self._updatable().remove(rows)
+        left = np.delete(np.arange(len(self)), rows)
+        return self._changed(self.items.subset(left), ",".join(ids))
 
     def save(self, directory: str | os.PathLike[str]) -> None:
-        """Write `index.json`, `transform/` and `retriever/`, all or none."""
-        with replaced_directory(directory, "index.json") as temporary:
+        """Write `index.json`, `items.parquet`, `transform/` and `retriever/`, all or none."""
+        with INDEX.replaced(directory) as temporary:
+            write_items(temporary / ITEMS, self.items)
             self.transform.save(temporary / "transform")
             self.retriever.save(temporary / "retriever")
             header = {
-                "format": FORMAT,
-                "settings": asdict(self.settings),
-                "gallery": self.gallery,
-                "made_from": dict(self.made_from),
+                "settings": self.settings.to_json(),
+                "class_names": list(self.items.class_names),
+                "gallery": self.gallery_fingerprint,
+                "provenance": dict(self.provenance),
             }
-            write_json(temporary / "index.json", header)
+            INDEX.write_header(temporary, header)
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str], mmap: bool = False) -> Index:
-        """Read an index; `mmap` leaves its vectors on disk, as `Retriever.load` says.
+        """Read an index.
+
+        Args:
+            directory: where it was saved.
+            mmap: map its vectors into memory, see `Retriever.load`.
 
         Raises:
-            UserError: there is none, or it is damaged.
+            MissingArtifact: there is none.
+            CorruptArtifact: it is damaged.
         """
         directory = Path(directory)
-        header = read_json(directory / "index.json", "rebuild it with `tfret index`")
-        try:
-            if header["format"] != FORMAT:
-                raise UserError(
-                    f"{directory} is of format {header['format']}, not {FORMAT}; rebuild it with `tfret index`"
-                )
-            settings = IndexSettings(**header["settings"])
-            gallery, made_from = header["gallery"], header["made_from"]
-        except (KeyError, TypeError) as error:
-            raise UserError(f"{directory / 'index.json'} is damaged ({error}); rebuild it with `tfret index`") from None
-        transform = Transform.load(directory / "transform")
-        retriever = load_retriever(directory / "retriever", mmap)
-        _place(retriever, settings, directory)
-        return cls(settings, transform, retriever, gallery, made_from)
+        header = INDEX.read_header(directory)
+        with INDEX.reading(directory):
+            settings = settings_for(**header["settings"])
+            items = read_items(directory / ITEMS, header["class_names"])
+            transform = Transform.load(directory / "transform")
+            retriever = load_retriever(directory / "retriever", mmap)
+            if len(items) != retriever.n_items_:
+                raise ValueError(f"{ITEMS} has {len(items)} items, the retriever {retriever.n_items_}")
+            settings.relocate(retriever, directory)
+            return cls(items, transform, retriever, settings, header["gallery"], dict(header["provenance"]))
 
-    def _check_gallery(self, gallery: Embeddings) -> None:
-        if gallery.fingerprint != self.gallery:
-            raise UserError(
-                "the index was not built from this gallery; give the one it was, or build it anew with `tfret index`"
-            )
+    def _neighbors(self, vectors: np.ndarray, k: int, where: Where) -> Neighbors:
+        if not any(where.values()):
+            return Neighbors(*self.retriever.kneighbors(vectors, k))
+        rows = self.items.rows_where(**where)
+        if not 1 <= k <= len(rows):
+            raise UserError(f"cannot return {k} neighbors: the filter leaves {len(rows)} gallery items")
+        if not isinstance(self.retriever, Filterable):
+            raise UserError(f"the retriever {self.settings.retriever} cannot filter", "use --retriever faiss")
+        return Neighbors(*self.retriever.kneighbors_among(vectors, k, rows, where))
 
-    def _changed(self, gallery: Embeddings, how: str, count: int) -> Index:
-        """What was measured of the index before no longer holds; how many items it gained and lost is kept."""
+    def _updatable(self) -> Updatable:
+        if not isinstance(self.retriever, Updatable):
+            raise UserError(f"the retriever {self.settings.retriever} cannot be changed", "rebuild the index")
+        return self.retriever
+
+    def _changed(self, items: Catalog, change: str) -> Index:
+        """The index over other items; what was measured of it no longer holds."""
+        fingerprint = hashlib.sha256(f"{self.gallery_fingerprint} {change}".encode()).hexdigest()[:16]
         measured = ("recall_at_", "build_seconds")
-        made_from = {name: value for name, value in self.made_from.items() if not name.startswith(measured)}
-        made_from[how] = made_from.get(how, 0) + count
-        return replace(self, gallery=gallery.fingerprint, made_from=made_from)
-
-
-def beyond(memory_limit: int, vectors: np.ndarray) -> bool:
-    """Whether indexing the vectors in memory, which holds them and an index over them, takes more than a limit."""
-    from tfretrieval.retrieval.on_disk import resident_bytes
-
-    return resident_bytes() + 3 * vectors.nbytes > memory_limit
-
-
-def _items(gallery: Embeddings, transform: Transform, metric: str) -> Items:
-    """What a database keeps beside the vectors, with a fingerprint of what made them."""
-    model = gallery.made_from.get("model", "")
-    return Items.of(gallery, f"{model}-{transform.fingerprint}-{metric}")
-
-
-def _place(retriever: Retriever, settings: IndexSettings, directory: Path | None) -> None:
-    """Say where Milvus Lite keeps an index that has no address of its own: beside its folder."""
-    if retriever.kind != "milvus" or settings.uri is not None:
-        return
-    if directory is None:
-        raise UserError("--retriever milvus needs --uri here: a path that ends in .db or http://host:19530")
-    retriever.set_params(uri=f"{directory}.db")
+        provenance = {name: value for name, value in self.provenance.items() if not name.startswith(measured)}
+        return replace(self, items=items, gallery_fingerprint=fingerprint, provenance=provenance)

@@ -1,25 +1,24 @@
-"""The kind `knn`: scikit-learn's brute-force neighbors."""
+"""The retriever `knn`: brute-force search by scikit-learn."""
 
 from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfretrieval.retrieval.base import Retriever
-from tfretrieval.retrieval.blocks import blocks
-from tfretrieval.retrieval.order import MATRIX_CELLS
+from tfretrieval.retrieval.base import Found, Retriever, Where, kept_rows
+from tfretrieval.retrieval.exact import exact_neighbors, neighbors_among
+from tfretrieval.vectors import checked_vectors
 
 if TYPE_CHECKING:
     from sklearn.neighbors import NearestNeighbors
-
-    from tfretrieval.retrieval.items import Items
+    from typing_extensions import Self
 
 
 class KNNRetriever(Retriever):
-    """Exact neighbors by scikit-learn's `NearestNeighbors`; saved as the vectors themselves.
+    """Exact search by scikit-learn's `NearestNeighbors`; saved as the vectors themselves.
 
     >>> retriever = KNNRetriever().fit([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
     >>> distances, rows = retriever.kneighbors([[0.0, 0.0]], n_neighbors=3)
@@ -27,34 +26,54 @@ class KNNRetriever(Retriever):
     ([[0.0, 1.0, 5.0]], [[0, 2, 1]])
     """
 
-    kind = "knn"
+    type_name = "knn"
     data_file = "vectors.npy"
+    vectors_: np.ndarray
 
     def __init__(self, metric: str = "euclidean") -> None:
         self.metric = metric
 
-    def _build(self, vectors: np.ndarray, items: Items | None = None) -> None:
-        self.vectors_ = vectors
-        self.__dict__.pop("nearest_", None)
+    @property
+    def is_exact(self) -> bool:
+        return True
+
+    def kneighbors_among(self, X: Any, n_neighbors: int, rows: np.ndarray, where: Where) -> Found:
+        """The nearest of some gallery rows, see `Filterable`."""
+        self._check_fitted()
+        return neighbors_among(self, self.vectors_, X, n_neighbors, rows)
+
+    def add(self, X: Any) -> Self:
+        """Append vectors, see `Updatable`."""
+        self._check_changeable()
+        added = self._prepare(checked_vectors(X, "vectors", self.n_features_in_))
+        return self._change(np.concatenate([self.vectors_, added]))
+
+    def remove(self, rows: np.ndarray) -> Self:
+        """Drop rows, see `Updatable`."""
+        self._check_changeable()
+        return self._change(self.vectors_[kept_rows(self.n_items_, rows)])
 
     @cached_property
     def nearest_(self) -> NearestNeighbors:
-        """Scikit-learn's neighbors of the vectors, made when they are first searched."""
-        from sklearn import config_context
+        """The fitted scikit-learn estimator, created on first search."""
         from sklearn.neighbors import NearestNeighbors
 
-        with config_context(assume_finite=True):
-            return NearestNeighbors(algorithm="brute", metric=self.metric).fit(self.vectors_)
+        return NearestNeighbors(algorithm="brute", metric=self.metric).fit(self.vectors_)
 
-    def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        found = [
-            self.nearest_.kneighbors(queries[block], k)
-            for block in blocks(len(queries), MATRIX_CELLS // len(self.vectors_))
-        ]
-        return np.concatenate([d for d, _ in found]), np.concatenate([rows for _, rows in found])
+    def _change(self, vectors: np.ndarray) -> Self:
+        self._build(vectors)
+        self.n_items_ = len(vectors)
+        return self
 
-    def _stored_vectors(self) -> np.ndarray:
-        return self.vectors_
+    def _build(self, vectors: np.ndarray) -> None:
+        self.vectors_ = vectors
+        self.__dict__.pop("nearest_", None)
+
+    def _search(self, queries: np.ndarray, k: int) -> Found:
+        def search(part: np.ndarray, k: int) -> np.ndarray:
+            return np.asarray(self.nearest_.kneighbors(part, k, return_distance=False))
+
+        return exact_neighbors(search, queries, self.vectors_, k, self.metric)
 
     def _write(self, path: Path) -> None:
         np.save(path, self.vectors_, allow_pickle=False)
@@ -64,9 +83,3 @@ class KNNRetriever(Retriever):
         if vectors.shape != (self.n_items_, self.n_features_in_):
             raise ValueError(f"{path.name} has the shape {vectors.shape}")
         self._build(vectors)
-
-    def _append(self, vectors: np.ndarray, items: Items | None) -> None:
-        self._build(np.concatenate([self.vectors_, vectors]))
-
-    def _keep(self, kept: np.ndarray) -> None:
-        self._build(self.vectors_[kept])

@@ -1,6 +1,6 @@
-"""Re-ranking: a better order of what a search found, from the vectors of what it found.
+"""Re-ranking: a better order of the results of a search, from the vectors of what it returned.
 
-Both ways know only a search and vectors; neither looks at a label.
+Both methods need a search and vectors only, no labels.
 """
 
 from __future__ import annotations
@@ -10,98 +10,99 @@ from collections.abc import Callable
 import numpy as np
 
 from tfretrieval.errors import UserError
+from tfretrieval.retrieval.neighbors import Neighbors
 
 RERANKERS = ("none", "expansion", "reciprocal")
-EXPANDED_BY, ALPHA = 10, 3.0
-RECIPROCAL_K, CANDIDATES, WEIGHT = 20, 100, 0.3
-
-Search = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
+EXPANSION_K, ALPHA = 10, 3.0
+RECIPROCAL_K, CANDIDATES, DISTANCE_WEIGHT = 20, 100, 0.3
 
 
-def rerank(name: str, search: Search, vectors: np.ndarray, query: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest items of a query, re-ranked.
+def rerank(
+    name: str, search: Callable[[np.ndarray, int], Neighbors], vectors: np.ndarray, query: np.ndarray, k: int
+) -> Neighbors:
+    """The k nearest items of one query, re-ranked.
 
     Args:
-        name: "none", "expansion" (`expanded_query`) or "reciprocal" (`reciprocal_order`).
-        search: queries float32 [q, d] and k -> distances float32 [q, k], rows int64 [q, k], -1 where there is no more.
-        vectors: float32 [n, d] of the gallery, as they are searched for.
+        name: "none", "expansion" (`expand_query`) or "reciprocal" (`reciprocal_order`).
+        search: from queries float32 [q, d] and k to their neighbors.
+        vectors: gallery vectors as they are passed to `search`, float32 [n, d].
         query: float32 [d].
-        k: how many.
+        k: number of neighbors.
 
     Returns:
-        distances float32 [k] to the query as the search measures them, or to the expanded query; rows int64 [k].
+        neighbors of the one query. Distances are those of the search: to the query, or to the expanded query.
 
     Raises:
-        UserError: an unknown name.
+        UserError: there is no such re-ranker.
     """
     if name == "none":
-        distances, rows = search(query[None], k)
-    elif name == "expansion":
-        _, near = search(query[None], EXPANDED_BY)
-        distances, rows = search(expanded_query(query, vectors[near[0][near[0] >= 0]])[None], k)
-    elif name == "reciprocal":
-        distances, rows = search(query[None], max(k, CANDIDATES))
-        found = rows[0] >= 0
-        distances, rows = distances[:, found], rows[:, found]
-        if len(rows[0]):
-            far, neighbors = search(vectors[rows[0]], RECIPROCAL_K + 1)
-            order = reciprocal_order(distances[0], rows[0], neighbors, far[:, -1])[:k]
-            distances, rows = distances[:, order], rows[:, order]
-    else:
-        raise UserError(f"there is no re-ranker {name!r}; choose from {', '.join(RERANKERS)}")
-    return distances[0], rows[0]
+        return search(query[None], k)
+    if name == "expansion":
+        rows = search(query[None], EXPANSION_K).rows[0]
+        return search(expand_query(query, vectors[rows[rows >= 0]])[None], k)
+    if name != "reciprocal":
+        raise UserError(f"there is no re-ranker {name!r}", f"choose from {', '.join(RERANKERS)}")
+    found = search(query[None], max(k, CANDIDATES))
+    returned = found.rows[0] >= 0
+    distances, rows = found.distances[:, returned], found.rows[:, returned]
+    if not rows.size:
+        return Neighbors(distances, rows)
+    theirs = search(vectors[rows[0]], RECIPROCAL_K + 1)
+    order = reciprocal_order(distances[0], rows[0], theirs.rows, theirs.distances[:, -1])[:k]
+    return Neighbors(distances[:, order], rows[:, order])
 
 
-def expanded_query(query: np.ndarray, neighbors: np.ndarray, alpha: float = ALPHA) -> np.ndarray:
-    """Alpha query expansion (Radenović et al. 2018, section 3.4): the query moved towards its neighbors.
+def expand_query(query: np.ndarray, neighbors: np.ndarray, alpha: float = ALPHA) -> np.ndarray:
+    """Alpha query expansion (Radenović et al. 2018, section 3.4): a query moved towards its neighbors.
 
-    Each neighbor counts with its cosine to the query to the power of alpha, none where that is negative. The result
-    has the length of the query, so that it can be searched by either metric.
+    Each neighbor is weighted by its cosine similarity to the query to the power of alpha; by 0 if that is negative. The
+    result has the norm of the query, so that it can be searched by either metric.
 
     Args:
         query: float32 [d].
         neighbors: float32 [m, d].
-        alpha: 0 is the plain mean; the greater, the more the nearest count.
+        alpha: 0 gives the plain mean; larger values give the nearest neighbors more weight.
 
     Returns:
         float32 [d].
 
-    >>> expanded_query(np.array([1.0, 0.0]), np.array([[0.0, 2.0]])).tolist()
+    >>> expand_query(np.array([1.0, 0.0]), np.array([[0.0, 2.0]])).tolist()
     [1.0, 0.0]
     """
-    length = float(np.linalg.norm(query))
-    if not len(neighbors) or length == 0:
+    norm = float(np.linalg.norm(query))
+    if not len(neighbors) or norm == 0:
         return query
     units = neighbors / np.maximum(np.linalg.norm(neighbors, axis=1, keepdims=True), 1e-12)
-    weights = np.maximum(units @ (query / length), 0) ** alpha
-    moved = query / length + weights @ units
-    return (moved * (length / np.linalg.norm(moved))).astype(query.dtype)
+    weights = np.maximum(units @ (query / norm), 0) ** alpha
+    expanded = query / norm + weights @ units
+    return (expanded * (norm / np.linalg.norm(expanded))).astype(query.dtype)
 
 
 def reciprocal_order(
-    distances: np.ndarray, rows: np.ndarray, neighbors: np.ndarray, reach: np.ndarray, weight: float = WEIGHT
+    distances: np.ndarray, rows: np.ndarray, neighbors: np.ndarray, radii: np.ndarray, weight: float = DISTANCE_WEIGHT
 ) -> np.ndarray:
-    """The order of found items by k-reciprocal neighbors (Zhong et al. 2017, equations 1, 5 and 12).
+    """Order of search results by k-reciprocal neighbors (Zhong et al. 2017, equations 1, 5 and 12).
 
-    Two items are reciprocal where each is among the other's neighbors. The Jaccard distance of a found item's
-    reciprocal set to the query's is mixed with its distance, scaled to at most 1. Sets are not expanded and their
-    members count alike, so that no matrix of all distances is needed.
+    Two items are reciprocal if each is among the other's neighbors. The Jaccard distance between the reciprocal set of
+    a result and that of the query is mixed with the result's distance, scaled to at most 1. Unlike in the paper, sets
+    are not expanded and members have equal weights, so that no matrix of all distances is needed.
 
     Args:
-        distances: float [m] of the found items to the query, rising.
-        rows: int64 [m] of the found items.
-        neighbors: int64 [m, j], the rows of the j items nearest to each found item, itself among them; -1 for none.
-        reach: float [m], how far the last of those is.
-        weight: of the distance, 0..1.
+        distances: float [m], from the query to the results, ascending.
+        rows: int64 [m], rows of the results.
+        neighbors: int64 [m, j], the j nearest rows of each result, itself included; -1 for none.
+        radii: float [m], distance of the last of these neighbors.
+        weight: weight of the distance, 0..1.
 
     Returns:
-        int64 [m], places of `rows`, the best first.
+        int64 [m], indices into `rows`, best first.
     """
     known = {int(row): {int(other) for other in near if other >= 0} for row, near in zip(rows, neighbors)}
-    of_query = {int(row) for row in rows[: neighbors.shape[1]][(distances <= reach)[: neighbors.shape[1]]]}
+    j = neighbors.shape[1]
+    query_set = {int(row) for row in rows[:j][distances[:j] <= radii[:j]]}
     jaccard = np.empty(len(rows))
-    for place, row in enumerate(known):
-        of_item = {other for other in known[row] if row in known.get(other, ())} | {row}
-        jaccard[place] = 1 - len(of_query & of_item) / len(of_query | of_item)
-    greatest = float(distances.max(initial=0)) or 1.0
-    return np.argsort((1 - weight) * jaccard + weight * distances / greatest, kind="stable")
+    for i, row in enumerate(known):
+        item_set = {other for other in known[row] if row in known.get(other, ())} | {row}
+        jaccard[i] = 1 - len(query_set & item_set) / len(query_set | item_set)
+    largest = float(distances.max(initial=0)) or 1.0
+    return np.argsort((1 - weight) * jaccard + weight * distances / largest, kind="stable")

@@ -1,27 +1,27 @@
-"""`Transform`: what happens to vectors between the embedding and the index, fitted on the gallery alone."""
+"""`Transform`: normalization, PCA and whitening between embeddings and index."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfretrieval.atomic import read_json, replaced_file, write_json
+from tfretrieval.artifacts import ArtifactType, file_fingerprint
+from tfretrieval.atomic import replaced_file
 from tfretrieval.errors import UserError
 from tfretrieval.estimator import Estimator
-from tfretrieval.runs import file_fingerprint
 from tfretrieval.vectors import checked_vectors
 
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
     from sklearn.pipeline import Pipeline
 
-FORMAT = 1
+TRANSFORM = ArtifactType("transform", "transform.json", 2, "rebuild it with `tfret index`")
+ARRAYS = "transform.npz"
 BLOCK = 8192
 LEARNED = {
     "standardize": ("mean_", "var_", "scale_"),
@@ -30,17 +30,20 @@ LEARNED = {
 
 
 class Transform(Estimator):
-    """Normalization, standardization, PCA and whitening in this order, each only where it is asked for.
+    """Normalization, standardization, PCA and whitening in this order, each if enabled.
 
-    Fit it on the gallery, apply it to gallery and queries. A vector of zeros stays finite in every step. What
-    scikit-learn's steps learn is kept as arrays, `learned_`, and applied with NumPy alone.
+    Fit it on the gallery and apply it to gallery and queries. A vector of zeros stays finite in every step. The steps
+    are fitted by scikit-learn and applied with NumPy alone.
 
     Args:
-        normalize: give every vector L2 norm 1 first.
-        standardize: subtract the mean of every dimension and divide by its standard deviation.
-        pca: number of components, or a share of the variance between 0 and 1; None for no reduction.
-        whiten: give every component variance 1; without `pca` all components are kept.
-        renormalize: give every vector L2 norm 1 again at the end, as the cosine distance wants after PCA.
+        normalize: L2-normalize every vector first.
+        standardize: center every dimension and scale it to variance 1.
+        pca: number of components, or a fraction of the variance between 0 and 1; None for no PCA.
+        whiten: scale every component to variance 1; without `pca` all components are kept.
+        renormalize: L2-normalize every vector again at the end, as the cosine distance needs after PCA.
+
+    Attributes:
+        learned_: name -> array, what the steps have learned.
 
     >>> gallery = np.array([[0.0, 0, 1], [2, 0, 1], [4, 0, 1], [6, 1, 1]])
     >>> Transform(pca=1).fit_transform(gallery).shape
@@ -62,7 +65,7 @@ class Transform(Estimator):
         self.renormalize = renormalize
 
     def fit(self, X: Any, y: None = None) -> Transform:
-        """Learn from the gallery, [n, d].
+        """Fit on the gallery, [n, d].
 
         Raises:
             UserError: the vectors are not finite numbers [n, d] with n >= 1; `pca` is more than min(n, d) or
@@ -70,7 +73,7 @@ class Transform(Estimator):
         """
         gallery = checked_vectors(X, "gallery vectors")
         if not len(gallery):
-            raise UserError("the gallery is empty: a transform has nothing to be fitted on")
+            raise UserError("the gallery is empty: there is nothing to fit the transform on")
         self._check_pca(*gallery.shape)
         self.n_features_in_ = gallery.shape[1]
         steps = self._unfitted().fit(gallery.astype(np.float64)).named_steps
@@ -88,7 +91,7 @@ class Transform(Estimator):
         """Float32 [n, d'] for vectors [n, d].
 
         Raises:
-            UserError: it is not fitted, or the vectors are not finite numbers [n, d] of the gallery's d.
+            UserError: the transform is not fitted, or the vectors are not finite numbers [n, d] of its dimension.
         """
         self._check_fitted()
         vectors = checked_vectors(X, "vectors", self.n_features_in_)
@@ -105,13 +108,13 @@ class Transform(Estimator):
 
     @property
     def n_features_out_(self) -> int:
-        """The d' of the result."""
+        """Dimension of the result, d'."""
         self._check_fitted()
         return len(self.learned_["pca.components_"]) if "pca.components_" in self.learned_ else self.n_features_in_
 
     @property
     def fingerprint(self) -> str:
-        """A short hash of the parameters and of what was learned."""
+        """A short hash of the parameters and the learned arrays."""
         self._check_fitted()
         digest = hashlib.sha256(repr((self.get_params(), self.n_features_in_)).encode())
         for name in sorted(self.learned_):
@@ -119,48 +122,42 @@ class Transform(Estimator):
         return digest.hexdigest()[:16]
 
     def save(self, directory: str | os.PathLike[str]) -> None:
-        """Write `transform.npz` and `transform.json` into the folder; no pickle.
+        """Write `transform.npz` and `transform.json`; no pickle.
 
         Raises:
-            UserError: it is not fitted, or the folder cannot be written.
+            UserError: the transform is not fitted, or the directory cannot be written.
         """
         self._check_fitted()
         directory = Path(directory)
-        with replaced_file(directory / "transform.npz") as temporary:
+        with replaced_file(directory / ARRAYS) as temporary:
             np.savez(temporary, **self.learned_)  # type: ignore[arg-type]
         header = {
-            "format": FORMAT,
             "params": {name: _plain(value) for name, value in self.get_params().items()},
             "dim_in": self.n_features_in_,
             "dim_out": self.n_features_out_,
-            "data": file_fingerprint(directory / "transform.npz"),
+            "content": file_fingerprint(directory / ARRAYS),
         }
-        write_json(directory / "transform.json", header)
+        TRANSFORM.write_header(directory, header)
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> Transform:
-        """The transform that was saved in the folder.
+        """Read a transform.
 
         Raises:
-            UserError: there is none, it is damaged, or it was written by another version.
+            MissingArtifact: there is none.
+            CorruptArtifact: it is damaged.
         """
         directory = Path(directory)
-        header = read_json(directory / "transform.json", "rebuild it with `tfret index`")
-        if header.get("format") != FORMAT:
-            raise UserError(f"{directory / 'transform.json'} is not of format {FORMAT}; rebuild it with `tfret index`")
-        try:
-            if file_fingerprint(directory / "transform.npz") != header["data"]:
-                raise ValueError("transform.npz is not the one that transform.json describes")
-            with np.load(directory / "transform.npz", allow_pickle=False) as arrays:
+        header = TRANSFORM.read_header(directory)
+        with TRANSFORM.reading(directory):
+            if file_fingerprint(directory / ARRAYS) != header["content"]:
+                raise ValueError(f"{ARRAYS} is not the file that {TRANSFORM.header} describes")
+            with np.load(directory / ARRAYS, allow_pickle=False) as arrays:
                 transform = cls(**header["params"])
                 transform.n_features_in_, transform.learned_ = header["dim_in"], dict(arrays)
                 if missing := transform._needed() - transform.learned_.keys():
-                    raise ValueError(f"transform.npz has no {missing.pop()}")
+                    raise ValueError(f"{ARRAYS} has no {missing.pop()}")
                 return transform
-        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-            raise UserError(
-                f"the transform in {directory} is damaged ({error}); rebuild it with `tfret index`"
-            ) from None
 
     def _needed(self) -> set[str]:
         steps = {"standardize": self.standardize, "pca": self.pca is not None or self.whiten}
@@ -183,17 +180,17 @@ class Transform(Estimator):
         return Pipeline(steps or [("identity", "passthrough")])
 
     def _applied(self, x: np.ndarray) -> np.ndarray:
-        """What the steps of `_unfitted` do, float64 [n, d] -> [n, d']."""
+        """The steps of `_unfitted`, float64 [n, d] -> [n, d']."""
         learned = self.learned_
         if self.normalize:
-            x = _on_unit_sphere(x)
+            x = _l2_normalized(x)
         if self.standardize:
             x = (x - learned["standardize.mean_"]) / learned["standardize.scale_"]
         if "pca.components_" in learned:
             x = (x - learned["pca.mean_"]) @ learned["pca.components_"].T
             if self.whiten:
                 x /= np.sqrt(learned["pca.explained_variance_"])
-        return _on_unit_sphere(x) if self.renormalize else x
+        return _l2_normalized(x) if self.renormalize else x
 
     def _check_pca(self, n: int, d: int) -> None:
         if self.pca is None:
@@ -201,18 +198,17 @@ class Transform(Estimator):
         if isinstance(self.pca, Integral) and not isinstance(self.pca, bool):
             if not 1 <= self.pca <= min(n, d):
                 raise UserError(
-                    f"pca={self.pca} is out of range: a gallery of {n} vectors with {d} dimensions "
-                    f"has 1 to {min(n, d)} components"
+                    f"pca={self.pca} is out of range: {n} gallery vectors of {d} dimensions have {min(n, d)} components"
                 )
         elif isinstance(self.pca, bool) or not isinstance(self.pca, Real) or not 0 < self.pca < 1:
-            raise UserError(f"pca={self.pca!r} must be a number of components or a share between 0 and 1")
+            raise UserError(f"pca={self.pca!r} must be a number of components or a fraction between 0 and 1")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "learned_"):
-            raise UserError("the transform is not fitted; call fit on the gallery first")
+            raise UserError("the transform is not fitted", "call fit on the gallery first")
 
 
-def _on_unit_sphere(x: np.ndarray) -> np.ndarray:
+def _l2_normalized(x: np.ndarray) -> np.ndarray:
     norms = np.sqrt(np.einsum("ij,ij->i", x, x))[:, None]
     return x / np.where(norms == 0, 1, norms)
 
@@ -222,8 +218,8 @@ def _check_rank(pca: PCA) -> None:
     rank = int((variances > variances.max(initial=0) * 1e-10).sum())
     if rank < pca.n_components_:
         raise UserError(
-            f"whitening needs variance in all {pca.n_components_} components, and the gallery has it in "
-            f"{rank}; choose pca={max(rank, 1)} or fewer"
+            f"whitening needs variance in all {pca.n_components_} components, and the gallery has it in {rank}",
+            f"use --pca {max(rank, 1)} or less",
         )
 
 

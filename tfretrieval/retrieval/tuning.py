@@ -1,4 +1,4 @@
-"""Choose an index and its search parameters by the recall that is wanted."""
+"""Choose a FAISS index and its search parameters by target recall."""
 
 from __future__ import annotations
 
@@ -14,51 +14,52 @@ import numpy as np
 
 from tfretrieval.errors import UserError
 from tfretrieval.progress import progress
-from tfretrieval.retrieval.candidates import Candidate, bytes_a_vector, candidates
+from tfretrieval.retrieval.candidates import Candidate, bytes_per_vector, candidates
 from tfretrieval.retrieval.faiss import FaissRetriever
-from tfretrieval.retrieval.recall import near_enough
-from tfretrieval.vectors import checked_vectors
+from tfretrieval.retrieval.recall import is_true_neighbor
+from tfretrieval.retrieval.transformed import TransformedVectors
+from tfretrieval.vectors import checked_vectors, unit_rows
 
 log = logging.getLogger(__name__)
 
-LEAST_TUNED = 1000
-MOST_QUERIES = 2000
+MIN_VECTORS = 1000
+MAX_QUERIES = 2000
 REPEATS = 3
-ENOUGH_SECONDS = 2.0
-LEAST_GAIN = 0.002
+MAX_SECONDS = 2.0
+MIN_GAIN = 0.002
 ONE_SIDED_95 = 1.645
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One index with one setting, as it was measured.
+    """Measurements of one index with one setting of its search parameters.
 
     Attributes:
-        factory: of `faiss.index_factory`.
-        search: its search parameters.
-        recall: share of the true k nearest among the k that it returns, 0..1, mean over the queries.
-        recall_at_least: the lower end of the one-sided 95 % interval of that mean.
-        queries_per_second: in one batch of all the queries; None where it was not measured.
-        bytes_per_vector: of memory.
+        factory: factory string.
+        search: search parameters.
+        recall: recall@k, 0..1, mean over the queries.
+        recall_lower_bound: lower end of the one-sided 95 % confidence interval of that mean.
+        queries_per_second: in one batch of all queries; None if not measured.
+        bytes_per_vector: memory of the index.
     """
 
     factory: str
     search: dict[str, float]
     recall: float
-    recall_at_least: float
+    recall_lower_bound: float
     queries_per_second: float | None
     bytes_per_vector: float
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """What was chosen, and among what.
+class Tuning:
+    """The result of `tune`.
 
     Attributes:
-        chosen: the fastest trial that reaches the recall.
-        target_recall: what was asked for.
+        chosen: the fastest trial that reaches the target recall.
+        target_recall: the target.
         k: of the recall.
-        table: trials of which none is better in everything, and the highest recall of every index.
+        table: the Pareto front of the trials, and the trial of the highest recall of every index.
     """
 
     chosen: Trial
@@ -71,31 +72,23 @@ class Tuned:
         return asdict(self)
 
 
-def tune(
-    vectors: Any,
-    target_recall: float,
-    metric: str = "euclidean",
-    k: int = 10,
-    seed: int = 0,
-    most_bytes: float | None = None,
-) -> Tuned:
-    """The fastest FAISS index whose recall@k is as high as wanted.
+def tune(vectors: Any, target_recall: float, metric: str = "euclidean", k: int = 10, seed: int = 0) -> Tuning:
+    """Find the fastest FAISS index that reaches a recall@k.
 
-    Up to 2,000 gallery vectors are drawn as queries and held out of every index that is tried. The search
-    parameter of each index is raised until the recall is reached, by the lower end of its 95 % interval, or until the
-    index is slower than exact search. "Flat", which is exact, is chosen where nothing that is faster gets there; so
-    it is for fewer than 1,000 vectors, without a trial of others.
+    Up to 2,000 gallery vectors are held out of every index and used as queries. The search parameter of each index is
+    raised until the lower end of the 95 % interval of its recall reaches the target, or until the index is slower than
+    exact search. "Flat", which is exact, is chosen if no faster index reaches the target, and for fewer than 1,000
+    vectors.
 
     Args:
         vectors: the gallery, [n, d].
-        target_recall: above 0, up to 1.
+        target_recall: 0 < target <= 1.
         metric: "euclidean" or "cosine".
-        k: of the recall, 1 or more.
-        seed: of the draw.
-        most_bytes: the most memory a vector may take; None for any.
+        k: 1 or more.
+        seed: random seed of the queries.
 
     Raises:
-        UserError: the target is out of range, the vectors are not valid, or no index is small enough.
+        UserError: the target is out of range, or the vectors are invalid.
 
     >>> tune(np.eye(20), 0.9).chosen.factory
     'Flat'
@@ -103,28 +96,23 @@ def tune(
     if not 0 < target_recall <= 1:
         raise UserError(f"the target recall must be above 0 and at most 1, not {target_recall}")
     gallery = checked_vectors(vectors, "gallery vectors")
-    if len(gallery) < max(LEAST_TUNED, 10 * k):
+    if len(gallery) < max(MIN_VECTORS, 10 * k):
         flat = Trial("Flat", {}, 1.0, 1.0, None, 4.0 * gallery.shape[1])
-        return Tuned(flat, target_recall, k, (flat,))
+        return Tuning(flat, target_recall, k, (flat,))
     bench = _Bench(gallery, metric, k, seed)
     trials = [bench.exact_trial()]
-    log.info("Flat: %.0f queries a second", bench.exact_speed)
-    tried = list(candidates(len(bench.gallery), gallery.shape[1]))
-    for candidate in progress(tried, "try indexes", unit="index"):
-        its = list(_trials(candidate, bench, target_recall))
-        best = max(its, key=lambda trial: trial.recall)
-        log.info("%s: recall@%d %.4f at %.0f queries a second", best.factory, k, best.recall, best.queries_per_second)
-        trials += its
-    small = [trial for trial in trials if most_bytes is None or trial.bytes_per_vector <= most_bytes]
-    if not small:
-        least = min(trial.bytes_per_vector for trial in trials)
-        raise UserError(f"no index takes at most {most_bytes:g} bytes a vector; the smallest takes {least:.0f}")
-    return Tuned(_chosen(small, target_recall), target_recall, k, tuple(_worth_showing(trials)))
+    log.info("Flat: %.0f queries per second", bench.exact_speed)
+    for candidate in progress(list(candidates(len(bench.gallery), gallery.shape[1])), "tune", unit="index"):
+        measured = list(_trials(candidate, bench, target_recall))
+        best = max(measured, key=lambda trial: trial.recall)
+        log.info("%s: recall@%d %.4f at %.0f queries per second", best.factory, k, best.recall, best.queries_per_second)
+        trials += measured
+    return Tuning(_chosen(trials, target_recall), target_recall, k, tuple(_worth_showing(trials)))
 
 
 def _chosen(trials: list[Trial], target: float) -> Trial:
-    """The fastest that is sure to reach the target, else that of the highest recall."""
-    reaching = [trial for trial in trials if trial.recall_at_least >= target]
+    """The fastest trial that reaches the target, else that of the highest recall."""
+    reaching = [trial for trial in trials if trial.recall_lower_bound >= target]
     return max(reaching, key=_speed) if reaching else max(trials, key=lambda trial: (trial.recall, _speed(trial)))
 
 
@@ -146,40 +134,41 @@ def _is_better(one: Trial, other: Trial) -> bool:
 
 
 def _trials(candidate: Candidate, bench: _Bench, target: float) -> Iterator[Trial]:
-    """Double the parameter until the target is reached, then halve the gap to the value before.
+    """Double the search parameter until the target is reached, then bisect.
 
-    It ends where the index is slower than exact search, or where more of the parameter no longer helps.
+    Stops early where the index is slower than exact search, or where a larger parameter no longer helps.
     """
     log.info("building %s", candidate.factory)
     retriever = bench.fitted(candidate.factory)
     low, high, before = 0, 0, 0.0
-    value = candidate.least
+    value = candidate.smallest
     while value:
         trial = bench.trial(retriever, candidate.search(value))
         yield trial
-        if trial.recall_at_least >= target:
+        if trial.recall_lower_bound >= target:
             high = value
         else:
             low = value
-            if _speed(trial) < bench.exact_speed or (not high and trial.recall < before + LEAST_GAIN):
+            if _speed(trial) < bench.exact_speed or (not high and trial.recall < before + MIN_GAIN):
                 return
             before = trial.recall
         if high:
             value = (low + high) // 2 if low and high - low > max(1, high // 8) else 0
         else:
-            value = min(2 * value, candidate.most) if value < candidate.most else 0
+            value = min(2 * value, candidate.largest) if value < candidate.largest else 0
 
 
 class _Bench:
-    """The gallery without the queries, the queries, and their true neighbors."""
+    """A gallery, the queries held out of it, and the distances of their true k-th neighbors."""
 
     def __init__(self, vectors: np.ndarray, metric: str, k: int, seed: int) -> None:
-        drawn = np.random.default_rng(seed).choice(len(vectors), min(MOST_QUERIES, len(vectors) // 5), replace=False)
+        drawn = np.random.default_rng(seed).choice(len(vectors), min(MAX_QUERIES, len(vectors) // 5), replace=False)
         is_query = np.zeros(len(vectors), bool)
         is_query[drawn] = True
         self.metric = metric
         self.k = k
         self.gallery, self.queries = vectors[~is_query], vectors[is_query]
+        self._queries = unit_rows(self.queries) if metric == "cosine" else self.queries
         self._centroids: np.ndarray | None = None
         self._exact = FaissRetriever("Flat", metric).fit(self.gallery)
         started = perf_counter()
@@ -187,7 +176,7 @@ class _Bench:
         self.exact_speed = len(self.queries) / (perf_counter() - started)
 
     def fitted(self, factory: str) -> FaissRetriever:
-        """All candidates have the same lists, so that centroids are learned once."""
+        """A fitted retriever. All candidates have the same inverted lists, so that centroids are trained once."""
         retriever = _WithCentroids(factory, self.metric)
         retriever.centroids = self._centroids
         retriever.fit(self.gallery)
@@ -197,29 +186,30 @@ class _Bench:
         return retriever
 
     def exact_trial(self) -> Trial:
-        return Trial("Flat", {}, 1.0, 1.0, self.exact_speed, bytes_a_vector(self._exact.index_))
+        return Trial("Flat", {}, 1.0, 1.0, self.exact_speed, bytes_per_vector(self._exact.index_))
 
     def trial(self, retriever: FaissRetriever, search: dict[str, float]) -> Trial:
         retriever.set_search(search)
         seconds: list[float] = []
-        while len(seconds) < REPEATS and sum(seconds) < ENOUGH_SECONDS:
+        while len(seconds) < REPEATS and sum(seconds) < MAX_SECONDS:
             started = perf_counter()
             rows = retriever.kneighbors(self.queries, self.k)[1]
             seconds.append(perf_counter() - started)
-        found = near_enough(self._exact, self.queries, rows, self._limits).mean(axis=1)
+        vectors = TransformedVectors(self.gallery, metric=self.metric)
+        found = is_true_neighbor(vectors, self._queries, rows, self._limits).mean(axis=1)
         recall = float(found.mean())
         return Trial(
             factory=retriever.factory,
             search=search,
             recall=recall,
-            recall_at_least=recall - ONE_SIDED_95 * float(found.std()) / math.sqrt(len(found)),
+            recall_lower_bound=recall - ONE_SIDED_95 * float(found.std()) / math.sqrt(len(found)),
             queries_per_second=len(found) / min(seconds),
-            bytes_per_vector=bytes_a_vector(retriever.index_),
+            bytes_per_vector=bytes_per_vector(retriever.index_),
         )
 
 
 class _WithCentroids(FaissRetriever):
-    """Inverted lists around centroids that are known already; where there are none, they are learned."""
+    """An IVF index with given centroids; without them, they are trained."""
 
     centroids: np.ndarray | None = None
 

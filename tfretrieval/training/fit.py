@@ -14,7 +14,7 @@ import keras
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
 from tfretrieval.data.pipelines import Table
-from tfretrieval.data.sources import located
+from tfretrieval.data.sources import absolute_source
 from tfretrieval.errors import UserError
 from tfretrieval.losses import batches_for
 from tfretrieval.memory import PeakMemory
@@ -78,7 +78,7 @@ def train(
         )
     if config.xla and strategy != "none":
         raise UserError("--xla compiles for one device; leave it out with --strategy")
-    data = {"source": located(catalog.source), "fingerprint": catalog.fingerprint, "n": len(catalog)}
+    data = {"source": absolute_source(catalog.source), "fingerprint": catalog.fingerprint, "n": len(catalog)}
     if strategy != "multi-worker" or read_cluster().is_chief:
         check_claim(run, data, config, resume, overwrite)
     memory = PeakMemory()

@@ -10,7 +10,8 @@ import numpy as np
 from tfretrieval.data.pipelines import Table
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation.evaluator import evaluate
-from tfretrieval.retrieval import KNNRetriever
+from tfretrieval.retrieval.index import Index
+from tfretrieval.retrieval.settings import FaissSettings
 from tfretrieval.training.collapse import ADVICE, COLLAPSED, spread
 from tfretrieval.training.features import engine_of
 
@@ -56,8 +57,8 @@ class RetrievalMetrics:
         everything = np.concatenate([queries.vectors, gallery.vectors])
         if not np.isfinite(everything).all():
             return {"val_map": 0.0, "val_precision_at_1": 0.0, "spread": 0.0}
-        retriever = KNNRetriever(metric=self._metric).fit(gallery.vectors)
-        metrics = evaluate(retriever, queries, gallery, ks=(1,), vote_k=1, n_bootstrap=0).metrics
+        index = Index.build(gallery, FaissSettings(metric=self._metric))
+        metrics = evaluate(index, queries, ks=(1,), vote_k=1, n_bootstrap=0).metrics
         return {
             "val_map": metrics["map"],
             "val_precision_at_1": metrics["precision_at_1"],
@@ -66,5 +67,4 @@ class RetrievalMetrics:
 
     def _store(self, table: Table, rows: np.ndarray | None) -> Embeddings:
         vectors = self._engine.embed_table(table, rows)
-        catalog = table.catalog if rows is None else table.catalog.subset(rows)
-        return Embeddings.from_arrays(vectors, catalog.labels, catalog.class_names, catalog.ids)
+        return Embeddings(table.catalog if rows is None else table.catalog.subset(rows), vectors)

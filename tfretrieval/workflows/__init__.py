@@ -1,1 +1,1 @@
-"""What the commands do, one step a file: each takes a `Run`, makes what is missing or stale, and returns it."""
+"""What the commands do: each workflow takes a `Run`, builds what is missing or stale, and returns it."""

@@ -1,9 +1,10 @@
-"""Which engine embeds the images of a run, and the converted models that a run keeps for it."""
+"""Choose the engine that embeds images, and convert the model of a run for it."""
 
 from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,29 +17,31 @@ from tfretrieval.embedding.cosine import cosines
 from tfretrieval.embedding.engine import Engine
 from tfretrieval.embedding.openvino.engine import OpenVINOEngine, has_bfloat16, is_installed
 from tfretrieval.embedding.openvino.model_dir import read_header, update_header
-from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
 from tfretrieval.workflows.model import load_model, run_config
 
 log = logging.getLogger(__name__)
 
-WORTH_CONVERTING = 512  # images; Keras has embedded fewer before a model is converted
-SAMPLE = 32
-CALIBRATION = 300
-AGREES = 0.999
+MIN_IMAGES_TO_CONVERT = 512  # Keras embeds fewer images in less time than the conversion takes
+PRECISION_SAMPLE = 32
+CALIBRATION_SAMPLE = 300
+MIN_COSINE = 0.999
 
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """What is asked for.
+    """An engine and its precision.
 
     Attributes:
-        engine: "keras", "openvino", or "auto": OpenVINO where it is installed, on a machine without a GPU, for 512
-            images or more or a model that is converted already. "ray", "ray:keras" and "ray:openvino": Ray
-            distributes what that engine, or that of "auto", does.
-        precision: "float32", "bfloat16", "int8", or "auto": bfloat16 where the CPU has it and the vectors agree.
-        address: of a Ray cluster; None is a Ray on this machine.
+        engine: "keras", "openvino", or "auto": OpenVINO if it is installed, on a machine without a GPU, for 512 images
+            or more or a model that is already converted. "ray", "ray:keras" and "ray:openvino" distribute that engine,
+            or the one that "auto" selects, with Ray.
+        precision: "float32", "bfloat16", "int8", or "auto": bfloat16 if the CPU has it and the vectors agree.
+        address: address of a Ray cluster; None starts Ray on this machine.
+
+    Raises:
+        UserError: the options contradict each other.
     """
 
     engine: str = "auto"
@@ -46,49 +49,49 @@ class EngineChoice:
     address: str | None = None
 
     def __post_init__(self) -> None:
-        if self.address and not self.by_ray:
-            raise UserError("--address belongs to --engine ray")
+        if self.address and not self.is_distributed:
+            raise UserError("--address needs --engine ray")
         if self.inner == "keras" and self.precision not in ("auto", "float32"):
-            raise UserError(f"--precision {self.precision} belongs to --engine openvino; Keras computes in float32")
+            raise UserError(f"--precision {self.precision} needs --engine openvino", "Keras computes in float32")
 
     @property
-    def by_ray(self) -> bool:
-        """Whether Ray distributes the work."""
+    def is_distributed(self) -> bool:
+        """Whether Ray distributes the engine."""
         return self.engine.partition(":")[0] == "ray"
 
     @property
     def inner(self) -> str:
-        """What computes: "keras", "openvino" or "auto"."""
-        return (self.engine.partition(":")[2] or "auto") if self.by_ray else self.engine
+        """The engine that computes: "keras", "openvino" or "auto"."""
+        return (self.engine.partition(":")[2] or "auto") if self.is_distributed else self.engine
 
-    def is_met_by(self, made_from: Any) -> bool:
-        """Whether vectors that were made from this are what is asked for."""
-        asked = {"engine": self.inner, "precision": self.precision}
-        return all(made_from.get(name) == value for name, value in asked.items() if value != "auto")
+    def matches(self, provenance: Mapping[str, Any]) -> bool:
+        """Whether embeddings of this provenance were computed by this choice."""
+        wanted = {"engine": self.inner, "precision": self.precision}
+        return all(provenance.get(name) == value for name, value in wanted.items() if value != "auto")
 
 
 AUTO = EngineChoice()
 
 
 def engine_for(run: Run, catalog: Catalog, choice: EngineChoice = AUTO) -> Engine:
-    """The engine for the images of a catalog; where it needs a converted model, that is made and kept.
+    """The engine for the images of a catalog. A model that has to be converted for it is kept in the run.
 
     Raises:
         UserError: the engine is not installed, or the model cannot be converted.
     """
-    if choice.by_ray:
+    if choice.is_distributed:
         from tfretrieval.embedding.ray.engine import RayEngine
 
-        engine = _alone(run, catalog, EngineChoice(choice.inner, choice.precision))
+        engine = _local_engine(run, catalog, EngineChoice(choice.inner, choice.precision))
         home = engine.directory if isinstance(engine, OpenVINOEngine) else run.directory
         return RayEngine(engine, home, choice.address)
     if remote := next(filter(is_remote, catalog.paths), None):
-        raise UserError(f"{remote} is not a file of this machine; --engine ray reads it")
-    return _alone(run, catalog, choice)
+        raise UserError(f"{remote} is not a local file", "use --engine ray")
+    return _local_engine(run, catalog, choice)
 
 
-def _alone(run: Run, catalog: Catalog, choice: EngineChoice) -> Engine:
-    """The engine of one machine."""
+def _local_engine(run: Run, catalog: Catalog, choice: EngineChoice) -> Engine:
+    """The engine without Ray."""
     if choice.engine == "openvino" or (choice.engine == "auto" and _openvino_pays(run, len(catalog), choice)):
         return _openvino(run, catalog, choice.precision)
     embedder = load_model(run)
@@ -97,35 +100,37 @@ def _alone(run: Run, catalog: Catalog, choice: EngineChoice) -> Engine:
     return KerasEngine(embedder, fit=run_config(run).fit)
 
 
-def engine_of(embeddings: Embeddings) -> EngineChoice:
-    """The engine and precision that made embeddings, as a choice for what is to be compared with them.
+def engine_of(provenance: Mapping[str, Any]) -> EngineChoice:
+    """The engine and precision that computed some embeddings, for vectors to compare with them.
 
-    Where that engine is not installed here any more, the choice is free, and a warning says so.
+    Warns and returns the default if that engine is not installed.
     """
-    made = EngineChoice(embeddings.made_from.get("engine", "auto"), embeddings.made_from.get("precision", "auto"))
-    if made.engine == "openvino" and not is_installed():
-        log.warning("the gallery was embedded by openvino, which is not installed here: Keras embeds the queries")
+    choice = EngineChoice(provenance.get("engine", "auto"), provenance.get("precision", "auto"))
+    if choice.engine == "openvino" and not is_installed():
+        log.warning("the gallery was embedded by openvino, which is not installed; embedding the queries with keras")
         return AUTO
-    return made
+    return choice
 
 
 def _openvino_pays(run: Run, n: int, choice: EngineChoice) -> bool:
     if choice.precision not in ("auto", "float32"):
         return True
-    return is_installed() and not _has_gpu() and (n >= WORTH_CONVERTING or _is_current(run, run.engine("openvino")))
+    return (
+        is_installed() and not _has_gpu() and (n >= MIN_IMAGES_TO_CONVERT or _is_current(run, run.engine("openvino")))
+    )
 
 
 def _has_gpu() -> bool:
-    """Whether there may be a GPU that TensorFlow uses, found out without TensorFlow."""
+    """Whether there may be a GPU, found out without importing TensorFlow."""
     return Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None
 
 
 def _openvino(run: Run, catalog: Catalog, precision: str) -> OpenVINOEngine:
     if not is_installed():
-        raise UserError("the engine openvino is not installed; use pip install 'tfretrieval[openvino]'")
+        raise UserError("the engine openvino is not installed", "use pip install 'tfretrieval[openvino]'")
     directory = run.engine("openvino")
     if not _is_current(run, directory):
-        _say_what_is_damaged(directory)
+        _warn_if_corrupt(directory)
         log.info("converting the model for OpenVINO")
         embedder = load_model(run)
         from tfretrieval.embedding.openvino.convert import save_openvino_model
@@ -145,39 +150,39 @@ def _is_current(run: Run, directory: Path) -> bool:
         return False
 
 
-def _say_what_is_damaged(directory: Path) -> None:
-    """Warn that a converted model that is there is rebuilt because it cannot be used."""
+def _warn_if_corrupt(directory: Path) -> None:
+    """Warn that an existing converted model cannot be used."""
     try:
         if directory.exists():
             read_header(directory)
-    except UserError as damage:
-        log.warning("%s; converted anew", str(damage).partition("; ")[0])
+    except UserError as error:
+        log.warning("%s; converting the model again", error.problem)
 
 
 def _agreeing_precision(catalog: Catalog, directory: Path) -> str:
-    """bfloat16 where the CPU has it and its vectors of a sample agree with those of float32; else float32."""
+    """bfloat16 if the CPU has it and its vectors of a sample agree with those of float32; else float32."""
     if not has_bfloat16():
         return "float32"
     if "bfloat16" not in read_header(directory):
-        with fetched(list(catalog.paths[_spread(len(catalog), SAMPLE)])) as (paths, _):
+        with fetched(list(catalog.paths[_spread(len(catalog), PRECISION_SAMPLE)])) as (paths, _):
             reference, vectors = (OpenVINOEngine(directory, name).vectors(paths) for name in ("float32", "bfloat16"))
         if not len(reference):
             return "float32"
         lowest = float(cosines(vectors, reference).min())
         update_header(directory, bfloat16={"lowest_cosine": lowest, "n": len(reference)})
-        if lowest < AGREES:
-            log.warning("bfloat16 gives vectors with a cosine of only %.4f to float32's: float32 is used", lowest)
-    return "bfloat16" if read_header(directory)["bfloat16"]["lowest_cosine"] >= AGREES else "float32"
+        if lowest < MIN_COSINE:
+            log.warning("bfloat16 vectors have a cosine similarity of only %.4f to float32; using float32", lowest)
+    return "bfloat16" if read_header(directory)["bfloat16"]["lowest_cosine"] >= MIN_COSINE else "float32"
 
 
 def _int8(run: Run, catalog: Catalog, source: Path) -> OpenVINOEngine:
-    """The quantized model; its loss on a labelled sample is measured when it is made."""
+    """The quantized model; its loss of mAP on a labeled sample is measured once."""
     directory = run.engine("openvino-int8")
     if not _is_current(run, directory):
-        _say_what_is_damaged(directory)
+        _warn_if_corrupt(directory)
         from tfretrieval.embedding.openvino.quantize import quantize
 
-        sample = catalog.subset(_spread(len(catalog), CALIBRATION))
+        sample = catalog.subset(_spread(len(catalog), CALIBRATION_SAMPLE))
         log.info("quantizing the model to int8 on %d images", len(sample))
         with fetched(list(sample.paths)) as (paths, _):
             quantize(source, directory, paths, {})
@@ -193,23 +198,21 @@ def _int8(run: Run, catalog: Catalog, source: Path) -> OpenVINOEngine:
 
 
 def _loss(sample: Catalog, exact: Engine, quantized: Engine) -> dict[str, float]:
-    """The mAP within a sample, every image asking for the others of its class, by either engine."""
+    """The leave-one-out mAP within a sample by both engines, and the lowest cosine similarity of their vectors."""
     from tfretrieval.evaluation.evaluator import evaluate
-    from tfretrieval.retrieval import make_retriever
+    from tfretrieval.retrieval.index import Index
 
     found = [engine.embed(sample, on_error="skip") for engine in (exact, quantized)]
     measured: dict[str, float] = {
         "n": len(found[0]),
         "lowest_cosine": float(cosines(found[1].vectors, found[0].vectors).min()),
     }
-    counts = np.bincount(found[0].labels[found[0].labels >= 0], minlength=1)
-    if (counts >= 2).any():
+    if (found[0].items.counts() >= 2).any():
         for name, embeddings in zip(("map_float32", "map"), found):
-            retriever = make_retriever("faiss", metric="cosine").fit(embeddings.vectors)
-            measured[name] = evaluate(retriever, embeddings, embeddings, ks=[1], n_bootstrap=0).metrics["map"]
+            measured[name] = evaluate(Index.build(embeddings), embeddings, ks=[1], n_bootstrap=0).metrics["map"]
     return measured
 
 
-def _spread(n: int, most: int) -> np.ndarray:
-    """At most `most` of n rows, evenly spread, which takes from every class of a sorted catalog."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
+def _spread(n: int, size: int) -> np.ndarray:
+    """At most `size` of n rows, evenly spaced, so that every class of a sorted catalog is represented."""
+    return np.unique(np.linspace(0, n - 1, min(n, size)).astype(np.int64))

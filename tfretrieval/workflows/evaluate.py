@@ -1,4 +1,4 @@
-"""From a run to an evaluation: embeds and indexes what is missing or stale, then measures."""
+"""Evaluate a run: embed and index what is missing or stale, then measure."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from tfretrieval.evaluation.evaluator import evaluate
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
-from tfretrieval.workflows.embed import embed_split
+from tfretrieval.workflows.embed import EmbedOptions, embed_split
 from tfretrieval.workflows.engine import engine_of
-from tfretrieval.workflows.index import ensure_index
+from tfretrieval.workflows.index import IndexRequest, ensure_index
 
-SINGLE = 50  # queries that ask one by one
+TIMED_QUERIES = 50
+TIMED_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An evaluation with all that it was made from, row-aligned."""
+    """An evaluation with what it was made from."""
 
     evaluation: Evaluation
     index: Index
@@ -35,83 +36,71 @@ class Evaluated:
 def evaluate_run(
     run: Run,
     catalog: Catalog,
-    retriever: str = "knn",
+    request: IndexRequest | None = None,
+    options: EmbedOptions | None = None,
     ks: Sequence[int] | None = None,
-    query_split: str | None = None,
-    gallery_split: str | None = None,
     seed: int = 0,
-    on_error: str = "fail",
-    keep: bool = True,
     reuse: bool = False,
-    **changes: Any,
 ) -> Evaluated:
-    """Evaluate a run and keep the result in `evaluation/<retriever>/`, unless `keep` is false.
+    """Evaluate a run and save the result in `evaluation/<name>/`.
 
     Args:
-        run: with a trained model.
+        run: a run with a trained model.
         catalog: its images.
-        retriever: "knn", "faiss" or "milvus".
-        ks: depths of the metrics that have one; None is 1, 3, 5 and 10.
-        query_split: who asks; by default as `Catalog.roles` says.
-        gallery_split: who is searched; likewise.
-        seed: of the bootstrap.
-        on_error: what a broken image does, "fail" or "skip".
-        keep: whether to write the result.
-        reuse: take the result that is there where model, images and index are what it was made from, with the depths
-            it has.
-        changes: fields of `IndexSettings`.
+        request: the index to evaluate.
+        options: how to embed, and which splits are queries and gallery.
+        ks: k of the metrics at k; 1, 3, 5 and 10 by default.
+        seed: random seed of the bootstrap.
+        reuse: return a saved evaluation of the same model, images and index instead, with the k that it has.
 
     Raises:
-        UserError: whatever stands in the way.
+        UserError: embedding, indexing or evaluating is not possible.
     """
-    asking, searched = catalog.roles()
-    gallery = embed_split(run, catalog, gallery_split or searched, on_error)
-    queries = embed_split(run, catalog, query_split or asking, on_error, choice=engine_of(gallery))
-    index = ensure_index(run, retriever, gallery, **changes)
-    made_from = {
+    request, options = request or IndexRequest(), options or EmbedOptions()
+    query_split, gallery_split = options.roles(catalog)
+    gallery = embed_split(run, catalog, gallery_split, options)
+    queries = embed_split(run, catalog, query_split, replace(options, engine=engine_of(gallery.provenance)))
+    index = ensure_index(run, gallery, request)
+    provenance = {
         "model": run.model_fingerprint(),
         "queries": queries.fingerprint,
         "gallery": gallery.fingerprint,
-        "query_split": query_split or asking,
-        "gallery_split": gallery_split or searched,
-        **index.how(),
+        "query_split": query_split,
+        "gallery_split": gallery_split,
+        "index": index.effective_settings.describe(),
+        "settings": index.effective_settings.to_json(),
     }
-    kept = _kept(run, retriever, made_from) if reuse else None
-    if kept is not None:
-        return Evaluated(kept, index, queries, gallery)
-    evaluation = evaluate(index.retriever, queries, gallery, index.transform, ks=ks, seed=seed)
-    evaluation = replace(
-        evaluation, seconds=evaluation.seconds | {"one_query": seconds_a_query(index, queries.vectors)}
-    )
-    if keep:
-        evaluation = evaluation.save(run.evaluation(retriever), made_from)
-    return Evaluated(replace(evaluation, made_from=made_from), index, queries, gallery)
+    directory = run.evaluation(request.directory_name)
+    saved = _saved(directory, provenance) if reuse else None
+    if saved is None:
+        evaluation = evaluate(index, queries, ks=ks, seed=seed)
+        seconds = evaluation.seconds | {"one_query": seconds_per_query(index, queries.vectors)}
+        saved = replace(evaluation, seconds=seconds).save(directory, provenance)
+    return Evaluated(saved, index, queries, gallery)
 
 
-def seconds_a_query(index: Index, vectors: np.ndarray, k: int = 10) -> float:
-    """The median time of a search for the k nearest of one vector, of up to 50 that ask one by one within a second.
+def seconds_per_query(index: Index, vectors: np.ndarray, k: int = 10) -> float:
+    """Median time of a search for the k nearest items of one vector, of up to 50 searches within a second.
 
     Args:
-        index: what is searched.
+        index: the index.
         vectors: float32 [q, d], q >= 1.
-        k: neighbors, or all of a smaller gallery.
+        k: number of neighbors, or all of a smaller gallery.
     """
-    k = min(k, index.retriever.n_items_)
-    rows = np.linspace(0, len(vectors) - 1, min(len(vectors), SINGLE)).astype(int)
-    index.search(vectors[:1], k)  # the first one prepares
-    taken: list[float] = []
-    for row in rows:
+    k = min(k, len(index))
+    index.search(vectors[:1], k)  # warm up
+    seconds: list[float] = []
+    for row in np.linspace(0, len(vectors) - 1, min(len(vectors), TIMED_QUERIES)).astype(int):
         started = perf_counter()
         index.search(vectors[row : row + 1], k)
-        taken.append(perf_counter() - started)
-        if sum(taken) > 1:
+        seconds.append(perf_counter() - started)
+        if sum(seconds) > TIMED_SECONDS:
             break
-    return float(np.median(taken))
+    return float(np.median(seconds))
 
 
-def _kept(run: Run, retriever: str, made_from: dict[str, Any]) -> Evaluation | None:
-    """The evaluation that is there, if it was made from the same."""
-    if not run.evaluation(retriever).exists():
+def _saved(directory: Any, provenance: dict[str, Any]) -> Evaluation | None:
+    if not directory.exists():
         return None
-    kept = Evaluation.load(run.evaluation(retriever))
-    return kept if dict(kept.made_from) == made_from else None
+    saved = Evaluation.load(directory)
+    return saved if dict(saved.provenance) == provenance else None

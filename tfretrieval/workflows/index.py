@@ -1,23 +1,23 @@
-"""From a run's gallery to an index, kept until the gallery or the settings change."""
+"""Build the index of a run, or reuse one that is up to date."""
 
 from __future__ import annotations
 
 import logging
-import shutil
-from dataclasses import replace
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from tfretrieval.atomic import read_json
+from tfretrieval.artifacts import CorruptArtifact
+from tfretrieval.atomic import readable_os_errors
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.progress import working
-from tfretrieval.retrieval.base import Retriever
-from tfretrieval.retrieval.index import Index
-from tfretrieval.retrieval.recall import recall_against_exact, recall_streamed
-from tfretrieval.retrieval.settings import IndexSettings
-from tfretrieval.retrieval.streamed import Streamed
+from tfretrieval.retrieval.index import INDEX, Index
+from tfretrieval.retrieval.settings import FaissSettings, IndexSettings, settings_for
+from tfretrieval.retrieval.transformed import TransformedVectors
 from tfretrieval.runs import Run
 from tfretrieval.workflows.model import run_config
 
@@ -26,149 +26,167 @@ log = logging.getLogger(__name__)
 RECALL_K = 10
 
 
-def ensure_index(
-    run: Run,
-    retriever: str,
-    gallery: Embeddings,
-    rebuild_damaged: bool = False,
-    replace_others: bool = False,
-    memory_limit: int | None = None,
-    **changes: Any,
-) -> Index:
-    """The index of a kind over `gallery`: the one that is there if it fits, else a new one.
+@dataclass(frozen=True)
+class IndexRequest:
+    """Which index of a run is wanted.
 
-    Args:
-        run: where it is kept.
+    Attributes:
         retriever: "knn", "faiss" or "milvus".
-        gallery: what is searched.
-        rebuild_damaged: build a damaged index anew, with its settings where they can be read, and warn of it.
-        replace_others: drop a Milvus collection under the same name that holds vectors of another model.
-        memory_limit: bytes, as in `Index.build`.
-        changes: fields of `IndexSettings`; None keeps the figure of the index that is there, or the default.
+        changes: settings of that type; those left out or None keep the value of the existing index, or the default.
+            `pca` may be "none".
+        name: directory below `index/` and `evaluation/` of the run; by default the retriever.
+        memory_limit: bytes that a FAISS index may allocate while it is built; None for no limit.
+        replace_collection: drop a Milvus collection of the same name that holds vectors of another model.
+        rebuild_corrupt: rebuild a corrupt index, with a warning.
+    """
+
+    retriever: str = "faiss"
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    memory_limit: int | None = None
+    replace_collection: bool = False
+    rebuild_corrupt: bool = False
+
+    @property
+    def directory_name(self) -> str:
+        """Name of the directories of index and evaluation."""
+        return self.name or self.retriever
+
+
+def ensure_index(run: Run, gallery: Embeddings, request: IndexRequest) -> Index:
+    """The index of a run over `gallery`: the existing one if it is up to date, else a new one.
 
     Raises:
-        UserError: settings that do not fit, or a damaged index (unless `rebuild_damaged`).
+        UserError: invalid settings, or a corrupt index unless it may be rebuilt.
     """
-    directory = run.index(retriever)
-    was_there, kept = directory.exists(), _kept_settings(directory)
-    stored = _stored(run, retriever, rebuild_damaged)
-    if was_there and stored is None and kept is None:
-        log.warning("the settings of the %s index cannot be read: those of a new one are taken", retriever)
-    default = IndexSettings(retriever=retriever, metric=run_config(run).metric)
-    settings = with_changes(stored.settings if stored else kept or default, changes)
-    if stored and stored.settings == settings and stored.gallery == gallery.fingerprint:
-        if not rebuild_damaged or stored.retriever.is_there():
+    directory = run.index(request.directory_name)
+    default = settings_for(request.retriever, metric=run_config(run).metric)
+    stored = _stored_index(run, request)
+    settings = with_changes(stored.settings if stored else _stored_settings(directory) or default, request.changes)
+    if stored and stored.settings == settings and stored.gallery_fingerprint == gallery.fingerprint:
+        if not request.rebuild_corrupt or getattr(stored.retriever, "is_up_to_date", lambda: True)():
             return stored
-        log.warning("the %s index is not what it was where it is kept: brought up to date", retriever)
-    if stored and stored.gallery != gallery.fingerprint:
-        log.info("the %s index is stale: rebuilt", retriever)
-    return build_index(run.index(retriever), gallery, settings, replace_others, memory_limit)
+        log.warning("the %s collection is not what was indexed; synchronizing", request.retriever)
+    elif stored and stored.gallery_fingerprint != gallery.fingerprint:
+        log.info("the %s index is stale (gallery changed); rebuilding", request.directory_name)
+    return build_index(directory, gallery, settings, request)
 
 
-def _kept_settings(directory: Path) -> IndexSettings | None:
-    """The settings of an index that may be damaged otherwise."""
-    try:
-        return IndexSettings(**read_json(directory / "index.json")["settings"])
-    except (UserError, KeyError, TypeError):
-        return None
-
-
-def load_index(run: Run, retriever: str, mmap: bool = False) -> Index:
-    """The index of a kind that a run has, as `Index.load` reads it.
+def load_index(run: Run, name: str, mmap: bool = False) -> Index:
+    """The index of a run, see `Index.load`.
 
     Raises:
-        UserError: there is none, or it is damaged.
+        MissingArtifact: there is none.
+        CorruptArtifact: it is corrupt.
     """
     try:
-        return Index.load(run.index(retriever), mmap)
-    except UserError as error:
-        fault = str(error).partition("; ")[0]
-        remedy = f"rebuild it with `tfret index --run {run.directory} --retriever {retriever}`"
-        raise UserError(f"{fault}; {remedy}") from None
+        return Index.load(run.index(name), mmap)
+    except CorruptArtifact as error:
+        remedy = f"rebuild it with `tfret index --run {run.directory} --retriever {name.partition('-')[0]}`"
+        raise CorruptArtifact(error.problem, remedy) from None
 
 
-def _stored(run: Run, retriever: str, rebuild_damaged: bool) -> Index | None:
-    """The index that is there; None where there is none, or a damaged one that may be rebuilt."""
-    if not run.index(retriever).exists():
-        return None
-    try:
-        return load_index(run, retriever)
-    except UserError as error:
-        if not rebuild_damaged:
-            raise
-        log.warning("%s; rebuilt", str(error).partition("; ")[0])
-        shutil.rmtree(run.index(retriever))
-        return None
-
-
-def build_index(
-    directory: Path,
-    gallery: Embeddings,
-    settings: IndexSettings,
-    replace_others: bool = False,
-    memory_limit: int | None = None,
-) -> Index:
-    """Build an index over `gallery` and keep it in a folder, with how long that took.
-
-    The recall of an approximate one is measured.
+def build_index(directory: Path, gallery: Embeddings, settings: IndexSettings, request: IndexRequest) -> Index:
+    """Build an index over `gallery` and save it. The build time and the recall of an approximate index are recorded.
 
     Raises:
-        UserError: settings that do not fit the gallery.
+        UserError: the settings do not fit the gallery.
     """
+    from tfretrieval.retrieval.on_disk import exceeds
+
+    if request.memory_limit is not None and exceeds(request.memory_limit, gallery.vectors):
+        return _build_on_disk(directory, gallery, settings, request.memory_limit)
     started = perf_counter()
-    made_from = {"model": gallery.made_from.get("model")}
     with working(f"index with {settings.retriever}"):
-        index = Index.build(gallery, settings, made_from, directory, replace_others, memory_limit)
-    index = replace(index, made_from={**index.made_from, "build_seconds": round(perf_counter() - started, 4)})
-    if not index.retriever.is_exact:
-        recall = index_recall(index, gallery)
-        log.info("%s is approximate: recall@%d against exact search is %.4f", named(index.retriever), RECALL_K, recall)
-        if settings.target_recall and recall < settings.target_recall:
-            log.warning("the recall of %.4f is below the target of %g", recall, settings.target_recall)
-        index = replace(index, made_from={**index.made_from, f"recall_at_{RECALL_K}": recall})
-    elif others := [
-        trial for trial in index.made_from.get("tuning", {}).get("table", ()) if trial["factory"] != "Flat"
-    ]:
-        best = max(others, key=lambda trial: trial["recall"])
-        log.warning(
-            "no index reaches a recall of %g faster than exact search, so the index is exact; %s reaches %.4f",
-            settings.target_recall, best["factory"], best["recall"],
-        )  # fmt: skip
+        index = Index.build(gallery, settings, directory, request.replace_collection)
+    index = _measured(index, gallery, perf_counter() - started)
     index.save(directory)
     return index
 
 
-def named(retriever: Retriever) -> str:
-    """The kind of index within a retriever: FAISS's factory string, or Milvus's index type."""
-    params = retriever.get_params()
-    return str(params.get("factory") or params.get("index_type") or retriever.kind)
-
-
 def index_recall(index: Index, gallery: Embeddings, seed: int = 0) -> float:
-    """The share of the 10 exact neighbors that an index finds, 0..1; gallery items ask, each without itself."""
-    if index.retriever.mapped_:
-        streamed = Streamed(gallery.vectors, index.transform, index.settings.metric)
-        return recall_streamed(index.retriever, streamed, min(RECALL_K, len(gallery) - 1), seed=seed)
-    vectors = index.transform.transform(gallery.vectors)
-    return recall_against_exact(index.retriever, vectors, k=min(RECALL_K, len(gallery) - 1), seed=seed)
+    """Recall@10 of an approximate index against exact search, 0..1, with gallery items as queries."""
+    from tfretrieval.retrieval.recall import recall_at_k
+
+    vectors = TransformedVectors(gallery.vectors, index.transform, index.settings.metric)
+    return recall_at_k(index.retriever, vectors, min(RECALL_K, len(gallery) - 1), seed=seed)
 
 
-def with_changes(settings: IndexSettings, changes: dict[str, Any]) -> IndexSettings:
-    """Settings with the changes that are not None; the PCA "none" means no PCA.
-
-    A target recall takes the place of a factory and its parameters, and they take that of a target.
+def with_changes(settings: IndexSettings, changes: Mapping[str, Any]) -> IndexSettings:
+    """Settings with the changes that are not None; the PCA "none" stands for no PCA.
 
     Raises:
-        UserError: an unknown setting, or settings that do not go together.
+        UserError: there is no such setting, or the settings contradict each other.
     """
     given = {name: value for name, value in changes.items() if value is not None}
     if given.get("pca") == "none":
         given["pca"] = None
-    if "target_recall" in given:
-        given = {"factory": None, "nprobe": None, **given}
-    elif given.keys() & {"factory", "nprobe"}:
-        given["target_recall"] = None
+    return settings.replace(**given)
+
+
+def _stored_index(run: Run, request: IndexRequest) -> Index | None:
+    """The existing index; None if there is none, or a corrupt one that may be rebuilt."""
+    directory = run.index(request.directory_name)
+    if not directory.exists():
+        return None
     try:
-        return replace(settings, **given)
-    except TypeError as error:
-        raise UserError(f"unknown index setting: {error}") from None
+        return load_index(run, request.directory_name)
+    except UserError as error:
+        if not request.rebuild_corrupt:
+            raise
+        log.warning("%s; rebuilding", error.problem)
+        if _stored_settings(directory) is None:
+            log.warning("the settings of the %s index cannot be read; using the defaults", request.directory_name)
+        return None
+
+
+def _stored_settings(directory: Path) -> IndexSettings | None:
+    """The settings of an index that may be corrupt otherwise."""
+    try:
+        with INDEX.reading(directory):
+            return settings_for(**INDEX.read_header(directory)["settings"])
+    except UserError:
+        return None
+
+
+def _build_on_disk(directory: Path, gallery: Embeddings, settings: IndexSettings, memory_limit: int) -> Index:
+    from tfretrieval.retrieval.faiss import FaissRetriever
+    from tfretrieval.retrieval.on_disk import allocated_bytes, default_factory, fit_on_disk
+
+    if not isinstance(settings, FaissSettings) or settings.target_recall:
+        raise UserError("--memory-limit is too low for this index", "use --retriever faiss without --target-recall")
+    started = perf_counter()
+    transform = settings.new_transform()
+    sample_size = max(1, (memory_limit - allocated_bytes()) // 4 // (12 * gallery.dim))
+    transform.fit(TransformedVectors(gallery.vectors).sample(sample_size, seed=0)[1])
+    vectors = TransformedVectors(gallery.vectors, transform, settings.metric)
+    memory = int(0.8 * (memory_limit - allocated_bytes()))
+    factory = settings.factory or default_factory(len(gallery), vectors.dim, memory)
+    log.info("the gallery exceeds the memory limit; building %s on disk", factory)
+    search = {"nprobe": settings.nprobe} if settings.nprobe else None
+    with readable_os_errors(directory):
+        directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".tmp-") as work:
+        retriever = fit_on_disk(FaissRetriever(factory, settings.metric, search), vectors, memory, Path(work))
+        index = Index(gallery.items, transform, retriever, settings, gallery.fingerprint, dict(gallery.provenance))
+        index = _measured(index, gallery, perf_counter() - started)
+        index.save(directory)
+    return Index.load(directory, mmap=True)
+
+
+def _measured(index: Index, gallery: Embeddings, seconds: float) -> Index:
+    """The index with its build time and, if it is approximate, its recall."""
+    notes: dict[str, Any] = {"build_seconds": round(seconds, 4)}
+    target = getattr(index.settings, "target_recall", None)
+    if not index.retriever.is_exact:
+        recall = notes[f"recall_at_{RECALL_K}"] = index_recall(index, gallery)
+        log.info("%s: recall@%d %.4f", index.effective_settings.describe(), RECALL_K, recall)
+        if target and recall < target:
+            log.warning("the recall of %.4f is below the target of %g", recall, target)
+    elif target and (others := [t for t in index.provenance["tuning"]["table"] if t["factory"] != "Flat"]):
+        best = max(others, key=lambda trial: trial["recall"])
+        log.warning(
+            "no index reaches a recall of %g faster than exact search; using exact search (%s reaches %.4f)",
+            target, best["factory"], best["recall"],
+        )  # fmt: skip
+    return replace(index, provenance={**index.provenance, **notes})

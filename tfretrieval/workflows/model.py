@@ -1,4 +1,4 @@
-"""The model of a run, and the figures that it was trained with."""
+"""The model and the training configuration of a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def load_model(run: Run) -> keras.Model:
 
 
 def run_config(run: Run) -> TrainConfig:
-    """The figures that a run was trained with.
+    """The configuration that a run was trained with.
 
     Raises:
         UserError: `config.yaml` is missing or damaged.
@@ -34,7 +34,7 @@ def run_config(run: Run) -> TrainConfig:
     try:
         return TrainConfig.from_dict(values)
     except UserError as error:
-        raise UserError(f"{run.directory / 'config.yaml'}: {error}; train again with --overwrite") from None
+        raise UserError(f"{run.directory / 'config.yaml'}: {error}", "retrain with --overwrite") from None
 
 
 @lru_cache(maxsize=1)

@@ -1,126 +1,87 @@
-"""From images to the most similar images of a run's gallery."""
+"""Search the gallery of a run for images like given ones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from tfretrieval.atomic import read_json
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
-from tfretrieval.evaluation.vote import majority_vote
-from tfretrieval.retrieval.index import Index
+from tfretrieval.retrieval.base import Where
+from tfretrieval.retrieval.index import INDEX, Index
+from tfretrieval.retrieval.search_result import SearchResult, search_results
 from tfretrieval.runs import Run
-from tfretrieval.workflows.embed import CHANGED, embed_catalog, embed_split
+from tfretrieval.workflows.embed import CHANGED, EmbedOptions, embed_catalog, embed_split
 from tfretrieval.workflows.engine import engine_of
-from tfretrieval.workflows.gallery import gallery_changed_at, run_catalog
-from tfretrieval.workflows.index import ensure_index, load_index
+from tfretrieval.workflows.gallery import gallery_last_modified, run_catalog
+from tfretrieval.workflows.index import IndexRequest, ensure_index, load_index
 
 
 def query_run(
     run: Run,
     images: Sequence[Path],
     k: int = 5,
-    retriever: str = "knn",
+    retriever: str = "faiss",
+    where: Where | None = None,
+    options: EmbedOptions | None = None,
     source: str | None = None,
-    gallery_split: str | None = None,
-    on_error: str = "fail",
-    classes: Sequence[str] = (),
-    splits: Sequence[str] = (),
-) -> list[dict[str, Any]]:
+) -> list[SearchResult]:
     """The k nearest gallery items of each image.
 
-    The index that is there answers as it stands, unless the model has changed or files have been added to the images'
-    folder or taken from it: then the gallery is embedded and indexed anew first.
+    An existing index is used as it is, unless the model has changed or files have been added to the gallery or deleted:
+    then the gallery is re-embedded and re-indexed first.
 
     Args:
-        run: with a trained model.
-        images: the images that ask.
-        k: neighbors of each.
+        run: a run with a trained model.
+        images: image files.
+        k: number of neighbors.
         retriever: "knn", "faiss" or "milvus".
-        source: the data whose gallery is searched; None: the run's own.
-        gallery_split: who is searched; by default as `Catalog.roles` says.
-        on_error: what a broken image does, "fail" or "skip".
-        classes: of the neighbors; all where none is named.
-        splits: of the neighbors; likewise.
+        where: restrict the gallery, see `Index.search`.
+        options: mode for unreadable images, and the gallery split.
+        source: data to search; by default the run's own.
 
     Returns:
-        for each image a dict: "image"; "vote", the class most of the k have, None where `classes` are named;
-        "neighbors", a list of dicts with
-        rank, id, label, distance and path.
+        one result for each image that can be read; without votes if hits are restricted to some classes.
 
     Raises:
-        UserError: an image is missing or broken, k is larger than what is searched, or a class or a split is
-            not known.
+        UserError: an image is missing or unreadable, k is larger than the gallery, or a class or split does not exist.
     """
+    options = options or EmbedOptions()
     for path in images:
+        if path.is_dir():
+            raise UserError(f"{path} is a folder", "name the images in it")
         if not path.is_file():
-            raise UserError(
-                f"{path} is a folder; name the images in it" if path.is_dir() else f"there is no image {path}"
-            )
-    standing = None if source else standing_gallery(run, retriever, gallery_split)
-    if standing is None:
+            raise UserError(f"there is no image {path}")
+    index = None if source else current_index(run, retriever, options.gallery_split)
+    if index is None:
         catalog = run_catalog(run, source)
-        gallery = embed_split(run, catalog, gallery_split or catalog.roles()[1])
-        index = ensure_index(run, retriever, gallery)
-    else:
-        index, gallery = standing
+        gallery = embed_split(run, catalog, options.roles(catalog)[1], options)
+        index = ensure_index(run, gallery, IndexRequest(retriever))
+    if where:
+        index.items.rows_where(**where)  # raises before anything is embedded
     names = [str(path) for path in images]
-    for kind, wanted, known in (("class", classes, gallery.class_names), ("split", splits, set(gallery.splits))):
-        if unknown := [name for name in wanted if name not in known]:
-            raise UserError(f"the gallery has no {kind} {unknown[0]!r}; it has {', '.join(sorted(known))}")
-    query_catalog = Catalog.from_lists(names, ids=[f"{i}:{n}" for i, n in enumerate(names)])
-    asked = embed_catalog(run, query_catalog, on_error, engine_of(gallery))
-    if classes or splits:
-        distances, rows = index.search_where(asked.vectors, k, gallery, classes, splits)
-    else:
-        distances, rows = index.search(asked.vectors, k)
-    votes = majority_vote(np.where(rows >= 0, gallery.labels[np.maximum(rows, 0)], -1))
-    return [
-        {
-            "image": str(asked.paths[i]),
-            "vote": gallery.class_names[votes[i]] if votes[i] >= 0 and not classes else None,
-            "neighbors": [
-                {
-                    "rank": rank,
-                    "id": str(gallery.ids[row]),
-                    "label": label_of(gallery, row),
-                    "distance": round(float(distance), 6),
-                    "path": str(gallery.paths[row]),
-                }
-                for rank, (row, distance) in enumerate(zip(rows[i], distances[i]), start=1)
-                if row >= 0
-            ],
-        }
-        for i in range(len(asked))
-    ]
+    catalog = Catalog.from_lists(names, ids=[f"{i}:{name}" for i, name in enumerate(names)])
+    queries = embed_catalog(run, catalog, replace(options, engine=engine_of(index.provenance)))
+    results = search_results(index.search(queries, k, where), queries.items, index.items)
+    return [replace(result, vote="") for result in results] if where and where.get("classes") else results
 
 
-def standing_gallery(run: Run, retriever: str, split: str | None) -> tuple[Index, Embeddings] | None:
-    """The index of a kind and the embeddings that it was built from, if both are there and not stale; else None."""
+def current_index(run: Run, retriever: str, gallery_split: str | None = None) -> Index | None:
+    """The index of a run, memory-mapped, if it is not stale; else None.
+
+    Raises:
+        UserError: the index is corrupt, or the run has no model.
+    """
+    header = run.index(retriever) / INDEX.header
     if not run.index(retriever).exists():
         return None
     index = load_index(run, retriever, mmap=True)
-    changed = gallery_changed_at(run)
-    for store in [run.embeddings(split)] if split else sorted(run.embeddings("").glob("*/")):
-        header = store / "embeddings.json"
-        if not header.is_file() or header.stat().st_mtime < changed:
-            continue
-        described = read_json(header, "rebuild it with `tfret embed`")
-        if (
-            described.get("fingerprint") == index.gallery
-            and described.get("made_from", {}).get("model") == run.model_fingerprint()
-            and described["made_from"].get(CHANGED, False) == run.gallery_path.exists()
-        ):
-            return index, Embeddings.load(store)
-    return None
-
-
-def label_of(items: Any, row: int) -> str:
-    """The class name of a row of embeddings, "" where it is not known."""
-    label = int(items.labels[row])
-    return items.class_names[label] if label >= 0 else ""
+    if header.stat().st_mtime < gallery_last_modified(run):
+        return None
+    is_current = (
+        index.provenance.get("model") == run.model_fingerprint()
+        and index.provenance.get(CHANGED, False) == run.gallery_path.exists()
+        and gallery_split in (None, index.provenance.get("split"))
+    )
+    return index if is_current else None

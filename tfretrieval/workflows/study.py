@@ -1,4 +1,4 @@
-"""Every model with every retriever on one data set: one table, one report."""
+"""Train several models, evaluate each with several indexes, and compare them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import csv
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +18,62 @@ from tfretrieval.progress import progress
 from tfretrieval.runs import Run
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.fit import train
+from tfretrieval.workflows.embed import EmbedOptions
 from tfretrieval.workflows.evaluate import evaluate_run
+from tfretrieval.workflows.index import IndexRequest
 from tfretrieval.workflows.report import draw_all, write_run_report, write_study_report
 from tfretrieval.workflows.report_tables import SUMMARY
 from tfretrieval.workflows.visualize import KINDS, Drawing
 
 log = logging.getLogger(__name__)
 
-RETRIEVERS = ("knn", "faiss")
-REDUCED = ("faiss", "milvus")
-STEM = "tfretrieval"
+COLLECTION = "tfretrieval"
 STAGES = ("training", "evaluation", "figures")
 
 
 @dataclass(frozen=True)
+class StudyPlan:
+    """What a study compares: every model with every retriever, without PCA and with it.
+
+    Attributes:
+        configs: model name -> training configuration.
+        retrievers: types of the indexes; maps and neighbors show the first.
+        pca: number of components or fraction of the variance; None for no indexes with PCA.
+        milvus: settings of Milvus; every model has its own collection.
+        figures: of `workflows.visualize.KINDS`.
+    """
+
+    configs: Mapping[str, TrainConfig]
+    retrievers: Sequence[str] = ("knn", "faiss")
+    pca: float | int | None = 0.95
+    milvus: Mapping[str, Any] = field(default_factory=dict)
+    figures: Sequence[str] = KINDS
+
+    def requests(self, model: str) -> list[IndexRequest]:
+        """The indexes of a model."""
+        requests = []
+        for retriever in self.retrievers:
+            for suffix, pca in (("", "none"), ("-pca", self.pca)):
+                if pca is None:
+                    continue
+                changes: dict[str, Any] = {"pca": pca}
+                if retriever == "milvus":
+                    stem = self.milvus.get("collection", COLLECTION)
+                    changes |= {**self.milvus, "collection": f"{stem}_{model}{suffix.replace('-', '_')}"}
+                requests.append(IndexRequest(retriever, changes, name=f"{retriever}{suffix}"))
+        return requests
+
+
+@dataclass(frozen=True)
 class StudyResult:
-    """What a study leaves: {model: {retriever: evaluation}} and its files."""
+    """The result of a study.
+
+    Attributes:
+        results: model -> index name -> evaluation.
+        summary: the CSV file.
+        report: the HTML file.
+        seconds: model -> seconds of this call.
+    """
 
     results: dict[str, dict[str, Evaluation]]
     summary: Path
@@ -41,51 +81,37 @@ class StudyResult:
     seconds: dict[str, float]
 
 
-def run_study(
-    catalog: Catalog,
-    configs: Mapping[str, TrainConfig],
-    output: Path,
-    pca: float | int | None = 0.95,
-    figures: tuple[str, ...] = KINDS,
-    argv: list[str] | None = None,
-    retrievers: Sequence[str] = RETRIEVERS,
-    milvus: Mapping[str, Any] | None = None,
-) -> StudyResult:
-    """Train every model, evaluate it with KNN, and with FAISS and Milvus after PCA, and compare.
-
-    A study that was interrupted goes on where it stopped: finished trainings are not repeated.
+def run_study(catalog: Catalog, plan: StudyPlan, output: Path, argv: list[str] | None = None) -> StudyResult:
+    """Train every model, evaluate it with every index, and write a report. An interrupted study can be repeated.
 
     Args:
-        catalog: the images, with a train and a test split.
-        configs: model name -> its figures.
-        output: `output/<model>/` is the model's run; `summary.csv` and `report.html` lie beside.
-        pca: what FAISS and Milvus search: so many components, or such a part of the variance, or all (None).
-        figures: of `steps.visualize.KINDS`.
-        argv: the command to be named in the manifests.
-        retrievers: kinds, the first of which the maps and neighbors show.
-        milvus: fields of `IndexSettings` for that kind; every model has a collection of its own.
+        catalog: images with a train and a test split.
+        plan: what to compare.
+        output: `output/<model>/` becomes the run of a model; `summary.csv` and `report.html` are written beside.
+        argv: command to record in the manifests.
 
     Raises:
-        UserError: whatever stands in the way.
+        UserError: training or evaluating is not possible.
     """
     results: dict[str, dict[str, Evaluation]] = {}
     drawn: dict[str, dict[str, Drawing]] = {}
     seconds: dict[str, float] = {}
-    runs = {name: Run(output / name) for name in configs}
-    with progress(None, "study", total=len(configs) * len(STAGES), unit="stage") as bar:
-        for name, config in configs.items():
+    runs = {name: Run(output / name) for name in plan.configs}
+    with progress(None, "study", total=len(plan.configs) * len(STAGES), unit="stage") as bar:
+        for name, config in plan.configs.items():
             started = time.monotonic()
+            options = EmbedOptions(config.on_error)
             with _stage(bar, name, "training"):
                 train(catalog, config, runs[name], resume=True, argv=argv)
             with _stage(bar, name, "evaluation"):
                 results[name] = {
-                    kind: evaluate_run(
-                        runs[name], catalog, kind, seed=config.seed, on_error=config.on_error, **settings
+                    request.directory_name: evaluate_run(
+                        runs[name], catalog, request, options, seed=config.seed
                     ).evaluation
-                    for kind, settings in _index_settings(name, retrievers, pca, milvus).items()
+                    for request in plan.requests(name)
                 }
             with _stage(bar, name, "figures"):
-                drawn[name] = draw_all(runs[name], catalog, retrievers, figures, seed=config.seed)
+                drawn[name] = draw_all(runs[name], catalog, plan.retrievers, plan.figures, seed=config.seed)
                 write_run_report(runs[name], catalog, results[name], drawn[name])
             seconds[name] = round(time.monotonic() - started, 1)
     summary, report = output / "summary.csv", output / "report.html"
@@ -94,37 +120,22 @@ def run_study(
     return StudyResult(results, summary, report, seconds)
 
 
-@contextlib.contextmanager
-def _stage(bar: Any, model: str, stage: str) -> Iterator[None]:
-    """Say what is done in the block, and that it is done."""
-    bar.set_description(f"study, {model}: {stage}")
-    log.info("%s: %s", model, stage)
-    yield
-    bar.update(1)
-
-
-def _index_settings(
-    model: str, retrievers: Sequence[str], pca: float | int | None, milvus: Mapping[str, Any] | None
-) -> dict[str, dict[str, Any]]:
-    """Fields of `IndexSettings` by kind."""
-    settings: dict[str, dict[str, Any]] = {
-        kind: {"pca": pca if kind in REDUCED and pca is not None else "none"} for kind in retrievers
-    }
-    if "milvus" in settings:
-        settings["milvus"] |= {**(milvus or {}), "collection": f"{(milvus or {}).get('collection', STEM)}_{model}"}
-    return settings
-
-
 def summary_rows(results: Mapping[str, Mapping[str, Evaluation]]) -> list[dict[str, Any]]:
-    """The study's table: model, retriever, P@1, P@3, P@5, P@10 and mAP, each with its 95 % interval."""
+    """One row per model and index: P@1, P@3, P@5, P@10 and mAP with 95 % intervals, and milliseconds per query."""
     rows = []
-    for model, by_retriever in results.items():
-        for kind, evaluation in by_retriever.items():
-            row: dict[str, Any] = {"model": model, "retriever": kind, "dim": evaluation.dim}
+    for model, evaluations in results.items():
+        for evaluation in evaluations.values():
+            row: dict[str, Any] = {
+                "model": model,
+                "retriever": evaluation.retriever,
+                "pca": evaluation.provenance["settings"]["pca"],
+                "dim": evaluation.dim,
+            }
             for name in SUMMARY:
                 if name in evaluation.metrics:
                     row[name] = evaluation.metrics[name]
                     row[f"{name}_low"], row[f"{name}_high"] = evaluation.intervals[name]
+            row["ms_per_query"] = round(1000 * evaluation.seconds["one_query"], 3)
             rows.append(row)
     return rows
 
@@ -136,3 +147,11 @@ def write_summary(path: Path, results: Mapping[str, Mapping[str, Evaluation]]) -
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+@contextlib.contextmanager
+def _stage(bar: Any, model: str, stage: str) -> Iterator[None]:
+    bar.set_description(f"study, {model}: {stage}")
+    log.info("%s: %s", model, stage)
+    yield
+    bar.update(1)

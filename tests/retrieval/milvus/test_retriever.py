@@ -22,15 +22,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.evaluation.evaluator import evaluate
-from tfretrieval.retrieval import MilvusRetriever, load_retriever, make_retriever
 from tfretrieval.retrieval.index import Index
-from tfretrieval.retrieval.items import Items
 from tfretrieval.retrieval.milvus import collection as module
-from tfretrieval.retrieval.recall import recall_against_exact
-from tfretrieval.retrieval.settings import IndexSettings
+from tfretrieval.retrieval.milvus.retriever import MilvusRetriever
+from tfretrieval.retrieval.recall import recall_at_k
+from tfretrieval.retrieval.settings import FaissSettings, KNNSettings, MilvusSettings, load_retriever
+from tfretrieval.retrieval.transformed import TransformedVectors
 
 if not (find_spec("pymilvus") and find_spec("milvus_lite")):
     pytest.skip("Milvus is not installed: pip install '.[milvus]'", allow_module_level=True)
@@ -100,7 +101,7 @@ def gallery() -> Embeddings:
         ids=[f"train/ö/{row}.jpg" for row in range(N)],
         paths=[f"/photos/{row}.jpg" for row in range(N)],
         splits=["train" if row % 4 else "val" for row in range(N)],
-        made_from={"model": "abc"},
+        provenance={"model": "abc"},
     )
 
 
@@ -108,29 +109,29 @@ def gallery() -> Embeddings:
 def queries(gallery) -> Embeddings:
     labels = np.arange(30) % 3
     vectors = np.random.default_rng(1).normal(size=(30, DIM)) + np.eye(3, DIM)[labels] * 2
-    return Embeddings.from_arrays(vectors, labels, gallery.class_names, ids=[f"q{i}" for i in range(30)])
+    return Embeddings.from_arrays(vectors, labels, gallery.items.class_names, ids=[f"q{i}" for i in range(30)])
 
 
-def built(gallery, uri, name, directory=None, replace_others=False, **settings) -> Index:
-    chosen = IndexSettings("milvus", uri=uri, collection=name, **settings)
-    return Index.build(gallery, chosen, directory=directory, replace_others=replace_others)
+def built(gallery, uri, name, directory=None, replace_collection=False, **settings) -> Index:
+    chosen = MilvusSettings(uri=uri, collection=name, **settings)
+    return Index.build(gallery, chosen, directory, replace_collection)
 
 
 def stored_ids(index: Index) -> list[str]:
-    return sorted(index.retriever._open.digests())
+    return sorted(index.retriever._opened.digests())
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 @pytest.mark.parametrize("pca", [None, 5])
 def test_flat_gives_the_metrics_and_neighbors_of_faiss(gallery, queries, uri, name, metric, pca):
     milvus = built(gallery, uri, name, metric=metric, pca=pca)
-    faiss = Index.build(gallery, IndexSettings("faiss", metric, pca))
+    faiss = Index.build(gallery, FaissSettings(metric, pca))
     assert milvus.retriever.is_exact
     for k in (1, 7, N):
-        (near, rows), (expected, expected_rows) = (index.search(queries.vectors, k) for index in (milvus, faiss))
-        np.testing.assert_allclose(near, expected, atol=1e-4)
-        assert (rows != expected_rows).mean() < 1e-2
-    one, other = (evaluate(i.retriever, queries, gallery, i.transform, n_bootstrap=0) for i in (milvus, faiss))
+        found, expected = (index.search(queries.vectors, k) for index in (milvus, faiss))
+        np.testing.assert_allclose(found.distances, expected.distances, atol=1e-4)
+        assert (found.rows != expected.rows).mean() < 1e-2
+    one, other = (evaluate(index, queries, n_bootstrap=0) for index in (milvus, faiss))
     assert one.depth == other.depth == N
     assert one.metrics == pytest.approx(other.metrics, abs=1e-4)
 
@@ -138,30 +139,31 @@ def test_flat_gives_the_metrics_and_neighbors_of_faiss(gallery, queries, uri, na
 def test_hnsw_finds_nearly_all(gallery, uri, name):
     index = built(gallery, uri, name, index_type="HNSW", index_params={"M": 16, "efConstruction": 100})
     assert not index.retriever.is_exact
-    assert recall_against_exact(index.retriever, gallery.vectors) >= 0.99
+    vectors = TransformedVectors(gallery.vectors, metric="cosine")
+    assert recall_at_k(index.retriever, vectors) >= 0.99
 
 
 @pytest.mark.parametrize("index_type", ["FLAT", "HNSW"])
 def test_filters_return_only_what_they_name(gallery, queries, uri, name, index_type):
     milvus = built(gallery, uri, name, index_type=index_type)
-    exact = Index.build(gallery, IndexSettings("knn"))
+    exact = Index.build(gallery, KNNSettings())
     for classes, splits in ((['the "wood"'], []), (["coast", "Straße"], ["val"]), ([], ["val"])):
-        near, rows = milvus.search_where(queries.vectors, 9, gallery, classes, splits)
-        expected, _ = exact.search_where(queries.vectors, 9, gallery, classes, splits)
-        names = {gallery.class_names[label] for label in gallery.labels[rows.ravel()]}
+        where = {"classes": classes, "splits": splits}
+        found, expected = (index.search(queries.vectors, 9, where) for index in (milvus, exact))
+        names = set(gallery.items.classes()[found.rows.ravel()])
         assert not classes or names == set(classes)
-        assert not splits or set(gallery.splits[rows.ravel()]) == set(splits)
-        np.testing.assert_allclose(near, expected, atol=1e-5)
+        assert not splits or set(gallery.items.splits[found.rows.ravel()]) == set(splits)
+        np.testing.assert_allclose(found.distances, expected.distances, atol=1e-5)
     for index in (milvus, exact):
-        with pytest.raises(UserError, match="the filter leaves 0 gallery items"):
-            index.search_where(queries.vectors, 1, gallery, ["elephant"])
-        with pytest.raises(UserError, match="the filter leaves 60 gallery items"):
-            index.search_where(queries.vectors, 61, gallery, [], ["val"])
+        with pytest.raises(UserError, match="elephant"):
+            index.search(queries.vectors, 1, {"classes": ["elephant"]})
+        with pytest.raises(UserError, match="60"):
+            index.search(queries.vectors, 61, {"splits": ["val"]})
 
 
 def test_items_are_kept_with_their_class_path_and_split(gallery, uri, name):
     index = built(gallery, uri, name)
-    (row,) = index.retriever._open._client.query(
+    (row,) = index.retriever._opened._client.query(
         name, filter='id == "train/ö/7.jpg"', output_fields=["path", "label", "split"]
     )
     assert (row["path"], row["label"], row["split"]) == ("/photos/7.jpg", 'the "wood"', "train")
@@ -176,19 +178,19 @@ def test_the_same_twice_leaves_one_copy_and_only_changes_are_sent(gallery, uri, 
     )
     index = built(gallery, uri, name)
     assert not sent
-    assert stored_ids(index) == sorted(gallery.ids)
+    assert stored_ids(index) == sorted(gallery.items.ids)
     vectors = gallery.vectors.copy()
     vectors[5] += 1
     changed = replace(gallery, vectors=vectors).subset(np.arange(3, N))
     index = built(changed, uri, name)
-    assert sent == [gallery.ids[5]]
-    assert stored_ids(index) == sorted(changed.ids)
-    np.testing.assert_array_equal(index.search(vectors[5:6], 1)[1], [[2]])
+    assert sent == [gallery.items.ids[5]]
+    assert stored_ids(index) == sorted(changed.items.ids)
+    np.testing.assert_array_equal(index.search(vectors[5:6], 1).rows, [[2]])
 
 
 def test_vectors_of_another_model_transform_metric_or_size_are_refused(gallery, uri, name):
     first = built(gallery, uri, name)
-    other_model = replace(gallery, made_from={"model": "xyz"})
+    other_model = replace(gallery, provenance={"model": "xyz"})
     smaller = replace(gallery, vectors=np.ascontiguousarray(gallery.vectors[:, :6]))
     for others, settings in (
         (other_model, {}),
@@ -196,11 +198,11 @@ def test_vectors_of_another_model_transform_metric_or_size_are_refused(gallery, 
         (gallery, {"metric": "euclidean"}),
         (smaller, {}),
     ):
-        with pytest.raises(UserError, match="holds vectors of another model, transform or metric") as refused:
+        with pytest.raises(UserError, match="--replace") as refused:
             built(others, uri, name, **settings)
         assert "\n" not in str(refused.value)
-    assert stored_ids(first) == sorted(gallery.ids)
-    assert len(stored_ids(built(other_model.subset(np.arange(9)), uri, name, replace_others=True))) == 9
+    assert stored_ids(first) == sorted(gallery.items.ids)
+    assert len(stored_ids(built(other_model.subset(np.arange(9)), uri, name, replace_collection=True))) == 9
 
 
 def test_a_collection_that_others_made_is_never_touched(gallery, uri, name):
@@ -208,9 +210,9 @@ def test_a_collection_that_others_made_is_never_touched(gallery, uri, name):
 
     client = MilvusClient(uri)
     client.create_collection(name, dimension=DIM)
-    for replace_others in (False, True):
-        with pytest.raises(UserError, match="was not made by tfretrieval"):
-            built(gallery, uri, name, replace_others=replace_others)
+    for replace_collection in (False, True):
+        with pytest.raises(UserError, match="--collection"):
+            built(gallery, uri, name, replace_collection=replace_collection)
     assert client.has_collection(name)
 
 
@@ -219,25 +221,25 @@ def test_saved_and_loaded_it_answers_the_same(gallery, queries, uri, name, tmp_p
     index.save(tmp_path / "i")
     again = Index.load(tmp_path / "i", mmap=True)
     assert again.settings == index.settings
-    for found, expected in zip(again.search(queries.vectors, 6), index.search(queries.vectors, 6)):
-        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(again.search(queries.vectors, 6).rows, index.search(queries.vectors, 6).rows)
 
 
 def test_another_index_type_is_made_from_what_is_there(gallery, queries, uri, name, monkeypatch):
-    expected = built(gallery, uri, name).search(queries.vectors, 5)[1]
+    expected = built(gallery, uri, name).search(queries.vectors, 5).rows
     monkeypatch.setattr(module.MilvusCollection, "put", lambda *_: pytest.fail("nothing is to be sent"))
     index = built(gallery, uri, name, index_type="HNSW")
-    assert index.retriever._open.describe()["index_type"] == "HNSW"
-    assert (index.search(queries.vectors, 5)[1] == expected).mean() > 0.95
+    assert index.retriever._opened.describe()["index_type"] == "HNSW"
+    assert (index.search(queries.vectors, 5).rows == expected).mean() > 0.95
 
 
 def test_items_are_added_and_removed_by_id(gallery, queries, uri, name):
     first, rest = gallery.subset(np.arange(200)), gallery.subset(np.arange(200, N))
-    index, both = built(first, uri, name).add(first, rest)
-    index, left = index.remove(both, [both.ids[0], both.ids[230]])
-    assert stored_ids(index) == sorted(left.ids)
-    knn = Index.build(left, IndexSettings("knn"))
-    np.testing.assert_array_equal(index.search(queries.vectors, 9)[1], knn.search(queries.vectors, 9)[1])
+    removed = np.array([0, 230])
+    index = built(first, uri, name).add(rest).remove(list(gallery.items.ids[removed]))
+    left = gallery.subset(np.delete(np.arange(N), removed))
+    assert stored_ids(index) == sorted(left.items.ids)
+    knn = Index.build(left, KNNSettings())
+    np.testing.assert_array_equal(index.search(queries.vectors, 9).rows, knn.search(queries.vectors, 9).rows)
 
 
 @pytest.mark.parametrize("what", ["dropped", "fewer", "more"])
@@ -250,25 +252,25 @@ def test_a_collection_that_changed_elsewhere_is_noticed(gallery, queries, uri, n
     else:
         collection.load()
         if what == "fewer":
-            collection.delete([gallery.ids[3]])
+            collection.delete([gallery.items.ids[3]])
         else:
-            collection.put(
-                replace(Items.of(gallery.subset([0])), ids=np.array(["new"], object)), gallery.vectors[:1], [1]
-            )
-    assert not Index.load(tmp_path / "i").retriever.is_there()
-    with pytest.raises(UserError, match=r"is not what this index was built from any more; .* `tfret index`"):
+            new = replace(gallery.items.subset(np.array([0])), ids=np.array(["new"], object))
+            collection.put(new, gallery.vectors[:1], [1])
+    assert not Index.load(tmp_path / "i").retriever.is_up_to_date()
+    with pytest.raises(UserError, match="tfret index"):
         index.search(queries.vectors, 3)
 
 
 def test_ids_of_more_bytes_than_milvus_keeps_are_one_clear_line(gallery, uri, name):
-    long = replace(gallery.subset([0]), ids=np.array(["ö" * 3000], object))
-    with pytest.raises(UserError, match="texts of up to 4096 bytes"):
+    items = replace(gallery.items.subset(np.array([0])), ids=np.array(["ö" * 3000], object))
+    long = Embeddings(items, gallery.vectors[:1], gallery.provenance)
+    with pytest.raises(UserError, match="4096"):
         built(long, uri, name)
 
 
 def test_a_fit_that_was_killed_goes_on(tmp_path):
     code = (
-        "import sys, numpy as np; from tfretrieval.retrieval import MilvusRetriever; "
+        "import sys, numpy as np; from tfretrieval.retrieval.milvus.retriever import MilvusRetriever; "
         "MilvusRetriever(sys.argv[1]).fit(np.random.default_rng(0).normal(size=(4000, 64)))"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "k.db")]
@@ -286,13 +288,13 @@ def test_a_fit_that_was_killed_goes_on(tmp_path):
 
 
 def test_the_database_of_a_run_lies_beside_its_index_and_is_filled_anew(gallery, tmp_path):
-    settings = IndexSettings("milvus")
+    settings = MilvusSettings()
     Index.build(gallery, settings, directory=tmp_path / "milvus").save(tmp_path / "milvus")
     assert (tmp_path / "milvus.db").is_dir()
     assert Index.load(tmp_path / "milvus").retriever.uri == str(tmp_path / "milvus.db")
-    other = replace(gallery.subset(np.arange(5)), made_from={"model": "another"})
-    assert stored_ids(Index.build(other, settings, directory=tmp_path / "milvus")) == sorted(other.ids)
-    with pytest.raises(UserError, match="needs --uri here"):
+    other = replace(gallery.subset(np.arange(5)), provenance={"model": "another"})
+    assert stored_ids(Index.build(other, settings, directory=tmp_path / "milvus")) == sorted(other.items.ids)
+    with pytest.raises(UserError, match="--uri"):
         Index.build(gallery, settings)
 
 
@@ -305,21 +307,21 @@ def test_an_address_that_cannot_be_is_refused(uri):
 
 @pytest.mark.parametrize("name", ["", "7up", "a-b", "ä", "a" * 256])
 def test_a_name_that_cannot_be_is_refused(name, tmp_path):
-    with pytest.raises(UserError, match="is not a name for a collection"):
+    with pytest.raises(UserError, match="collection name"):
         MilvusRetriever(str(tmp_path / "x.db"), name).fit(np.eye(3))
     assert not list(tmp_path.iterdir())
 
 
 def test_an_index_that_milvus_does_not_have_is_refused(tmp_path):
-    with pytest.raises(UserError, match="is not an index of Milvus; choose from FLAT, HNSW"):
-        make_retriever("milvus", uri=str(tmp_path / "x.db"), index_type="TREE").fit(np.eye(3))
+    with pytest.raises(UserError, match="FLAT, HNSW"):
+        MilvusRetriever(uri=str(tmp_path / "x.db"), index_type="TREE").fit(np.eye(3))
 
 
 def test_more_neighbors_than_milvus_returns_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(MilvusRetriever, "most_neighbors", 3)
+    monkeypatch.setattr(MilvusRetriever, "max_neighbors", 3)
     retriever = MilvusRetriever(str(tmp_path / "x.db")).fit(np.eye(9))
     assert retriever.kneighbors(np.eye(9), 4)[1].shape == (9, 4)
-    with pytest.raises(UserError, match="at most 4 neighbors"):
+    with pytest.raises(UserError, match="at most 4"):
         retriever.kneighbors(np.eye(9), 5)
 
 
@@ -328,17 +330,17 @@ def test_milvus_lite_is_asked_for_no_more_than_its_memory_holds(gallery, queries
 
     retriever = MilvusRetriever(uri=str(tmp_path / "v.db")).fit(gallery.vectors)
     expected = retriever.kneighbors(queries.vectors, 5)
-    monkeypatch.setattr(milvus, "LITE_BYTES_A_REQUEST", 8 * N * DIM * 4)
+    monkeypatch.setattr(milvus, "LITE_BYTES_PER_REQUEST", 8 * N * DIM * 4)
     sizes = []
-    search = retriever._open.search
-    monkeypatch.setattr(retriever._open, "search", lambda asked, *a: sizes.append(len(asked)) or search(asked, *a))
+    search = retriever._opened.search
+    monkeypatch.setattr(retriever._opened, "search", lambda asked, *a: sizes.append(len(asked)) or search(asked, *a))
     for one, other in zip(retriever.kneighbors(queries.vectors, 5), expected):
         np.testing.assert_array_equal(one, other)
     assert sizes == [4] * 7 + [2]
 
 
 def test_nobody_there_is_one_clear_line(monkeypatch):
-    monkeypatch.setattr(module, "SECONDS", 2)
+    monkeypatch.setattr(module, "TIMEOUT", 2)
     uri = f"http://127.0.0.1:{_free_port()}"
     with pytest.raises(UserError, match=f"^Milvus at {uri}: .*onnect") as refused:
         MilvusRetriever(uri).fit(np.eye(3))
@@ -346,11 +348,11 @@ def test_nobody_there_is_one_clear_line(monkeypatch):
 
 
 def test_a_connection_that_drops_is_one_clear_line(gallery, queries, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(module, "SECONDS", 2)
+    monkeypatch.setattr(module, "TIMEOUT", 2)
     started = Server(tmp_path / "data")
     index = built(gallery, started.uri, "c")
     started.stop()
-    for act in (lambda: index.search(queries.vectors, 3), lambda: index.retriever._open.put(*_one_item())):
+    for act in (lambda: index.search(queries.vectors, 3), lambda: index.retriever._opened.put(*_one_item())):
         with pytest.raises(UserError, match=f"^Milvus at {started.uri}: ") as refused:
             act()
         assert "\n" not in str(refused.value)
@@ -358,7 +360,7 @@ def test_a_connection_that_drops_is_one_clear_line(gallery, queries, tmp_path, m
 
 
 def _one_item():
-    return Items.numbered(1), np.zeros((1, DIM), np.float32), [0]
+    return Catalog.from_lists(["a"]), np.zeros((1, DIM), np.float32), [0]
 
 
 def test_a_wrong_token_is_one_clear_line_that_does_not_tell_it(monkeypatch):
@@ -374,7 +376,7 @@ def test_a_wrong_token_is_one_clear_line_that_does_not_tell_it(monkeypatch):
     refusing = grpc.server(ThreadPoolExecutor(2), handlers=[Refuses()])
     port = refusing.add_insecure_port("127.0.0.1:0")
     refusing.start()
-    monkeypatch.setattr(module, "SECONDS", 3)
+    monkeypatch.setattr(module, "TIMEOUT", 3)
     monkeypatch.setenv("SOME_TOKEN", "root:secret")
     try:
         with pytest.raises(UserError, match="the token in SOME_TOKEN is not valid") as refused:
@@ -386,7 +388,7 @@ def test_a_wrong_token_is_one_clear_line_that_does_not_tell_it(monkeypatch):
 
 
 def test_a_token_comes_from_the_environment_and_is_kept_nowhere(gallery, server, name, tmp_path, monkeypatch):
-    with pytest.raises(UserError, match="the environment variable MY_TOKEN is not set"):
+    with pytest.raises(UserError, match="MY_TOKEN"):
         built(gallery, server, name, token_env="MY_TOKEN")
     monkeypatch.setenv("MY_TOKEN", "root:hush")
     index = built(gallery, server, name, token_env="MY_TOKEN")
@@ -419,5 +421,5 @@ def test_damaged_ids_are_one_clear_line(tmp_path):
     retriever.save(tmp_path / "r")
     assert load_retriever(tmp_path / "r").kneighbors(np.eye(3), 1)[1].tolist() == [[0], [1], [2]]
     (tmp_path / "r" / "ids.parquet").write_text("damage")
-    with pytest.raises(UserError, match=r"is damaged .*; rebuild it with `tfret index`"):
+    with pytest.raises(UserError, match="corrupt"):
         load_retriever(tmp_path / "r")

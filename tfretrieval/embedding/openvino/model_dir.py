@@ -7,9 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from tfretrieval.artifacts import file_fingerprint
 from tfretrieval.atomic import read_json, replaced_directory, write_json
 from tfretrieval.errors import UserError
-from tfretrieval.runs import file_fingerprint
 
 FORMAT = 2
 HEADER = "engine.json"

@@ -148,7 +148,7 @@ class Shards:
             )
         if (directory / "embeddings.json").is_file():
             stored = Embeddings.load(directory)
-            if stored.made_from == header["made_from"] and len(stored) == header["n"]:
+            if stored.provenance == header["made_from"] and len(stored) == header["n"]:
                 return stored
         directory.parent.mkdir(parents=True, exist_ok=True)
         file = directory.parent / f".tmp-{uuid.uuid4().hex}.npy"

@@ -1,4 +1,4 @@
-"""The connection to a Milvus database, in this process or by address, with errors in one line."""
+"""Connections to Milvus databases."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ NOISY = ("pymilvus", "milvus_lite", "grpc")
 
 
 def connect(uri: str, token_env: str | None, seconds: float) -> Any:
-    """A `MilvusClient`.
+    """Connect to a database and return a `MilvusClient`.
 
     Args:
         uri: a path that ends in .db, for Milvus Lite in this process, or http(s)://host:port.
         token_env: environment variable that holds the token ("user:password" or an API key).
-        seconds: to wait for an answer.
+        seconds: timeout.
 
     Raises:
-        UserError: pymilvus is not installed, the token's variable is not set, nobody answers there.
+        UserError: pymilvus is not installed, the token's variable is not set, or the database cannot be reached.
     """
     token = _token(token_env)
     pymilvus = _pymilvus()
     with _reason_of_lite() as reasons:
         try:
-            with speaking(uri):
+            with one_line_errors(uri):
                 if "://" not in uri:
                     Path(uri).resolve().parent.mkdir(parents=True, exist_ok=True)
                 return pymilvus.MilvusClient(uri, token=token, timeout=seconds)
@@ -44,8 +44,8 @@ def connect(uri: str, token_env: str | None, seconds: float) -> Any:
 
 
 @contextlib.contextmanager
-def speaking(uri: str) -> Iterator[None]:
-    """Turn what the client raises into one line."""
+def one_line_errors(uri: str) -> Iterator[None]:
+    """Turn the errors of the client inside the block into `UserError`."""
     import grpc
     import pymilvus
 
@@ -61,19 +61,19 @@ def speaking(uri: str) -> Iterator[None]:
 
 
 def check_address(uri: str, name: str) -> None:
-    """Refuse what cannot be the address of a database or the name of a collection.
+    """Check the address of a database and the name of a collection.
 
     Raises:
-        UserError: it cannot.
+        UserError: one of them is invalid.
     """
     if "@" in uri.partition("://")[2].partition("/")[0]:
-        raise UserError("an address with a password in it would be kept in files; use --token-env")
+        raise UserError("the address contains a password, which would be saved in files", "use --token-env")
     if "://" in uri and not re.match(r"https?://[^/]", uri):
-        raise UserError(f"{uri} is not an address of Milvus; give a path that ends in .db or http://host:19530")
+        raise UserError(f"{uri} is not a Milvus address", "give a path that ends in .db or http://host:19530")
     if "://" not in uri and not uri.endswith(".db"):
-        raise UserError(f"{uri} is not an address of Milvus; a path must end in .db, a server begins with http://")
+        raise UserError(f"{uri} is not a Milvus address", "give a path that ends in .db or http://host:19530")
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", name):
-        raise UserError(f"{name!r} is not a name for a collection: letters, digits and underscores, no digit first")
+        raise UserError(f"{name!r} is not a collection name", "use letters, digits and underscores, no digit first")
 
 
 def _token(token_env: str | None) -> str:
@@ -81,27 +81,29 @@ def _token(token_env: str | None) -> str:
         return ""
     token = os.environ.get(token_env, "")
     if not token:
-        raise UserError(f"the environment variable {token_env} is not set; it holds the token of Milvus")
+        raise UserError(f"the environment variable {token_env} is not set", "set it to the token of the Milvus server")
     return token
 
 
 def _pymilvus() -> Any:
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # nothing here forks without exec; it prints notes
+    os.environ.setdefault(
+        "GRPC_ENABLE_FORK_SUPPORT", "0"
+    )  # it prints warnings otherwise, and nothing here forks without exec
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
-        with _logging_as_it_is():
+        with _unchanged_logging():
             import pymilvus
     except ImportError:
-        raise UserError("the retriever milvus is not installed; use pip install 'tfretrieval[milvus]'") from None
+        raise UserError("the retriever milvus is not installed", "use pip install 'tfretrieval[milvus]'") from None
     for name in (*NOISY, *logging.root.manager.loggerDict):
         if name.startswith(NOISY):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # they log every error that they raise
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # they log every error they raise
     return pymilvus
 
 
 @contextlib.contextmanager
-def _logging_as_it_is() -> Iterator[None]:
-    """Keep pymilvus, when it is imported, from configuring the logging of the process, which closes all handlers."""
+def _unchanged_logging() -> Iterator[None]:
+    """Keep pymilvus from configuring the logging of the process on import, which closes all handlers."""
     configure = logging.config.dictConfig
     logging.config.dictConfig = lambda config: None
     try:
@@ -122,7 +124,7 @@ class _Reasons(logging.Handler):
 
 @contextlib.contextmanager
 def _reason_of_lite() -> Iterator[list[str]]:
-    """What Milvus Lite logs of its failures; its exception does not say."""
+    """Collect the reasons of failures that Milvus Lite logs and its exceptions lack."""
     handler, log = _Reasons(), logging.getLogger("milvus_lite.server_manager")
     before = log.level, log.propagate
     log.setLevel(logging.ERROR)

@@ -1,53 +1,55 @@
-"""The kind `milvus`: a collection of a Milvus database, in this process or on a server."""
+"""The retriever `milvus`: a collection of a Milvus database, in this process or on a server."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tfretrieval.data.catalog import Catalog
 from tfretrieval.errors import UserError
-from tfretrieval.retrieval.base import Retriever
-from tfretrieval.retrieval.blocks import blocks
-from tfretrieval.retrieval.items import Items
-from tfretrieval.retrieval.milvus.collection import MADE_BY, MilvusCollection, where
-from tfretrieval.retrieval.order import in_order
+from tfretrieval.retrieval.base import Found, Retriever, Where, kept_rows
+from tfretrieval.retrieval.distances import blocks, sort_neighbors
+from tfretrieval.retrieval.milvus.collection import FINGERPRINT, MilvusCollection, filter_expression
+from tfretrieval.vectors import checked_vectors
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 INDEX_TYPES = ("FLAT", "HNSW", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "SCANN", "DISKANN", "AUTOINDEX")
-WITH_LISTS = ("IVF_FLAT", "IVF_SQ8", "IVF_PQ", "SCANN")
-METRIC_TYPES = {"euclidean": "L2", "cosine": "IP"}  # of unit vectors the inner product is the cosine
-HITS_A_REQUEST = 1 << 15
-LITE_BYTES_A_REQUEST = 1 << 29
-LEAST_EF, MOST_EF = 64, 32_768
-LEAST_NPROBE = 8
-FILTERED_EF = 16  # a graph is walked through items that the filter rejects as well
+INVERTED_LISTS = ("IVF_FLAT", "IVF_SQ8", "IVF_PQ", "SCANN")
+METRIC_TYPES = {"euclidean": "L2", "cosine": "IP"}  # for unit vectors the inner product is the cosine similarity
+HITS_PER_REQUEST = 1 << 15
+LITE_BYTES_PER_REQUEST = 1 << 29
+MIN_EF, MAX_EF = 64, 32_768
+MIN_NPROBE = 8
+FILTERED_EF = 16  # a graph search also visits items that the filter rejects
 
 
 class MilvusRetriever(Retriever):
-    """Neighbors by a Milvus database, which keeps the vectors with the ids, paths, classes and splits.
+    """Search by a Milvus database, which stores ids, paths, classes and splits beside the vectors.
 
-    `fit` brings the collection to the state of the gallery: it inserts what is missing, replaces what has changed and
-    deletes what is gone, so that an interrupted `fit` goes on when it is repeated. A collection remembers what made its
-    vectors and refuses others.
+    `fit` synchronizes the collection with the gallery: it inserts missing items, replaces changed ones and deletes
+    others, so that an interrupted `fit` can be repeated. A collection records what made its vectors and refuses others.
 
     Args:
-        uri: a path that ends in .db for Milvus Lite, in this process, or http(s)://host:port of a server.
-        collection: its name.
+        uri: a path that ends in .db, for Milvus Lite in this process, or http(s)://host:port of a server.
+        collection: name of the collection.
         index_type: "FLAT" is exact; "HNSW", "IVF_FLAT" and others are approximate.
-        index_params: of the index, such as {"M": 16, "efConstruction": 200} or {"nlist": 256}.
-        search_params: of searches, such as {"ef": 128} or {"nprobe": 16}.
-        token_env: the environment variable that holds the token of a server.
+        index_params: parameters of the index, such as {"M": 16, "efConstruction": 200} or {"nlist": 256}.
+        search_params: parameters of searches, such as {"ef": 128} or {"nprobe": 16}.
+        token_env: environment variable that holds the token of a server.
         metric: "euclidean" or "cosine".
     """
 
-    kind = "milvus"
+    type_name = "milvus"
     data_file = "ids.parquet"
-    most_neighbors = 16_383  # Milvus allows 16,384 a query, of which one may be the query itself
+    max_neighbors = 16_383  # Milvus returns 16,384 per query, one of which may be the query itself
 
     def __init__(
         self,
@@ -72,158 +74,203 @@ class MilvusRetriever(Retriever):
         self._check_fitted()
         return self.index_type == "FLAT"
 
-    def is_there(self) -> bool:
+    def is_up_to_date(self) -> bool:
+        """Whether the collection still is what was fitted.
+
+        Raises:
+            UserError: the retriever is not fitted, or the database cannot be reached.
+        """
         self._check_fitted()
-        self._collection = self._connected()
-        found = self._collection.describe()
-        if found is None or (found["made_by"], found["dim"]) != (self.made_by_, self.n_features_in_):
+        self._collection = self._connect()
+        description = self._collection.describe()
+        if description is None or (description["fingerprint"], description["dim"]) != (
+            self.fingerprint_, self.n_features_in_,
+        ):  # fmt: skip
             return False
         self._collection.load()
         return self._collection.count() == self.n_items_
 
-    def _search_where(
-        self, queries: np.ndarray, k: int, rows: np.ndarray, classes: Sequence[str], splits: Sequence[str]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        return in_order(*self._asked(queries, k, where(classes, splits), share=len(rows) / self.n_items_))
+    def fit_items(self, X: Any, items: Catalog, fingerprint: str, replace: bool) -> Self:
+        """Fit on vectors with their items, see `KeepsItems`.
 
-    def _build(self, vectors: np.ndarray, items: Items | None) -> None:
+        Raises:
+            UserError: as `fit`, or the collection holds vectors of another model and `replace` is false.
+        """
+        self._items, self.fingerprint_, self._replace = items, fingerprint, replace
+        return self.fit(X)
+
+    def add_items(self, X: Any, items: Catalog) -> Self:
+        """Append vectors with their items, see `KeepsItems`."""
+        self._check_changeable()
+        vectors = self._prepare(checked_vectors(X, "vectors", self.n_features_in_))
+        self._opened.put(items, vectors, _digests(items, vectors))
+        self._opened.flush()
+        self._set_ids(np.concatenate([self.ids_, items.ids]))
+        return self
+
+    def add(self, X: Any) -> Self:
+        """Append vectors whose ids are their row numbers, see `Updatable`."""
+        return self.add_items(X, _numbered(len(X), self.n_items_))
+
+    def remove(self, rows: np.ndarray) -> Self:
+        """Drop rows, see `Updatable`."""
+        self._check_changeable()
+        kept = kept_rows(self.n_items_, rows)
+        self._opened.delete([str(name) for name in self.ids_[~kept]])
+        self._opened.flush()
+        self._set_ids(self.ids_[kept])
+        return self
+
+    def kneighbors_among(self, X: Any, n_neighbors: int, rows: np.ndarray, where: Where) -> Found:
+        """The nearest of some gallery rows, see `Filterable`."""
+        return self._request(self._check_queries(X), n_neighbors, filter_expression(where), len(rows) / self.n_items_)
+
+    def _build(self, vectors: np.ndarray) -> None:
         if self.index_type not in INDEX_TYPES:
-            raise UserError(f"{self.index_type!r} is not an index of Milvus; choose from {', '.join(INDEX_TYPES)}")
-        items = Items.numbered(len(vectors)) if items is None else items
-        self.__dict__.pop("_row_of", None)
-        collection = self._connected()
-        found = collection.describe()
-        wanted = {"made_by": items.made_by, "dim": vectors.shape[1], "metric_type": METRIC_TYPES[self.metric]}
-        if found is not None and any(found[name] not in (value, None) for name, value in wanted.items()):
-            if not self.replaces:
+            raise UserError(f"Milvus has no index type {self.index_type!r}", f"choose from {', '.join(INDEX_TYPES)}")
+        items = self.__dict__.pop("_items", None) or _numbered(len(vectors))
+        self.fingerprint_ = getattr(self, "fingerprint_", "")
+        collection = self._connect()
+        description = collection.describe()
+        wanted = {
+            "fingerprint": self.fingerprint_, "dim": vectors.shape[1], "metric_type": METRIC_TYPES[self.metric],
+        }  # fmt: skip
+        if description and any(description[name] not in (value, None) for name, value in wanted.items()):
+            if not self.__dict__.pop("_replace", False):
                 raise UserError(
-                    f"the collection {self.collection} at {self.uri} holds vectors of another model, transform or "
-                    "metric; give another --collection, or fill this one anew with `tfret index --replace`"
+                    f"the collection {self.collection} at {self.uri} holds vectors of another model or metric",
+                    "give another --collection, or replace its content with `tfret index --replace`",
                 )
             collection.drop()
-            found = None
-        if found is None:
-            collection.create(vectors.shape[1], items.made_by)
-        if found is None or found["index_type"] != self.index_type:
+            description = None
+        if description is None:
+            collection.create(vectors.shape[1], self.fingerprint_)
+        if description is None or description["index_type"] != self.index_type:
             params = {**_default_params(self.index_type, *vectors.shape), **(self.index_params or {})}
-            collection.make_index(METRIC_TYPES[self.metric], self.index_type, params)
+            collection.create_index(METRIC_TYPES[self.metric], self.index_type, params)
         else:
             collection.load()
-        self._bring_up_to_date(collection, vectors, items)
-        self.ids_, self.made_by_, self._collection = items.ids, items.made_by, collection
+        self._synchronize(collection, vectors, items)
+        self._collection = collection
+        self._set_ids(items.ids)
 
-    def _bring_up_to_date(self, collection: MilvusCollection, vectors: np.ndarray, items: Items) -> None:
-        there, digests = collection.digests(), items.digests(vectors)
-        stale = np.flatnonzero([there.get(name) != digest for name, digest in zip(items.ids, digests)])
-        gone = sorted(there.keys() - set(items.ids))
-        if len(stale):
-            collection.put(items.taken(stale), vectors[stale], [digests[row] for row in stale])
-        if gone:
-            collection.delete(gone)
-        if len(stale) or gone:
+    def _synchronize(self, collection: MilvusCollection, vectors: np.ndarray, items: Catalog) -> None:
+        stored, digests = collection.digests(), _digests(items, vectors)
+        changed = np.flatnonzero([stored.get(name) != digest for name, digest in zip(items.ids, digests)])
+        removed = sorted(stored.keys() - set(items.ids))
+        if len(changed):
+            collection.put(items.subset(changed), vectors[changed], [digests[row] for row in changed])
+        if removed:
+            collection.delete(removed)
+        if len(changed) or removed:
             collection.flush()
         if (n := collection.count()) != len(items):
             raise UserError(
-                f"the collection {self.collection} at {self.uri} holds {n} items after {len(items)} were put into it; "
-                "somebody else writes to it"
+                f"the collection {self.collection} at {self.uri} holds {n} items after {len(items)} were inserted",
+                "make sure that no other process writes to it",
             )
 
-    def _append(self, vectors: np.ndarray, items: Items | None) -> None:
-        items = Items.numbered(len(vectors), self.n_items_) if items is None else items
-        self._open.put(items, vectors, items.digests(vectors))
-        self._open.flush()
-        self.ids_ = np.concatenate([self.ids_, items.ids])
-        self.__dict__.pop("_row_of", None)
+    def _search(self, queries: np.ndarray, k: int) -> Found:
+        return self._request(queries, k, "", fraction=1.0)
 
-    def _keep(self, kept: np.ndarray) -> None:
-        self._open.delete([str(name) for name in self.ids_[~kept]])
-        self._open.flush()
-        self.ids_ = self.ids_[kept]
-        self.__dict__.pop("_row_of", None)
-
-    def _search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        return self._asked(queries, k, "")
-
-    def _asked(self, queries: np.ndarray, k: int, filter: str, share: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-        """Distances and rows of the nearest of those items, a share of all, that a filter lets through."""
-        if k > self.most_neighbors + 1:
-            raise UserError(f"Milvus returns at most {self.most_neighbors + 1} neighbors of a query, not {k}")
-        params = dict(self.search_params or {})
-        if self.index_type in WITH_LISTS:
-            nlist = (self.index_params or {}).get("nlist", _n_lists(self.n_items_))
-            params.setdefault("nprobe", min(nlist, max(LEAST_NPROBE, nlist // 16)))
-        if self.index_type == "HNSW":
-            usual = max(LEAST_EF, 2 * k) if share == 1 else int(FILTERED_EF * k / share)
-            params["ef"] = max(k, params.get("ef", min(usual, self.n_items_, MOST_EF)))
+    def _request(self, queries: np.ndarray, k: int, expression: str, fraction: float) -> Found:
+        """Neighbors among the fraction of the items that a filter expression selects."""
+        if k > self.max_neighbors + 1:
+            raise UserError(f"Milvus returns at most {self.max_neighbors + 1} neighbors per query, not {k}")
+        params = self._params(k, fraction)
         scores = np.full((len(queries), k), np.inf, np.float32)
         rows = np.full((len(queries), k), -1, np.int64)
-        for block in blocks(len(queries), self._queries_a_request(k)):
-            for query, (ids, its) in enumerate(self._open.search(queries[block], k, params, filter), block.start):
+        for block in blocks(len(queries), self._queries_per_request(k)):
+            hits = self._opened.search(queries[block], k, params, expression)
+            for query, (ids, query_scores) in enumerate(hits, block.start):
                 rows[query, : len(ids)] = [self._row(name) for name in ids]
-                scores[query, : len(ids)] = its
-        found = rows >= 0
-        near = np.maximum(1 - scores, 0) if self.metric == "cosine" else np.sqrt(np.maximum(scores, 0))
-        return np.where(found, near, np.float32(np.inf)), rows
+                scores[query, : len(ids)] = query_scores
+        distances = np.maximum(1 - scores, 0) if self.metric == "cosine" else np.sqrt(np.maximum(scores, 0))
+        return sort_neighbors(np.where(rows >= 0, distances, np.float32(np.inf)), rows)
 
-    def _queries_a_request(self, k: int) -> int:
-        most = HITS_A_REQUEST // k
-        if "://" not in self.uri:  # Milvus Lite holds every difference of a request at once, in double precision
-            most = min(most, LITE_BYTES_A_REQUEST // (8 * self.n_items_ * self.n_features_in_))
-        return max(1, most)
+    def _params(self, k: int, fraction: float) -> dict[str, Any]:
+        params = dict(self.search_params or {})
+        if self.index_type in INVERTED_LISTS:
+            nlist = (self.index_params or {}).get("nlist", _default_nlist(self.n_items_))
+            params.setdefault("nprobe", min(nlist, max(MIN_NPROBE, nlist // 16)))
+        if self.index_type == "HNSW":
+            default = max(MIN_EF, 2 * k) if fraction == 1 else int(FILTERED_EF * k / fraction)
+            params["ef"] = max(k, params.get("ef", min(default, self.n_items_, MAX_EF)))
+        return params
+
+    def _queries_per_request(self, k: int) -> int:
+        count = HITS_PER_REQUEST // k
+        if "://" not in self.uri:  # Milvus Lite holds all differences of a request in memory, in double precision
+            count = min(count, LITE_BYTES_PER_REQUEST // (8 * self.n_items_ * self.n_features_in_))
+        return max(1, count)
 
     def _row(self, name: str) -> int:
         try:
             return self._row_of[name]
         except KeyError:
             raise UserError(
-                f"the collection {self.collection} at {self.uri} holds the item {name!r}, which this index does not "
-                "know; bring it up to date with `tfret index`"
+                f"the collection {self.collection} at {self.uri} holds an item {name!r} that this index does not have",
+                "synchronize it with `tfret index`",
             ) from None
 
-    @cached_property
-    def _row_of(self) -> dict[str, int]:
-        return {name: row for row, name in enumerate(self.ids_)}
+    def _set_ids(self, ids: np.ndarray) -> None:
+        self.ids_ = ids
+        self.n_items_ = len(ids)
+        self._row_of = {name: row for row, name in enumerate(ids)}
 
     @property
-    def _open(self) -> MilvusCollection:
-        """The collection, after a look whether it is still what was fitted."""
-        if "_collection" not in self.__dict__ and not self.is_there():
+    def _opened(self) -> MilvusCollection:
+        """The collection, after a check on first use that it still is what was fitted."""
+        if "_collection" not in self.__dict__ and not self.is_up_to_date():
             del self._collection
             raise UserError(
-                f"the collection {self.collection} at {self.uri} is not what this index was built from any more; "
-                "bring it up to date with `tfret index`"
+                f"the collection {self.collection} at {self.uri} is not what this index was built from",
+                "synchronize it with `tfret index`",
             )
         return self._collection
 
-    def _connected(self) -> MilvusCollection:
+    def _connect(self) -> MilvusCollection:
         return MilvusCollection(self.uri, self.collection, self.token_env)
-
-    def _stored_vectors(self) -> None:
-        return None
 
     def _write(self, path: Path) -> None:
         ids = pa.table({"id": pa.array([str(name) for name in self.ids_], pa.string())})
-        pq.write_table(ids.replace_schema_metadata({MADE_BY: self.made_by_}), path)
+        pq.write_table(ids.replace_schema_metadata({FINGERPRINT: self.fingerprint_}), path)
 
     def _read(self, path: Path, mmap: bool) -> None:
         table = pq.ParquetFile(path).read()
         if table.num_rows != self.n_items_:
             raise ValueError(f"{path.name} holds {table.num_rows} ids")
-        self.ids_ = np.array(table.column("id").to_pylist(), dtype=object)
-        self.made_by_ = (table.schema.metadata or {})[MADE_BY.encode()].decode()
+        self._set_ids(np.array(table.column("id").to_pylist(), dtype=object))
+        self.fingerprint_ = (table.schema.metadata or {})[FINGERPRINT.encode()].decode()
+
+
+def _numbered(n: int, first: int = 0) -> Catalog:
+    """Items whose ids are their rows."""
+    return Catalog.from_lists([""] * n, ids=[str(row) for row in range(first, first + n)], splits=[""] * n)
+
+
+def _digests(items: Catalog, vectors: np.ndarray) -> list[int]:
+    """A 64-bit digest of each item and its vector, float32 [n, d]."""
+    digests = []
+    for vector, *texts in zip(np.ascontiguousarray(vectors), items.classes(), items.paths, items.splits):
+        digest = hashlib.blake2b(vector.tobytes(), digest_size=8)
+        for text in texts:
+            digest.update(b"\0" + text.encode("utf-8", "surrogateescape"))
+        digests.append(int.from_bytes(digest.digest(), "little", signed=True))
+    return digests
 
 
 def _default_params(index_type: str, n: int, dim: int) -> dict[str, Any]:
-    """Of an index over n vectors; older servers have no defaults of their own."""
+    """Parameters of an index over n vectors; older servers have no defaults of their own."""
     if index_type == "HNSW":
         return {"M": 16, "efConstruction": 200}
-    if index_type not in WITH_LISTS:
+    if index_type not in INVERTED_LISTS:
         return {}
-    params = {"nlist": _n_lists(n)}
+    params = {"nlist": _default_nlist(n)}
     if index_type == "IVF_PQ":
         params |= {"m": next(m for m in range(max(1, dim // 4), 0, -1) if dim % m == 0), "nbits": 8}
     return params
 
 
-def _n_lists(n: int) -> int:
+def _default_nlist(n: int) -> int:
     return max(1, min(65_536, int(4 * n**0.5)))

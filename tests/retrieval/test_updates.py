@@ -1,6 +1,8 @@
-"""Items come and go without building the index anew."""
+"""Items are added and removed without a rebuild."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +11,10 @@ from hypothesis import strategies as st
 
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
-from tfretrieval.retrieval import FaissRetriever, KNNRetriever, load_retriever, make_retriever
+from tfretrieval.retrieval.faiss import FaissRetriever
 from tfretrieval.retrieval.index import Index
-from tfretrieval.retrieval.settings import IndexSettings
+from tfretrieval.retrieval.knn import KNNRetriever
+from tfretrieval.retrieval.settings import load_retriever, retriever_class, settings_for
 
 CHANGEABLE = [
     ("knn", {}),
@@ -23,13 +26,17 @@ CHANGEABLE = [
 ]
 
 
+def make_retriever(kind, **options):
+    return retriever_class(kind)(**options)
+
+
 def vectors(n, d=8, seed=0):
     return np.random.default_rng(seed).normal(size=(n, d)).astype(np.float32)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.data(), st.sampled_from(["knn", "faiss"]), st.sampled_from(["euclidean", "cosine"]))
-def test_after_any_changes_an_exact_retriever_answers_as_one_fitted_anew(data, kind, metric):
+def test_an_updated_exact_retriever_equals_one_fitted_on_the_result(data, kind, metric):
     rng = np.random.default_rng(data.draw(st.integers(0, 10_000)))
     gallery = rng.integers(-2, 3, (20, 3)).astype(np.float32)
     retriever = make_retriever(kind, metric=metric).fit(gallery)
@@ -50,7 +57,7 @@ def test_after_any_changes_an_exact_retriever_answers_as_one_fitted_anew(data, k
 
 @pytest.mark.parametrize(("kind", "options"), CHANGEABLE)
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
-def test_rows_are_those_of_what_is_left_also_after_a_round_trip(kind, options, metric, tmp_path):
+def test_rows_are_renumbered_after_updates_and_saving(kind, options, metric, tmp_path):
     gallery, more = vectors(300), vectors(40, seed=1)
     retriever = make_retriever(kind, metric=metric, **options).fit(gallery)
     gone = np.arange(0, 300, 3)
@@ -65,7 +72,7 @@ def test_rows_are_those_of_what_is_left_also_after_a_round_trip(kind, options, m
 
 
 @pytest.mark.parametrize("factory", ["HNSW8", "IDMap,Flat", "IVF4,PQ4x4fs,RFlat"])
-def test_kinds_that_cannot_remove_say_so_and_stay_as_they_were(factory):
+def test_an_index_that_cannot_remove_items_stays_unchanged(factory):
     retriever = FaissRetriever(factory).fit(vectors(700))
     before = retriever.kneighbors(vectors(5, seed=1), 3)[1]
     with pytest.raises(UserError, match="cannot remove items") as caught:
@@ -77,23 +84,23 @@ def test_kinds_that_cannot_remove_say_so_and_stay_as_they_were(factory):
 
 
 @pytest.mark.parametrize(
-    ("rows", "words"),
+    "rows",
     [
-        ([5], "0 to 4"),
-        ([-1], "0 to 4"),
-        ([1, 1], "different"),
-        ([0.5], "whole"),
-        ([[1]], "list"),
-        (range(5), "lose all"),
+        [5],
+        [-1],
+        [1, 1],
+        [0.5],
+        [[1]],
+        range(5),
     ],
 )
-def test_rows_that_cannot_be_removed(rows, words):
-    with pytest.raises(UserError, match=words):
+def test_invalid_rows_are_not_removed(rows):
+    with pytest.raises(UserError):
         KNNRetriever().fit(vectors(5)).remove(rows)
 
 
 def test_other_dimensions_and_unfitted_retrievers_are_refused():
-    with pytest.raises(UserError, match="3 dimensions where 8"):
+    with pytest.raises(UserError, match="dimensions"):
         KNNRetriever().fit(vectors(5)).add(vectors(1, 3))
     with pytest.raises(UserError, match="not fitted"):
         FaissRetriever().add(vectors(1))
@@ -105,32 +112,32 @@ def store(n, prefix, seed=0, names=("a", "b")):
 
 
 @pytest.mark.parametrize("kind", ["knn", "faiss"])
-def test_an_index_and_its_gallery_change_together(kind, tmp_path):
+def test_an_index_changes_with_its_items(kind, tmp_path):
     gallery, new = store(30, "g"), store(6, "n", seed=1, names=("c", "b"))
-    index = Index.build(gallery, IndexSettings(kind, "cosine", pca=4), {"recall_at_10": 0.5, "note": "x"})
-    index, gallery = index.add(gallery, new)
-    index, gallery = index.remove(gallery, ["g3", "n0"])
-    assert gallery.class_names == ("a", "b", "c")
-    assert [gallery.class_names[label] for label in gallery.labels[-2:]] == ["c", "b"]
-    index.save(tmp_path / "index")
-    index = Index.load(tmp_path / "index")
-    assert index.gallery == gallery.fingerprint
-    assert dict(index.made_from) == {"note": "x", "added": 6, "removed": 2}
-    found = gallery.ids[index.search(gallery.vectors, 1)[1][:, 0]]
-    assert found.tolist() == gallery.ids.tolist()
-    assert "g3" not in found
+    index = Index.build(gallery, settings_for(kind, pca=4))
+    index = replace(index, provenance={"recall_at_10": 0.5, "note": "x"})
+    changed = index.add(new).remove(["g3", "n0"])
+    assert changed.items.class_names == ("a", "b", "c")
+    assert [changed.items.class_of(row) for row in (-2, -1)] == ["c", "b"]
+    assert changed.gallery_fingerprint != index.gallery_fingerprint
+    changed.save(tmp_path / "index")
+    loaded = Index.load(tmp_path / "index")
+    assert dict(loaded.provenance) == {"note": "x"}
+    left = gallery.concat(new)
+    left = left.subset(~np.isin(left.items.ids.astype(str), ["g3", "n0"]))
+    found = loaded.items.ids[loaded.search(left.vectors, 1).rows[:, 0]]
+    assert found.tolist() == left.items.ids.tolist()
 
 
-def test_what_an_index_cannot_take_in_or_let_go():
-    gallery = store(30, "g")
-    index = Index.build(gallery, IndexSettings())
-    for call, words in (
-        (lambda: index.add(store(30, "x"), store(2, "n")), "not built from this gallery"),
-        (lambda: index.add(gallery, store(2, "g")), "ids must be unique"),
-        (lambda: index.remove(gallery, ["g1", "nobody"]), "no item 'nobody'"),
-        (lambda: index.remove(gallery, ["g1", "g1"]), "different"),
-        (lambda: index.remove(gallery, list(gallery.ids)), "lose all"),
+def test_invalid_changes_of_an_index_are_refused_and_change_nothing():
+    index = Index.build(store(30, "g"))
+    for change in (
+        lambda: index.add(store(2, "g")),
+        lambda: index.add(Embeddings.from_arrays(vectors(1, 3), ids=["new"])),
+        lambda: index.remove(["g1", "nobody"]),
+        lambda: index.remove(["g1", "g1"]),
+        lambda: index.remove(list(index.items.ids)),
     ):
-        with pytest.raises(UserError, match=words):
-            call()
+        with pytest.raises(UserError):
+            change()
     assert index.retriever.n_items_ == 30

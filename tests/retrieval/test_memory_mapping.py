@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 
@@ -10,12 +9,11 @@ import faiss
 import numpy as np
 import pytest
 
+from tfretrieval.artifacts import SAMPLED_BLOCK_BYTES
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
-from tfretrieval.retrieval import load_retriever, make_retriever
 from tfretrieval.retrieval.index import Index
-from tfretrieval.retrieval.sampled import BLOCK, BLOCKS, sampled_fingerprint
-from tfretrieval.retrieval.settings import IndexSettings
+from tfretrieval.retrieval.settings import FaissSettings, load_retriever, retriever_class
 
 KINDS = [
     ("knn", {}),
@@ -24,6 +22,10 @@ KINDS = [
     ("faiss", {"factory": "HNSW16"}),
     ("faiss", {"factory": "IVF4,PQ4x4"}),
 ]
+
+
+def make_retriever(kind, **options):
+    return retriever_class(kind)(**options)
 
 
 def vectors(n, d=16, seed=0):
@@ -49,7 +51,7 @@ def test_a_mapped_index_answers_as_one_in_memory(kind, options, metric, tmp_path
 LOADS = """
 import resource, sys
 import tfretrieval.retrieval.faiss, tfretrieval.retrieval.knn
-from tfretrieval.retrieval import load_retriever
+from tfretrieval.retrieval.settings import load_retriever
 def anonymous():
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
@@ -77,51 +79,25 @@ def test_a_mapped_index_takes_little_memory(kind, factory, tmp_path):
     assert took["read"] > 18
 
 
-def test_a_sampled_fingerprint_tells_size_and_blocks(tmp_path):
-    path = tmp_path / "file"
-    content = np.random.default_rng(0).integers(0, 255, 3 * BLOCK * BLOCKS, np.uint8)
-    seen = set()
-    for position in (None, 0, len(content) - 1, (len(content) - BLOCK) // (BLOCKS - 1) + 5):
-        changed = content.copy()
-        if position is not None:
-            changed[position] ^= 1
-        path.write_bytes(changed.tobytes())
-        seen.add(sampled_fingerprint(path))
-    path.write_bytes(content[:-1].tobytes())
-    assert len(seen | {sampled_fingerprint(path)}) == 5
-    path.write_bytes(b"small")
-    small = sampled_fingerprint(path)
-    path.write_bytes(b"smalL")
-    assert sampled_fingerprint(path) != small
-
-
 def test_a_mapped_load_tells_another_file_and_a_whole_load_every_byte(tmp_path):
     retriever = make_retriever("knn").fit(vectors(40_000, 64))
     retriever.save(tmp_path)
     data = tmp_path / "vectors.npy"
     content = bytearray(data.read_bytes())
-    content[BLOCK + 9] ^= 1
+    content[SAMPLED_BLOCK_BYTES + 9] ^= 1
     data.write_bytes(content)
     assert load_retriever(tmp_path, mmap=True).n_items_ == 40_000
-    with pytest.raises(UserError, match="damaged"):
+    with pytest.raises(UserError, match="corrupt"):
         load_retriever(tmp_path)
     data.write_bytes(content[:-64])
-    with pytest.raises(UserError, match="damaged"):
+    with pytest.raises(UserError, match="corrupt"):
         load_retriever(tmp_path, mmap=True)
-
-
-def test_an_index_written_before_samples_is_verified_whole(tmp_path):
-    make_retriever("knn").fit(vectors(50)).save(tmp_path)
-    header = json.loads((tmp_path / "retriever.json").read_text())
-    del header["sampled"]
-    (tmp_path / "retriever.json").write_text(json.dumps(header))
-    assert load_retriever(tmp_path, mmap=True).n_items_ == 50
 
 
 def test_an_index_with_its_transform_is_mapped(tmp_path):
     gallery = Embeddings.from_arrays(vectors(50))
-    Index.build(gallery, IndexSettings("faiss", pca=4)).save(tmp_path / "index")
+    Index.build(gallery, FaissSettings(pca=4)).save(tmp_path / "index")
     index = Index.load(tmp_path / "index", mmap=True)
-    assert (index.search(gallery.vectors, 1)[1][:, 0] == np.arange(50)).all()
+    assert (index.search(gallery.vectors, 1).rows[:, 0] == np.arange(50)).all()
     with pytest.raises(UserError, match="without mmap"):
-        index.add(gallery, Embeddings.from_arrays(vectors(1), ids=["new"]))
+        index.add(Embeddings.from_arrays(vectors(1), ids=["new"]))

@@ -51,7 +51,7 @@ def test_it_goes_on_after_a_kill(tmp_path):
     code = f"""
         import os, numpy as np
         from tfretrieval.embedding import partial
-        partial.SECONDS_BETWEEN_MARKS = 0
+        partial.SECONDS_BETWEEN_FLUSHES = 0
         store = partial.PartialStore(__import__("pathlib").Path({str(tmp_path / "s")!r}), 5, 3, {MADE_FROM})
         store.put(np.array([2]), np.full((1, 3), 7, np.float32))
         os._exit(9)
@@ -71,7 +71,7 @@ def test_what_was_made_from_something_else_is_thrown_away(tmp_path, n, dim, mode
         assert len(partial.missing()) == n
 
 
-@pytest.mark.parametrize("lost", ["vectors.npy", "marks.npy", "partial.json"])
+@pytest.mark.parametrize("lost", ["vectors.npy", "done.npy", "partial.json"])
 def test_a_part_without_one_of_its_files_begins_anew(tmp_path, lost):
     with PartialStore(tmp_path / "s", 5, 3, MADE_FROM) as partial:
         partial.put(np.arange(5), VECTORS)
@@ -83,7 +83,7 @@ def test_a_part_without_one_of_its_files_begins_anew(tmp_path, lost):
 def test_rows_that_never_came_are_left_out(tmp_path):
     with PartialStore(tmp_path / "s", 5, 3, MADE_FROM) as partial:
         partial.put(np.array([0, 2, 3]), VECTORS[[0, 2, 3]])
-        store = partial.finish(CATALOG.subset(partial.whole))
+        store = partial.finish(CATALOG.subset(partial.done))
     np.testing.assert_array_equal(store.vectors, VECTORS[[0, 2, 3]])
     assert list(store.ids) == ["a", "c", "d"]
 

@@ -121,7 +121,7 @@ def test_little_memory_leaves_the_features_on_disk(catalog, cache, monkeypatch):
     backbone = backbone_of(build_embedder("convnet", 16))
     rows = np.array([5, 0, 5])
     held = feature_table(backbone, catalog, "crop", lambda part: ImageTable(part, 16)).gather(rows)
-    monkeypatch.setattr(images, "MEMORY_SHARE", 0.0)
+    monkeypatch.setattr(images, "MEMORY_FRACTION", 0.0)
     mapped = feature_table(backbone, catalog, "crop", lambda part: ImageTable(part, 16)).gather(rows)
     np.testing.assert_array_equal(held, mapped)
 

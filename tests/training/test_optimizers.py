@@ -10,7 +10,7 @@ import pytest
 
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.network import build_network
-from tfretrieval.training.optimizers import begin_epochs_of, build_optimizer
+from tfretrieval.training.optimizers import build_optimizer, set_batches_per_epoch
 
 CONFIG = TrainConfig.for_recipe(
     "siamese", loss="cross-entropy", optimizer="sgd", head="linear", momentum=0.9, image_size=16, embedding_dim=4
@@ -22,7 +22,7 @@ LABELS = np.arange(12) % 3
 def fitted(config: TrainConfig, batch_size: int, epochs: int = 2, batches: int | None = None) -> keras.Model:
     keras.utils.set_random_seed(0)
     network = build_network(config, 3)
-    begin_epochs_of(network, batches or -(-len(IMAGES) // batch_size))
+    set_batches_per_epoch(network, batches or -(-len(IMAGES) // batch_size))
     network.fit(IMAGES, LABELS, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0)
     return network
 
@@ -55,7 +55,7 @@ def test_the_last_group_of_an_epoch_may_be_smaller_and_nothing_is_carried_over()
 def test_weights_rest_until_the_group_is_full():
     keras.utils.set_random_seed(0)
     network = build_network(dataclasses.replace(CONFIG, accumulate=2), 3)
-    begin_epochs_of(network, 2)
+    set_batches_per_epoch(network, 2)
     before = network.get_weights()
     network.train_on_batch(IMAGES, LABELS)
     for a, b in zip(network.get_weights(), before):
@@ -71,7 +71,7 @@ def test_a_saved_network_accumulates_on(tmp_path):
     first.save(tmp_path / "n.keras")
     again = keras.models.load_model(tmp_path / "n.keras")
     assert again.optimizer.accumulate == 3
-    begin_epochs_of(again, 6)
+    set_batches_per_epoch(again, 6)
     again.fit(IMAGES, LABELS, batch_size=2, epochs=1, shuffle=False, verbose=0)
     assert_same_weights(again, whole)
 

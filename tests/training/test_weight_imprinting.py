@@ -44,7 +44,7 @@ def test_the_head_knows_the_classes_before_training(table):
 
 
 def test_a_large_class_is_sampled_by_the_seed(table, monkeypatch):
-    monkeypatch.setattr(imprint, "MOST_PER_CLASS", 2)
+    monkeypatch.setattr(imprint, "MAX_PER_CLASS", 2)
     embedder = build_embedder("convnet", 24, None)
     heads = []
     for seed in (0, 0, 1):

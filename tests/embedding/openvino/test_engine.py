@@ -92,7 +92,7 @@ def test_a_broken_image_fails_by_name_or_is_left_out(converted, scenes, tmp_path
 def test_an_image_that_was_embedded_before_an_interruption_is_not_read_again(converted, scenes, tmp_path, monkeypatch):
     catalog = Catalog.from_source(scenes)
     engine = OpenVINOEngine(converted)
-    monkeypatch.setattr("tfretrieval.embedding.partial.SECONDS_BETWEEN_MARKS", 0)
+    monkeypatch.setattr("tfretrieval.embedding.partial.SECONDS_BETWEEN_FLUSHES", 0)
     batches = engine.batches
 
     def interrupted(paths):

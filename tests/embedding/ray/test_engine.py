@@ -29,7 +29,7 @@ from tfretrieval.embedding.ray import engine as module
 from tfretrieval.embedding.ray.cluster import load_ray
 from tfretrieval.embedding.ray.engine import RayEngine
 from tfretrieval.embedding.ray.parquet_shards import Shards, load_store
-from tfretrieval.embedding.ray.worker import Shipped
+from tfretrieval.embedding.ray.worker import EngineFiles
 
 # Ray warns of its own ways
 pytestmark = [
@@ -65,7 +65,7 @@ def home(tmp_path_factory):
 @pytest.fixture
 def many(scenes, monkeypatch):
     """The scenes twenty times over under other ids, in blocks of few."""
-    monkeypatch.setattr(module, "FILES_A_BLOCK", 32)
+    monkeypatch.setattr(module, "FILES_PER_BLOCK", 32)
     catalog = Catalog.from_source(scenes)
     rows = np.tile(np.arange(len(catalog)), 20)
     return replace(catalog.subset(rows), ids=np.array([f"{i}" for i in range(len(rows))], object))
@@ -168,10 +168,10 @@ def test_images_may_lie_elsewhere(home, scenes, served, tmp_path, caplog):
 def test_a_model_travels_where_its_files_are_not(home, scenes, tmp_path):
     folder = shutil.copytree(home / "openvino", tmp_path / "o")
     engine = OpenVINOEngine(folder)
-    shipped = Shipped.of(engine, folder)
-    assert shipped.unpacked().directory == folder
+    engine_files = EngineFiles.of(engine, folder)
+    assert engine_files.load().directory == folder
     shutil.rmtree(folder)
-    away = shipped.unpacked()
+    away = engine_files.load()
     assert away.directory != folder
     paths = list(Catalog.from_source(scenes).paths)
     np.testing.assert_array_equal(away.vectors(paths), OpenVINOEngine(home / "openvino").vectors(paths))
@@ -212,7 +212,7 @@ def test_without_ray_the_extra_is_named(home, monkeypatch):
 
 
 def test_the_nodes_write_shards_that_are_read_as_one_store(home, many, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "FILES_A_SHARD", 100)
+    monkeypatch.setattr(module, "FILES_PER_SHARD", 100)
     engine, where = OpenVINOEngine(home / "openvino"), tmp_path / "shards"
     ray_engine = RayEngine(engine, home / "openvino")
     assert ray_engine.write_shards(many, Shards(str(where)), made_from={"model": "m"}) == len(many)
@@ -228,7 +228,7 @@ def test_the_nodes_write_shards_that_are_read_as_one_store(home, many, tmp_path,
 
     parts[1].unlink()
     done = []
-    monkeypatch.setattr(RayEngine, "_mapped", lambda self, worker, more, blocks, mapped=RayEngine._mapped: (
+    monkeypatch.setattr(RayEngine, "_map_blocks", lambda self, worker, more, blocks, mapped=RayEngine._map_blocks: (
         done.extend(block["row"][0].as_py() for block in blocks) or mapped(self, worker, more, blocks)
     ))  # fmt: skip
     assert ray_engine.write_shards(many, Shards(str(where)), made_from={"model": "m"}) == len(many)

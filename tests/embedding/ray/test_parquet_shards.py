@@ -32,7 +32,7 @@ def write(shards: Shards, rows: range) -> None:
 
 def finish(shards: Shards) -> None:
     parts = [part_name(0), part_name(4)]
-    n, broken = shards.counted(parts)
+    n, broken = shards.count(parts)
     assert (n, broken) == (10, {"/broken/0": "no image", "/broken/4": "no image"})
     shards.finish(parts, n)
 
@@ -80,7 +80,7 @@ def test_what_is_not_finished_is_refused(shards, where):
 
 def test_a_part_that_is_gone_is_one_clear_line(shards, where):
     with pytest.raises(UserError, match=r"delete part-000000000007\.parquet and embed again"):
-        shards.counted([part_name(0), part_name(7)])
+        shards.count([part_name(0), part_name(7)])
     finish(shards)
     load_store(where)
     shards._files.rm(f"{shards._root}/{part_name(4)}")

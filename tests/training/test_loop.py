@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,9 @@ CONFIG = TrainConfig.for_recipe(
 
 @pytest.fixture
 def network():
-    return build_network(CONFIG, 3)
+    network = build_network(CONFIG, 3)
+    network.optimizer.build(network.trainable_variables)
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +44,12 @@ def test_loop_trains_validates_and_writes_every_epoch(network, table, tmp_path):
     assert any((a != b).any() for a, b in zip(before, network.get_weights()))
 
 
-def test_infinite_loss_is_an_error(network, table, tmp_path):
+def test_loss_that_is_not_finite_is_an_error(table, tmp_path):
+    config = dataclasses.replace(CONFIG, loss="cross-entropy", head="linear")
+    network = build_network(config, 3)
     network.set_weights([np.full_like(weights, np.nan) for weights in network.get_weights()])
     with pytest.raises(UserError, match="loss"):
-        TrainingLoop(network, TrainState(), CONFIG, Run(tmp_path), Replicas()).fit(table, None)
+        TrainingLoop(network, TrainState(), config, Run(tmp_path), Replicas()).fit(table, None)
     assert not Run(tmp_path).history_path.exists()
 
 

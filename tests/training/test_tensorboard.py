@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tfretrieval.training.tensorboard import TensorBoardLog
@@ -16,4 +17,4 @@ def test_metrics_are_logged_by_epoch_in_train_and_validation(tmp_path):
         events.Reload()
         tensors = events.Tensors(tag)
         assert [event.step for event in tensors] == [1, 2]
-        assert [event.tensor_proto.float_val[0] for event in tensors] == expected
+        assert [float(tf.make_ndarray(event.tensor_proto)) for event in tensors] == expected

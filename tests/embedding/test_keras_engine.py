@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.images import ImageTable
 from tfretrieval.embedding.keras_engine import KerasEngine
 from tfretrieval.errors import UserError
 from tfretrieval.models import build_embedder
@@ -30,14 +29,11 @@ def test_row_i_is_the_embedding_of_item_i(embedder, scenes):
     assert store.made_from == {"engine": "keras", "precision": "float32", "model": "m"}
 
 
-def test_decoded_images_give_the_same_embeddings(embedder, scenes):
-    catalog = Catalog.from_source(scenes)
-    engine = KerasEngine(embedder, batch_size=5)
-    table = ImageTable(catalog, 24)
-    expected = engine.embed(catalog).vectors
-    np.testing.assert_allclose(engine.embed_table(table), expected, rtol=1e-4, atol=1e-5)
-    rows = np.array([8, 2])
-    np.testing.assert_allclose(engine.embed_table(table, rows), expected[rows], rtol=1e-4, atol=1e-5)
+def test_embeddings_of_pixels_are_those_of_the_model(embedder):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 24, 24, 3), np.uint8)
+    np.testing.assert_allclose(
+        KerasEngine(embedder).embed_pixels(pixels), embedder(pixels.astype(np.float32)), rtol=1e-5
+    )
 
 
 def test_unreadable_image_is_an_error_or_skipped(embedder, scenes, tmp_path):

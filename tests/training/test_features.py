@@ -12,16 +12,16 @@ import pytest
 from tfretrieval.data import images
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
-from tfretrieval.embedding.keras_engine import KerasEngine
 from tfretrieval.errors import UserError
 from tfretrieval.models import build_embedder
 from tfretrieval.models.head import backbone_of, head_of
 from tfretrieval.runs import Run
 from tfretrieval.training import fit
 from tfretrieval.training.config import TrainConfig
-from tfretrieval.training.features import engine_of, feature_path, feature_table
+from tfretrieval.training.features import feature_path, feature_table
 from tfretrieval.training.fit import train
 from tfretrieval.training.history import read_history
+from tfretrieval.training.table_embedder import TableEmbedder
 
 QUICK = {
     "image_size": 32, "batch_size": 4, "images_per_class": 3, "steps_per_epoch": 3, "epochs": 3, "freeze": True,
@@ -75,8 +75,8 @@ def test_saved_model_gives_the_embeddings_of_training(catalog, tmp_path, cache):
     model = train(catalog, config, run)
     table = ImageTable(catalog, 32)
     features = feature_table(backbone_of(model), catalog, "crop", lambda items: table)
-    expected = engine_of(head_of(model)).embed_table(features)
-    np.testing.assert_allclose(KerasEngine(model).embed_table(table), expected, rtol=1e-5, atol=1e-5)
+    expected = TableEmbedder(head_of(model)).embed(features)
+    np.testing.assert_allclose(TableEmbedder(model).embed(table), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_later_training_uses_cached_features_without_decoding(catalog, tmp_path, cache, monkeypatch):

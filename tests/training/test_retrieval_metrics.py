@@ -10,9 +10,9 @@ from sklearn.metrics import average_precision_score
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
-from tfretrieval.embedding.keras_engine import KerasEngine
 from tfretrieval.models import build_embedder
 from tfretrieval.training.retrieval_metrics import RetrievalMetrics
+from tfretrieval.training.table_embedder import TableEmbedder
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,7 @@ def test_metrics_agree_with_scikit_learn(parts):
     queries, gallery = parts
     embedder = build_embedder("convnet", 16, 4)
     metrics = RetrievalMetrics(embedder, queries, gallery, "euclidean", seed=0).measure()
-    engine = KerasEngine(embedder)
-    query_vectors, gallery_vectors = engine.embed_table(queries), engine.embed_table(gallery)
+    query_vectors, gallery_vectors = (TableEmbedder(embedder).embed(table) for table in parts)
     distances = np.linalg.norm(query_vectors[:, None] - gallery_vectors[None], axis=2)
     relevant = queries.catalog.labels[:, None] == gallery.catalog.labels[None]
     expected = np.mean([average_precision_score(r, -d) for r, d in zip(relevant, distances)])

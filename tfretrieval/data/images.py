@@ -87,27 +87,6 @@ def row_gather(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
     return read
 
 
-def decode_files(
-    paths: Sequence[str], size: int, fit: str = "crop", keep: bool = True
-) -> tuple[np.ndarray | None, dict[int, str]]:
-    """Decode files on all cores.
-
-    Args:
-        paths: n files.
-        size: side of the images in pixels.
-        fit: resize mode.
-        keep: whether to return the images.
-
-    Returns:
-        images: uint8 [n, size, size, 3], zeros where a file is unreadable; None unless `keep`.
-        broken: {row: reason} of the unreadable files.
-    """
-    if not keep:
-        return None, decode_each(paths, size, fit, lambda rows, batch: None)
-    images = np.zeros((len(paths), size, size, 3), np.uint8)
-    return images, decode_each(paths, size, fit, images.__setitem__)
-
-
 def decode_each(paths: Sequence[str], size: int, fit: str, write: WriteBatch) -> dict[int, str]:
     """Decode files on all cores and call `write` with rows int64 [b] and images uint8 [b, size, size, 3].
 
@@ -157,8 +136,10 @@ def fits_in_memory(n_bytes: int) -> bool:
 
 def _decoded(paths: list[str], size: int, fit: str, cache: str) -> tuple[np.ndarray | None, dict[int, str]]:
     if cache != "disk":
-        keep = cache == "ram" or (cache == "auto" and fits_in_memory(len(paths) * size * size * 3))
-        return decode_files(paths, size, fit, keep)
+        if cache == "none" or (cache == "auto" and not fits_in_memory(len(paths) * size * size * 3)):
+            return None, decode_each(paths, size, fit, lambda rows, batch: None)
+        images = np.zeros((len(paths), size, size, 3), np.uint8)
+        return images, decode_each(paths, size, fit, images.__setitem__)
     folder = image_folder(paths, size, fit)
     cached = read_images(folder, len(paths), size)
     if cached is None:

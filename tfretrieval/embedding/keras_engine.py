@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfretrieval.data.images import ImageTable, broken_reason, decodable_images
-from tfretrieval.data.pipelines import image_batches
+from tfretrieval.data.images import broken_reason, decodable_images
 from tfretrieval.embedding.engine import Batch, Engine
 from tfretrieval.models.embedder import image_size_of
-from tfretrieval.progress import progress
 
 
 class KerasEngine(Engine):
@@ -48,10 +45,3 @@ class KerasEngine(Engine):
 
     def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
         return np.asarray(self._forward(tf.constant(pixels)).numpy())
-
-    def embed_table(self, table: ImageTable, rows: np.ndarray | None = None) -> np.ndarray:
-        """Embeddings float32 [m, d] of decoded images at `rows`, int [m], by default of the whole table."""
-        batches = image_batches(table, self.batch_size, rows)
-        count = math.ceil((len(table) if rows is None else len(rows)) / self.batch_size)
-        bar = progress(batches, "embed", total=count, unit="batch")
-        return np.concatenate([self._forward(images).numpy() for images in bar])

@@ -12,52 +12,10 @@ from tfretrieval.errors import UserError
 from tfretrieval.training.option import Option
 from tfretrieval.training.recipes import RECIPES, recipe_settings
 
-POSITIVE = Option(int, low=1)
-OPTIONAL_POSITIVE = Option(int, low=1, optional=True)
-NOT_NEGATIVE = Option(int, low=0)
-POSITIVE_NUMBER = Option(float, above=0)
-FRACTION = Option(float, low=0, below=1)
-FLAG = Option(bool)
-NAME = Option(str)
 
-OPTIONS: dict[str, Option] = {
-    "recipe": Option(str, choices=tuple(RECIPES)),
-    "epochs": NOT_NEGATIVE,
-    "batch_size": POSITIVE,
-    "classes_per_batch": Option(int, low=2),
-    "images_per_class": Option(int, low=2),
-    "steps_per_epoch": OPTIONAL_POSITIVE,
-    "image_size": Option(int, low=8),
-    "fit": Option(str, choices=("crop", "pad", "stretch")),
-    "augment": Option(str, choices=("none", "flip", "standard")),
-    "backbone": NAME,
-    "weights": NAME,
-    "embedding_dim": OPTIONAL_POSITIVE,
-    "normalize": FLAG,
-    "freeze": FLAG,
-    "head": Option(str, choices=("cosine", "linear")),
-    "loss": NAME,
-    "margin": POSITIVE_NUMBER,
-    "squared": FLAG,
-    "soft": FLAG,
-    "optimizer": Option(str, choices=("sgd", "adam")),
-    "learning_rate": POSITIVE_NUMBER,
-    "momentum": FRACTION,
-    "accumulate": POSITIVE,
-    "ema": FRACTION,
-    "lr_decay": POSITIVE_NUMBER,
-    "lr_decay_every": NOT_NEGATIVE,
-    "validation_fraction": FRACTION,
-    "monitor": Option(str, choices=("val_map", "val_precision_at_1")),
-    "patience": NOT_NEGATIVE,
-    "metric": Option(str, choices=("cosine", "euclidean")),
-    "mixed_precision": FLAG,
-    "xla": FLAG,
-    "on_error": Option(str, choices=("fail", "skip")),
-    "cache": Option(str, choices=("auto", "ram", "disk", "none")),
-    "seed": NOT_NEGATIVE,
-}
-CHOICES = {name: option.choices for name, option in OPTIONS.items() if option.choices}
+def _setting(kind: type, default: Any = dataclasses.MISSING, **accepted: Any) -> Any:
+    """A field with the values that it accepts, see `Option`."""
+    return dataclasses.field(default=default, metadata={"option": Option(kind, **accepted)})
 
 
 @dataclass(frozen=True)
@@ -109,41 +67,41 @@ class TrainConfig:
     0.001
     """
 
-    recipe: str
-    epochs: int = 20
-    batch_size: int = 64
-    classes_per_batch: int = 8
-    images_per_class: int = 12
-    steps_per_epoch: int | None = None
-    image_size: int = 64
-    fit: str = "crop"
-    augment: str = "flip"
-    backbone: str = "convnet"
-    weights: str = "none"
-    embedding_dim: int | None = 10
-    normalize: bool = False
-    freeze: bool = False
-    head: str = "cosine"
-    loss: str = "triplet-all"
-    margin: float = 1.0
-    squared: bool = False
-    soft: bool = False
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    accumulate: int = 1
-    ema: float = 0.0
-    lr_decay: float = 0.1
-    lr_decay_every: int = 8
-    validation_fraction: float = 0.1
-    monitor: str = "val_map"
-    patience: int = 0
-    metric: str = "euclidean"
-    mixed_precision: bool = False
-    xla: bool = False
-    on_error: str = "fail"
-    cache: str = "auto"
-    seed: int = 0
+    recipe: str = _setting(str, choices=tuple(RECIPES))
+    epochs: int = _setting(int, 20, low=0)
+    batch_size: int = _setting(int, 64, low=1)
+    classes_per_batch: int = _setting(int, 8, low=2)
+    images_per_class: int = _setting(int, 12, low=2)
+    steps_per_epoch: int | None = _setting(int, None, low=1, optional=True)
+    image_size: int = _setting(int, 64, low=8)
+    fit: str = _setting(str, "crop", choices=("crop", "pad", "stretch"))
+    augment: str = _setting(str, "flip", choices=("none", "flip", "standard"))
+    backbone: str = _setting(str, "convnet")
+    weights: str = _setting(str, "none")
+    embedding_dim: int | None = _setting(int, 10, low=1, optional=True)
+    normalize: bool = _setting(bool, False)
+    freeze: bool = _setting(bool, False)
+    head: str = _setting(str, "cosine", choices=("cosine", "linear"))
+    loss: str = _setting(str, "triplet-all")
+    margin: float = _setting(float, 1.0, above=0)
+    squared: bool = _setting(bool, False)
+    soft: bool = _setting(bool, False)
+    optimizer: str = _setting(str, "adam", choices=("sgd", "adam"))
+    learning_rate: float = _setting(float, 1e-3, above=0)
+    momentum: float = _setting(float, 0.9, low=0, below=1)
+    accumulate: int = _setting(int, 1, low=1)
+    ema: float = _setting(float, 0.0, low=0, below=1)
+    lr_decay: float = _setting(float, 0.1, above=0)
+    lr_decay_every: int = _setting(int, 8, low=0)
+    validation_fraction: float = _setting(float, 0.1, low=0, below=1)
+    monitor: str = _setting(str, "val_map", choices=("val_map", "val_precision_at_1"))
+    patience: int = _setting(int, 0, low=0)
+    metric: str = _setting(str, "euclidean", choices=("cosine", "euclidean"))
+    mixed_precision: bool = _setting(bool, False)
+    xla: bool = _setting(bool, False)
+    on_error: str = _setting(str, "fail", choices=("fail", "skip"))
+    cache: str = _setting(str, "auto", choices=("auto", "ram", "disk", "none"))
+    seed: int = _setting(int, 0, low=0)
 
     def __post_init__(self) -> None:
         for name, option in OPTIONS.items():
@@ -178,6 +136,10 @@ class TrainConfig:
         if not self.lr_decay_every:
             return self.learning_rate
         return self.learning_rate * self.lr_decay ** (epoch // self.lr_decay_every)
+
+
+OPTIONS: dict[str, Option] = {field.name: field.metadata["option"] for field in dataclasses.fields(TrainConfig)}
+CHOICES = {name: option.choices for name, option in OPTIONS.items() if option.choices}
 
 
 def read_config_file(path: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, cast
 
 import keras
 import numpy as np
@@ -16,8 +15,7 @@ from tfretrieval.data.cache import cache_folder
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.image_cache import images_fingerprint
 from tfretrieval.data.images import ImageTable, fits_in_memory, row_gather
-from tfretrieval.data.pipelines import Table, image_batches
-from tfretrieval.embedding.keras_engine import KerasEngine
+from tfretrieval.training.table_embedder import TableEmbedder
 
 
 class FeatureTable:
@@ -50,7 +48,7 @@ def feature_table(
     path = feature_path(backbone, catalog, fit)
     if not path.is_file():
         table = image_table(catalog)
-        features = KerasEngine(backbone).embed_table(table).astype(np.float32)
+        features = TableEmbedder(backbone).embed(table).astype(np.float32)
         if len(table) < len(catalog):
             return FeatureTable(table.catalog, features)
         with replaced_file(path) as temporary:
@@ -69,37 +67,3 @@ def feature_path(backbone: keras.Model, catalog: Catalog, fit: str) -> Path:
     for weights in backbone.get_weights():
         digest.update(np.ascontiguousarray(weights).tobytes())
     return cache_folder() / "features" / f"{digest.hexdigest()[:16]}.npy"
-
-
-class TableEngine(Protocol):
-    """Computes the embeddings of the rows of a table."""
-
-    def embed_table(self, table: Table, rows: np.ndarray | None = None) -> np.ndarray:
-        """Embeddings float32 [m, d] of the rows int [m], by default of the whole table."""
-        ...
-
-
-def engine_of(embedder: keras.Model) -> TableEngine:
-    """The engine for an embedder of images, or for a head (see `head_of`), an embedder of features."""
-    return cast(TableEngine, KerasEngine(embedder)) if len(embedder.input_shape) == 4 else FeatureEngine(embedder)
-
-
-class FeatureEngine:
-    """Computes embeddings from features with the head of an embedder.
-
-    Args:
-        head: model from features float [b, f] to embeddings float32 [b, d].
-        batch_size: number of rows per call of the model.
-    """
-
-    def __init__(self, head: keras.Model, batch_size: int = 1024) -> None:
-        self._batch_size = batch_size
-        self._forward = tf.function(
-            lambda features: head(features, training=False),
-            input_signature=[tf.TensorSpec([None, head.input_shape[-1]], tf.float32)],
-        )
-
-    def embed_table(self, table: Table, rows: np.ndarray | None = None) -> np.ndarray:
-        """Embeddings float32 [m, d] of the rows int [m], by default of the whole table."""
-        batches = image_batches(table, self._batch_size, rows)
-        return np.concatenate([self._forward(features).numpy() for features in batches])

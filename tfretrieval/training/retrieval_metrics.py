@@ -12,7 +12,7 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation.evaluator import evaluate
 from tfretrieval.retrieval import KNNRetriever
 from tfretrieval.training.collapse import ADVICE, COLLAPSED, spread
-from tfretrieval.training.features import engine_of
+from tfretrieval.training.table_embedder import TableEmbedder
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class RetrievalMetrics:
     """
 
     def __init__(self, embedder: keras.Model, queries: Table, gallery: Table, metric: str, seed: int) -> None:
-        self._engine = engine_of(embedder)
+        self._embedder = TableEmbedder(embedder)
         self._queries = queries
         self._gallery = gallery
         self._metric = metric
@@ -63,6 +63,6 @@ class RetrievalMetrics:
         }
 
     def _embeddings(self, table: Table, rows: np.ndarray | None) -> Embeddings:
-        vectors = self._engine.embed_table(table, rows)
+        vectors = self._embedder.embed(table, rows)
         catalog = table.catalog if rows is None else table.catalog.subset(rows)
         return Embeddings.from_arrays(vectors, catalog.labels, catalog.class_names, catalog.ids)

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from tfretrieval.data.pipelines import Table
-from tfretrieval.training.features import engine_of
 from tfretrieval.training.network import embedder_of
+from tfretrieval.training.table_embedder import TableEmbedder
 from tfretrieval.vectors import unit_rows
 
 MAX_PER_CLASS = 100
@@ -29,7 +29,7 @@ def imprint_head(classifier: keras.Model, table: Table, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(table))
     rows_by_class = [order[labels[order] == label][:MAX_PER_CLASS] for label in range(table.catalog.n_classes)]
     rows = np.sort(np.concatenate(rows_by_class))
-    embeddings = unit_rows(engine_of(embedder_of(classifier)).embed_table(table, rows))
+    embeddings = unit_rows(TableEmbedder(embedder_of(classifier)).embed(table, rows))
     prototypes = np.zeros((len(rows_by_class), embeddings.shape[1]), np.float32)
     np.add.at(prototypes, labels[rows], embeddings)
     classifier.get_layer("head").set_weights([unit_rows(prototypes)])

@@ -41,7 +41,7 @@ def measure(kind: str, augment: str, steps: int, repeats: int, n: int, size: int
     def step_of(learner: Learner) -> float:
         """The median of the seconds between the ends of steps."""
         ends: list[float] = []
-        learner.steps(steps, lambda: ends.append(time.perf_counter()))
+        learner.train_steps(steps, lambda: ends.append(time.perf_counter()))
         return float(np.median(np.diff(ends)))
 
     taken = in_turn({name: lambda learner=learner: step_of(learner) for name, learner in fed.items()}, repeats)

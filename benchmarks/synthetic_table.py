@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.rows import rows_of
+from tfretrieval.data.images import row_gather
 
 
 class SyntheticTable:
@@ -16,7 +16,7 @@ class SyntheticTable:
         labels = np.arange(n) % n_classes
         names = [str(label) for label in range(n_classes)]
         self.catalog = Catalog.from_lists([str(i) for i in range(n)], labels, names)
-        self._gather = rows_of(np.random.default_rng(0).integers(0, 256, (n, size, size, 3), np.uint8))
+        self._gather = row_gather(np.random.default_rng(0).integers(0, 256, (n, size, size, 3), np.uint8))
 
     def __len__(self) -> int:
         return len(self.catalog)

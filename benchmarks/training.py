@@ -59,11 +59,11 @@ def resnet_side(batch: int, size: int, steps: int) -> Callable[[], float]:
 def timed_steps(network: keras.Model, data: tf.data.Dataset, steps: int) -> Callable[[], float]:
     """A function that trains so many steps and returns its seconds."""
     learner = Learner(network, data, Replicas())
-    learner.steps(1)
+    learner.train_steps(1)
 
     def run() -> float:
         started = time.perf_counter()
-        learner.steps(steps)
+        learner.train_steps(steps)
         return time.perf_counter() - started
 
     return run

@@ -1,33 +1,33 @@
-"""Whether something listens at an address."""
+"""Tests of checking a connection."""
 
 from __future__ import annotations
 
+import os
 import socket
 
-from tfretrieval import reach
-from tfretrieval.connectivity import why_unreached
+from tfretrieval.connectivity import connection_error
 
 
-def test_a_listener_is_reached_and_what_is_gone_is_not():
+def test_error_is_none_if_and_only_if_a_server_listens():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        assert why_unreached(address, 5) == "Connection refused"
+        assert connection_error(address, 5) == "Connection refused"
         listener.listen()
-        assert why_unreached(address, 5) is None
+        assert connection_error(address, 5) is None
 
 
-def test_a_port_that_cannot_be_is_not_reached():
-    assert why_unreached("127.0.0.1:99999", 5)
+def test_invalid_port_is_reported():
+    assert connection_error("127.0.0.1:99999", 5)
 
 
-def test_addresses_of_the_sixth_version_are_understood(monkeypatch):
-    seen = []
+def test_ipv6_address_is_parsed(monkeypatch):
+    addresses = []
 
     def connected(address, timeout):
-        seen.append(address)
-        return socket.socket()
+        addresses.append(address)
+        return open(os.devnull)
 
-    monkeypatch.setattr(reach.socket, "create_connection", connected)
-    assert why_unreached("[::1]:2222", 5) is None
-    assert seen == [("::1", 2222)]
+    monkeypatch.setattr(socket, "create_connection", connected)
+    assert connection_error("[::1]:2222", 5) is None
+    assert addresses == [("::1", 2222)]

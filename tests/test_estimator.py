@@ -1,4 +1,4 @@
-"""Parameters as scikit-learn wants them, without scikit-learn."""
+"""Tests of the parameter interface of scikit-learn."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tfretrieval.retrieval import FaissRetriever, KNNRetriever
 from tfretrieval.retrieval.transform import Transform
 
 
-def test_parameters_are_those_of_the_constructor():
+def test_parameters_are_the_arguments_of_the_constructor():
     retriever = FaissRetriever(metric="cosine")
     assert retriever.get_params() == {"factory": "Flat", "metric": "cosine", "search": None}
     assert retriever.set_params(factory="HNSW8") is retriever
     assert repr(retriever) == "FaissRetriever(factory='HNSW8', metric='cosine')"
-    with pytest.raises(ValueError, match="FaissRetriever has no parameter 'depth'"):
+    with pytest.raises(ValueError, match="depth"):
         retriever.set_params(depth=3)
 
 
-def test_scikit_learn_clones_it_and_puts_it_into_a_pipeline():
+def test_estimator_works_with_clone_and_pipelines():
     assert clone(Transform(pca=2)).get_params() == Transform(pca=2).get_params()
     vectors = np.random.default_rng(0).normal(size=(20, 5))
     pipeline = make_pipeline(Transform(normalize=True), Transform(pca=2))
@@ -32,7 +32,7 @@ def test_scikit_learn_clones_it_and_puts_it_into_a_pipeline():
     assert "Transform(pca=2)" in repr(pipeline)
 
 
-def test_a_few_queries_are_answered_without_importing_scikit_learn(tmp_path):
+def test_queries_do_not_import_scikit_learn(tmp_path):
     KNNRetriever(metric="cosine").fit(np.eye(40)).save(tmp_path)
     code = (
         "import sys, numpy as np; from tfretrieval.retrieval import load_retriever; "

@@ -1,4 +1,4 @@
-"""Progress bars: on a terminal only."""
+"""Tests of the progress bars."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tfretrieval import progress as module
 from tfretrieval.progress import LinesBetweenBars, progress, working
 
 
-def show_at_once(monkeypatch, delay=0.0):
-    """Take stderr, as it is inside a test, for a terminal."""
+def pretend_terminal(monkeypatch, delay=0.0):
+    """Make stderr look like a terminal, with bars that appear after a delay."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(module, "DELAY", delay)
 
 
-def test_nothing_is_written_where_there_is_no_terminal(capsys):
+def test_nothing_is_written_without_a_terminal(capsys):
     assert list(progress(range(3), "work")) == [0, 1, 2]
     with working("thinking"):
         pass
@@ -26,8 +26,8 @@ def test_nothing_is_written_where_there_is_no_terminal(capsys):
     assert (captured.out, captured.err) == ("", "")
 
 
-def test_a_terminal_gets_a_bar_with_rate_and_time_left_on_stderr(capsys, monkeypatch):
-    show_at_once(monkeypatch)
+def test_bar_on_a_terminal_shows_rate_and_remaining_time(capsys, monkeypatch):
+    pretend_terminal(monkeypatch)
     for item in progress(range(3), "work", unit="step"):
         time.sleep(0.15)
         assert item < 3
@@ -35,30 +35,30 @@ def test_a_terminal_gets_a_bar_with_rate_and_time_left_on_stderr(capsys, monkeyp
     assert captured.out == ""
     assert "work" in captured.err
     assert "step/s" in captured.err or "s/step" in captured.err
-    assert "<00:0" in captured.err, "the time left"
+    assert "<00:0" in captured.err, "the remaining time"
 
 
-def test_what_is_done_at_once_shows_no_bar(capsys, monkeypatch):
+def test_quick_work_shows_no_bar(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert list(progress(range(3), "work")) == [0, 1, 2]
     assert "work" not in capsys.readouterr().err
 
 
-def test_work_that_does_not_tell_how_far_it_is_shows_the_time(capsys, monkeypatch):
-    show_at_once(monkeypatch, delay=0.05)
+def test_work_of_unknown_length_shows_the_elapsed_time(capsys, monkeypatch):
+    pretend_terminal(monkeypatch, delay=0.05)
     with working("thinking"):
         time.sleep(1.2)
     assert "thinking: 00:01" in capsys.readouterr().err
 
 
-def test_an_error_inside_ends_the_clock(capsys, monkeypatch):
-    show_at_once(monkeypatch)
+def test_error_stops_the_clock(capsys, monkeypatch):
+    pretend_terminal(monkeypatch)
     with pytest.raises(ValueError, match="inside"), working("thinking"):
         raise ValueError("inside")
 
 
-def test_a_line_of_the_log_stands_alone_above_the_bar(capsys, monkeypatch):
-    show_at_once(monkeypatch)
+def test_log_lines_are_written_above_the_bar(capsys, monkeypatch):
+    pretend_terminal(monkeypatch)
     log = logging.Logger("lines")
     log.addHandler(LinesBetweenBars(sys.stderr))
     with progress(None, "work", total=3) as bar:

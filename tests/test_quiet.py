@@ -1,15 +1,25 @@
-"""Libraries that talk are not heard."""
+"""Tests of suppressing the output of native libraries."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
-from tfretrieval.quiet import silent_stderr
+from tfretrieval.quiet import silent_stderr, silent_stdout
 
 
-def test_silence_ends_with_the_block(capfd):
-    with silent_stderr():
-        os.write(2, b"noise")
-    print("heard", file=sys.stderr)
-    assert capfd.readouterr().err == "heard\n"
+def test_native_output_is_discarded_inside_the_block_only(capfd):
+    with silent_stderr(), silent_stdout():
+        os.write(1, b"discarded")
+        os.write(2, b"discarded")
+    print("out")
+    print("err", file=sys.stderr)
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("out\n", "err\n")
+
+
+def test_tensorflow_is_loaded_without_messages():
+    program = "from tfretrieval.quiet import load_tensorflow; load_tensorflow()"
+    result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert (result.stdout, result.stderr) == ("", "")

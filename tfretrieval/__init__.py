@@ -1,6 +1,6 @@
 """Image retrieval and metric learning on Keras and TensorFlow.
 
-The names below are imported when they are first used, so that importing the package costs nothing.
+The names below are imported on first use, so that importing the package is fast.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from tfretrieval.retrieval.faiss import FaissRetriever
     from tfretrieval.retrieval.index import Index
     from tfretrieval.retrieval.knn import KNNRetriever
-    from tfretrieval.retrieval.settings import IndexSettings
+    from tfretrieval.retrieval.milvus.retriever import MilvusRetriever
+    from tfretrieval.retrieval.neighbors import Neighbors
+    from tfretrieval.retrieval.search_result import Hit, SearchResult, search_results
+    from tfretrieval.retrieval.settings import FaissSettings, KNNSettings, MilvusSettings
     from tfretrieval.retrieval.transform import Transform
     from tfretrieval.runs import Run
     from tfretrieval.training.config import TrainConfig
@@ -29,22 +32,29 @@ if TYPE_CHECKING:
     from tfretrieval.workflows.export import export_saved_model
     from tfretrieval.workflows.study import run_study
 
-_HOMES = {
+_MODULES = {
     "Catalog": "data.catalog",
     "Embeddings": "embedding.store",
     "Evaluation": "evaluation.result",
     "FaissRetriever": "retrieval.faiss",
+    "FaissSettings": "retrieval.settings",
+    "Hit": "retrieval.search_result",
     "Index": "retrieval.index",
-    "IndexSettings": "retrieval.settings",
     "KNNRetriever": "retrieval.knn",
+    "KNNSettings": "retrieval.settings",
     "KerasEngine": "embedding.keras_engine",
+    "MilvusRetriever": "retrieval.milvus.retriever",
+    "MilvusSettings": "retrieval.settings",
+    "Neighbors": "retrieval.neighbors",
     "OpenVINOEngine": "embedding.openvino.engine",
     "Run": "runs",
+    "SearchResult": "retrieval.search_result",
     "TrainConfig": "training.config",
     "Transform": "retrieval.transform",
     "evaluate": "evaluation.evaluator",
     "export_saved_model": "workflows.export",
     "run_study": "workflows.study",
+    "search_results": "retrieval.search_result",
     "train": "training.fit",
 }
 
@@ -53,12 +63,18 @@ __all__ = [
     "Embeddings",
     "Evaluation",
     "FaissRetriever",
+    "FaissSettings",
+    "Hit",
     "Index",
-    "IndexSettings",
     "KNNRetriever",
+    "KNNSettings",
     "KerasEngine",
+    "MilvusRetriever",
+    "MilvusSettings",
+    "Neighbors",
     "OpenVINOEngine",
     "Run",
+    "SearchResult",
     "TrainConfig",
     "Transform",
     "UserError",
@@ -66,11 +82,12 @@ __all__ = [
     "evaluate",
     "export_saved_model",
     "run_study",
+    "search_results",
     "train",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

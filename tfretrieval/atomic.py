@@ -1,7 +1,7 @@
-"""Files and folders that appear whole or not at all.
+"""Atomic writes of files and directories.
 
-What is written goes to a temporary name beside its target and is renamed when it is complete, so that an
-interruption, a full disk or a crash leaves the previous version in place.
+Content is written under a temporary name beside its target and renamed when it is complete, so that an interruption, a
+full disk or a crash leaves the previous version in place.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tfretrieval.errors import UserError
 
 @contextlib.contextmanager
 def replaced_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; when the block ends well it takes the place of `path`.
+    """Yield a temporary path that replaces `path` if the block succeeds.
 
-    The temporary name keeps the suffix of `path`, because Keras and NumPy choose a format by it.
+    The temporary name keeps the suffix of `path`, by which Keras and NumPy choose a format.
 
     Raises:
-        UserError: the file cannot be written (no permission, no space).
+        UserError: the file cannot be written.
     """
     target = Path(path)
     temporary = target.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{target.name}")
@@ -41,19 +41,19 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replaced_directory(path: str | os.PathLike[str], known_by: str) -> Iterator[Path]:
-    """Yield a new temporary folder beside `path`; when the block ends well it takes the place of `path`.
+    """Yield a temporary directory that replaces `path` if the block succeeds.
 
     Args:
-        path: the folder.
-        known_by: a file that every folder of this kind holds. An older folder is replaced only where it holds that
-            file or nothing: a folder of other things is not ours to delete.
+        path: the directory.
+        known_by: name of a file that every directory of this type contains. An existing directory is replaced only if
+            it contains that file or is empty, so that no other data are deleted.
 
     Raises:
-        UserError: the folder cannot be written (no permission, no space), or holds other things.
+        UserError: the directory cannot be written, or contains other files.
     """
     target = Path(path)
     if target.is_dir() and not (target / known_by).exists() and any(target.iterdir()):
-        raise UserError(f"{target} exists and holds other things (it has no {known_by}); give another folder")
+        raise UserError(f"{target} exists and contains other files (no {known_by}); use another directory")
     token = uuid.uuid4().hex[:8]
     temporary = target.with_name(f".tmp-{token}-{target.name}")
     retired = target.with_name(f".old-{token}-{target.name}")
@@ -74,7 +74,7 @@ def replaced_directory(path: str | os.PathLike[str], known_by: str) -> Iterator[
 
 
 def clear_leftovers(directory: str | os.PathLike[str]) -> None:
-    """Delete what a killed process left under temporary names anywhere below a folder that nobody else writes to."""
+    """Delete temporary files and directories of killed processes below a directory that no other process writes to."""
     for pattern in (".tmp-*", ".old-*"):
         for leftover in list(Path(directory).rglob(pattern)):
             if leftover.is_dir():
@@ -84,36 +84,36 @@ def clear_leftovers(directory: str | os.PathLike[str]) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` as UTF-8, whole or not at all."""
+    """Write text as UTF-8, atomically."""
     with replaced_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all."""
+    """Write a value as indented JSON, atomically."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_json(path: str | os.PathLike[str], remedy: str = "") -> dict[str, Any]:
-    """Read a JSON file that holds an object.
+    """Read a JSON object.
 
     Args:
         path: the file.
-        remedy: what to do where that fails, such as "rebuild it with `tfret index`".
+        remedy: advice for the error message, such as "rebuild it with `tfret index`".
 
     Raises:
-        UserError: the file is missing, or holds something else.
+        UserError: the file is missing or not a JSON object.
     """
     hint = f"; {remedy}" if remedy else ""
     try:
-        read = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(read, dict):
-            raise ValueError("no object")
-        return read
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("not an object")
+        return content
     except FileNotFoundError:
         raise UserError(f"{path} does not exist{hint}") from None
     except (ValueError, OSError) as error:
-        raise UserError(f"{path} is damaged: it cannot be read as JSON ({error}){hint}") from None
+        raise UserError(f"{path} is damaged: not valid JSON ({error}){hint}") from None
 
 
 def _flush_to_disk(path: Path) -> None:
@@ -123,7 +123,7 @@ def _flush_to_disk(path: Path) -> None:
 
 @contextlib.contextmanager
 def readable_os_errors(target: Path) -> Iterator[None]:
-    """Turn the system's errors into the user's: `target` cannot be written, and why."""
+    """Raise errors of the operating system inside the block as a `UserError` about writing `target`."""
     try:
         yield
     except OSError as error:

@@ -1,15 +1,20 @@
-"""Whether something listens at an address, for libraries that would wait for it in silence."""
+"""Check whether a server listens at an address, for libraries that would wait for it silently."""
 
 from __future__ import annotations
 
 import socket
 
 
-def why_unreached(address: str, seconds: float) -> str | None:
-    """Why nothing can be reached at host:port within so many seconds; None where something listens."""
+def connection_error(address: str, timeout: float) -> str | None:
+    """Why no connection to host:port is possible; None if a server listens there.
+
+    Args:
+        address: host:port, with an IPv6 host in brackets.
+        timeout: seconds to wait.
+    """
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=timeout).close()
     except (OSError, OverflowError) as error:
         return getattr(error, "strerror", None) or str(error)
     return None

@@ -1,7 +1,7 @@
-"""`Estimator`: scikit-learn's contract of parameters, without importing scikit-learn before it is asked for.
+"""`Estimator`: scikit-learn's parameter interface without importing scikit-learn.
 
-Importing scikit-learn takes longer than answering a query. An `Estimator` can be cloned and put into pipelines and
-searches of parameters as any of scikit-learn's.
+Importing scikit-learn takes longer than a query. An `Estimator` still works with `clone`, pipelines and parameter
+searches.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Estimator:
-    """Parameters are what the constructor takes, and are kept under their names.
+    """Base class of estimators, whose parameters are the arguments of their constructor, stored under the same names.
 
     >>> class Scaled(Estimator):
     ...     def __init__(self, factor: float = 1.0) -> None:
@@ -25,19 +25,19 @@ class Estimator:
 
     @classmethod
     def _parameters(cls) -> dict[str, Any]:
-        """Name -> default."""
-        named = list(inspect.signature(cls.__init__).parameters.values())[1:]
-        return {parameter.name: parameter.default for parameter in named}
+        """Defaults by name."""
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        return {parameter.name: parameter.default for parameter in parameters}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters; `deep` is there for scikit-learn, none of them holds another estimator."""
+        """The parameters by name; `deep` has no effect, because no parameter is an estimator."""
         return {name: getattr(self, name) for name in sorted(self._parameters())}
 
     def set_params(self, **params: Any) -> Self:
-        """Change parameters.
+        """Set parameters by name and return the estimator.
 
         Raises:
-            ValueError: there is none of that name.
+            ValueError: a name is unknown.
         """
         for name, value in params.items():
             if name not in self._parameters():

@@ -1,34 +1,19 @@
-"""How much memory this process has had in RAM, as Linux counts it."""
+"""Memory of this process."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
-CLEAR_PEAK = "5"  # proc(5), /proc/pid/clear_refs
+import sys
 
 
-class PeakMemory:
-    """Watches the most memory that this process has in RAM from now on.
+def peak_memory() -> int | None:
+    """Largest resident set size of this process in bytes; None where the system does not report it.
 
-    What was in RAM before stays in the figure as long as it is there.
+    It covers the time since the process started. On Linux it is at least the resident set size of the process that
+    started it, which a program inherits.
     """
-
-    def __init__(self) -> None:
-        try:
-            Path("/proc/self/clear_refs").write_text(CLEAR_PEAK, encoding="ascii")
-            self._watches = True
-        except OSError:
-            self._watches = False
-
-    def bytes(self) -> int | None:
-        """The most since it was made; None where the system does not tell."""
-        if not self._watches:
-            return None
-        try:
-            found = re.search(
-                r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"), re.MULTILINE
-            )
-        except OSError:
-            return None
-        return int(found[1]) * 1024 if found else None
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

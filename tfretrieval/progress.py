@@ -1,4 +1,4 @@
-"""Progress bars, with rate and time left: on stderr, on a terminal only, and only of what takes a while."""
+"""Progress bars on stderr, only on a terminal and only for work that takes a while."""
 
 from __future__ import annotations
 
@@ -9,53 +9,61 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-DELAY = 0.5  # seconds; what is done sooner shows no bar
+DELAY = 0.5  # seconds before a bar appears
 
 
-def progress(items: Iterable[Any] | None, what: str, total: int | None = None, unit: str = "it") -> Any:
-    """Wrap `items` in a bar named `what`; `None` gives a bar that is moved by `update`."""
+def progress(items: Iterable[Any] | None, description: str, total: int | None = None, unit: str = "it") -> Any:
+    """A tqdm bar over `items`; with None, a bar to be advanced by `update`.
+
+    Args:
+        items: iterable to wrap.
+        description: label of the bar.
+        total: number of items.
+        unit: unit of an item; "B" is shown with SI prefixes.
+    """
     from tqdm import tqdm
 
-    return tqdm(items, total=total, unit=unit, unit_scale=unit == "B", **bar_options(what))
+    return tqdm(items, total=total, unit=unit, unit_scale=unit == "B", **bar_options(description))
 
 
-def bar_options(what: str) -> dict[str, Any]:
-    """How every bar looks, as options of tqdm, for libraries that draw one themselves."""
-    return {"desc": what, "disable": not is_shown(), "leave": False, "delay": DELAY, "file": sys.stderr}
+def bar_options(description: str) -> dict[str, Any]:
+    """Options of tqdm for a bar, for libraries that create their own."""
+    return {"desc": description, "disable": not is_shown(), "leave": False, "delay": DELAY, "file": sys.stderr}
 
 
 def is_shown() -> bool:
-    """Whether there is a terminal for bars."""
+    """Whether bars are shown, that is, whether stderr is a terminal."""
     return sys.stderr.isatty()
 
 
 @contextlib.contextmanager
-def working(what: str) -> Iterator[None]:
-    """Show the time that has passed in the block, for work that does not tell how far it is."""
-    with progress(None, what) as bar:
+def working(description: str) -> Iterator[None]:
+    """Show the elapsed time during the block, for work that does not report its progress."""
+    with progress(None, description) as bar:
         if bar.disable:
             yield
             return
         bar.bar_format = "{desc}: {elapsed}"
         done = threading.Event()
 
-        def tick() -> None:
+        def refresh() -> None:
             while not done.wait(DELAY):
                 bar.refresh()
 
-        ticking = threading.Thread(target=tick, daemon=True)
-        ticking.start()
+        thread = threading.Thread(target=refresh, daemon=True)
+        thread.start()
         try:
             yield
         finally:
             done.set()
-            ticking.join()
+            thread.join()
 
 
 class LinesBetweenBars(logging.StreamHandler):
-    """Writes log lines to stderr, above the bars that are there."""
+    """A log handler that writes lines to stderr above progress bars."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write a log record."""
         if "tqdm" not in sys.modules:
             super().emit(record)
             return

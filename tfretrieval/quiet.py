@@ -1,4 +1,4 @@
-"""Libraries without their notes on the machine."""
+"""Suppress what native libraries print."""
 
 from __future__ import annotations
 
@@ -11,36 +11,27 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Hide what C code writes to stderr inside the block."""
+    """Discard what native code writes to stderr inside the block."""
     sys.stderr.flush()
-    with _nowhere(2):
+    with _redirected_to_devnull(2):
         yield
 
 
 @contextlib.contextmanager
 def silent_stdout() -> Iterator[None]:
-    """Hide what C code writes to stdout inside the block."""
+    """Discard what native code writes to stdout inside the block."""
     sys.stdout.flush()
-    with _nowhere(1):
+    with _redirected_to_devnull(1):
         yield
         ctypes.CDLL(None).fflush(None)
 
 
-@contextlib.contextmanager
-def _nowhere(descriptor: int) -> Iterator[None]:
-    kept = os.dup(descriptor)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, descriptor)
-        yield
-    finally:
-        os.dup2(kept, descriptor)
-        os.close(kept)
-        os.close(nowhere)
-
-
 def load_tensorflow(compute: bool = True) -> None:
-    """Import TensorFlow without its notes on the machine; `compute` gets over those that come with the first result."""
+    """Import TensorFlow without its messages about the machine, some of which ignore TF_CPP_MIN_LOG_LEVEL.
+
+    Args:
+        compute: compute a constant, which triggers the messages of device initialization.
+    """
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -49,3 +40,16 @@ def load_tensorflow(compute: bool = True) -> None:
 
         if compute:
             tf.constant(0)
+
+
+@contextlib.contextmanager
+def _redirected_to_devnull(descriptor: int) -> Iterator[None]:
+    copy = os.dup(descriptor)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(devnull, descriptor)
+        yield
+    finally:
+        os.dup2(copy, descriptor)
+        os.close(copy)
+        os.close(devnull)

@@ -1,4 +1,4 @@
-"""Vectors from anywhere, checked and normalized."""
+"""Validate and normalize vectors."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ LARGEST = 1e15
 
 
 def checked_vectors(vectors: Any, what: str = "vectors", dim: int | None = None) -> np.ndarray:
-    """The vectors as float32 [n, d], C-order; a copy only where they are something else.
+    """Convert vectors to float32 [n, d] in C order, without a copy if they already are.
 
     Args:
-        vectors: [n, d] numbers, finite and between -1e15 and 1e15, so that their squares stay finite.
-        what: their name in an error.
-        dim: the d they must have, if any.
+        vectors: numbers [n, d] between -1e15 and 1e15, so that squared distances are finite.
+        what: name of the vectors in error messages.
+        dim: required d, if any.
 
     Raises:
-        UserError: they are not numbers, not two-dimensional, not finite, too large, or of another d.
+        UserError: the vectors are not numbers, not two-dimensional, not finite, too large, or of another d.
 
     >>> checked_vectors([[1, 2]]).dtype
     dtype('float32')
@@ -34,14 +34,14 @@ def checked_vectors(vectors: Any, what: str = "vectors", dim: int | None = None)
     if array.ndim != 2 or not array.shape[1]:
         raise UserError(f"the {what} must have the shape [n, d], not {list(array.shape)}")
     if dim is not None and array.shape[1] != dim:
-        raise UserError(f"the {what} have {array.shape[1]} dimensions where {dim} are needed")
+        raise UserError(f"the {what} must have {dim} dimensions, not {array.shape[1]}")
     if array.size and not (array.max() <= LARGEST and array.min() >= -LARGEST):
-        raise UserError(f"the {what} hold NaN, infinity or values beyond {LARGEST:g}; check what made them")
+        raise UserError(f"the {what} contain NaN, infinity or values beyond {LARGEST:g}")
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
 def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Float32 [n, d] with rows of L2 norm 1; a row of zeros stays as it is.
+    """L2-normalize rows: float [n, d] -> float32 [n, d]; a zero row stays zero.
 
     >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).round(3).tolist()
     [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]

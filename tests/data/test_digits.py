@@ -1,4 +1,4 @@
-"""scikit-learn's digits as a folder of images."""
+"""Tests of the digits data set."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from tfretrieval.data import digits
 from tfretrieval.data.catalog import Catalog
 
 
-def test_every_digit_is_there_and_splits_are_by_order():
+def test_all_digits_are_written_and_split_in_order():
     catalog = Catalog.from_source("digits")
     source = load_digits()
     rows = np.array([int(path.rsplit("/", 1)[-1].removesuffix(".png")) for path in catalog.ids])
     assert sorted(rows) == list(range(1797))
     np.testing.assert_array_equal(catalog.labels, source.target[rows])
     for digit in range(10):
-        its = catalog.labels == digit
-        train, test = (rows[its & (catalog.splits == split)] for split in ("train", "test"))
+        of_digit = catalog.labels == digit
+        train, test = (rows[of_digit & (catalog.splits == split)] for split in ("train", "test"))
         assert train.max() < test.min()
-        assert len(test) == round(0.3 * its.sum())
+        assert len(test) == round(0.3 * of_digit.sum())
 
 
-def test_the_images_are_the_digits():
+def test_images_show_the_digits():
     catalog = Catalog.from_source("digits")
     small = np.asarray(Image.open(catalog.paths[0]).resize((8, 8), Image.Resampling.BOX), float)
     row = int(catalog.ids[0].rsplit("/", 1)[-1].removesuffix(".png"))
     assert np.corrcoef(small.ravel(), load_digits().images[row].ravel())[0, 1] > 0.95
 
 
-def test_the_folder_is_made_once_and_again_where_it_is_gone(tmp_path, monkeypatch):
+def test_folder_is_written_once_and_again_if_deleted(tmp_path, monkeypatch):
     monkeypatch.setenv("TFRET_CACHE", str(tmp_path))
     folder = digits.folder()
     first = next(folder.rglob("*.png")).stat().st_mtime_ns

@@ -1,4 +1,4 @@
-"""Downloads from a server on this machine that may be slow, old or broken."""
+"""Tests of downloads from a local server."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ CONTENT = np.random.default_rng(0).bytes(3_000_000)
 class Server(BaseHTTPRequestHandler):
     ranges = True
     breaks_after: int | None = None
-    asked: list[str | None]
+    requested_ranges: list[str | None]
 
     def do_GET(self):
         wanted = self.headers.get("Range")
-        type(self).asked.append(wanted)
+        type(self).requested_ranges.append(wanted)
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.ranges else 0
-        if self.path == "/gone":
+        if self.path == "/missing":
             self.send_error(404)
         elif start >= len(CONTENT):
             self.send_error(416)
@@ -42,7 +42,7 @@ def server():
     class Fresh(Server):
         pass
 
-    Fresh.asked = []
+    Fresh.requested_ranges = []
     running = HTTPServer(("127.0.0.1", 0), Fresh)
     threading.Thread(target=running.serve_forever, daemon=True).start()
     Fresh.address = f"http://127.0.0.1:{running.server_port}"
@@ -51,26 +51,26 @@ def server():
     running.server_close()
 
 
-def test_a_file_arrives_whole(server, tmp_path):
+def test_file_is_downloaded(server, tmp_path):
     assert download(f"{server.address}/a.zip", tmp_path / "new").read_bytes() == CONTENT
 
 
-def test_an_interrupted_download_asks_for_the_rest_alone(server, tmp_path):
+def test_interrupted_download_requests_only_the_rest(server, tmp_path):
     server.breaks_after = 1_000_000
-    with pytest.raises(UserError, match="ended after 1000000 of 3000000 bytes; call again"):
+    with pytest.raises(UserError, match="1000000 of 3000000"):
         download(f"{server.address}/a.zip", tmp_path)
     server.breaks_after = None
     assert download(f"{server.address}/a.zip", tmp_path).read_bytes() == CONTENT
-    assert server.asked == [None, "bytes=1000000-"]
+    assert server.requested_ranges == [None, "bytes=1000000-"]
 
 
-def test_what_has_arrived_whole_is_not_fetched_again(server, tmp_path):
+def test_complete_download_is_not_repeated(server, tmp_path):
     download(f"{server.address}/a.zip", tmp_path)
     assert download(f"{server.address}/a.zip", tmp_path).read_bytes() == CONTENT
-    assert server.asked == [None, "bytes=3000000-"]
+    assert server.requested_ranges == [None, "bytes=3000000-"]
 
 
-def test_a_server_that_knows_no_ranges_begins_anew(server, tmp_path):
+def test_download_starts_over_without_support_for_ranges(server, tmp_path):
     server.breaks_after = 1_000_000
     with pytest.raises(UserError):
         download(f"{server.address}/a.zip", tmp_path)
@@ -78,24 +78,24 @@ def test_a_server_that_knows_no_ranges_begins_anew(server, tmp_path):
     assert download(f"{server.address}/a.zip", tmp_path).read_bytes() == CONTENT
 
 
-def test_two_addresses_do_not_share_a_part(server, tmp_path):
+def test_urls_have_separate_partial_files(server, tmp_path):
     assert download(f"{server.address}/a.zip", tmp_path) != download(f"{server.address}/b.zip", tmp_path)
 
 
 @pytest.mark.parametrize(
     "address", ["ftp://127.0.0.1/a.zip", "file:///etc/passwd", "http://127.0.0.1:1/a.zip", "http://["]
 )
-def test_an_address_without_an_answer(tmp_path, address):
+def test_url_without_a_response_is_an_error(tmp_path, address):
     with pytest.raises(UserError, match="cannot download"):
         download(address, tmp_path)
 
 
-def test_a_file_that_is_gone(server, tmp_path):
-    with pytest.raises(UserError, match=r"cannot download .*: Not Found"):
-        download(f"{server.address}/gone", tmp_path)
+def test_missing_file_is_an_error(server, tmp_path):
+    with pytest.raises(UserError, match="Not Found"):
+        download(f"{server.address}/missing", tmp_path)
 
 
-def test_a_folder_that_cannot_be_written(server, tmp_path):
+def test_unwritable_folder_is_an_error(server, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="cannot download"):
         download(f"{server.address}/a.zip", tmp_path / "file")

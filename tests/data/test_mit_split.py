@@ -1,4 +1,4 @@
-"""From the original archive to the split of the study."""
+"""Tests of the MIT_split data set."""
 
 from __future__ import annotations
 
@@ -36,79 +36,77 @@ def write_archive(folder: Path, paths=PATHS, content=content) -> Path:
 
 @pytest.fixture
 def archive_of(monkeypatch):
-    """Writes an archive, and the manifest is that of four small files."""
+    """A function that writes an archive; the manifest lists four small files."""
     entries = [mit_split.Entry(p, len(content(p)), hashlib.sha256(content(p)).hexdigest()) for p in PATHS]
     monkeypatch.setattr(mit_split, "manifest", lambda: entries)
     return write_archive
 
 
-def tree(folder: Path) -> list[str]:
+def files_in(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_the_archive_becomes_the_split(archive_of, tmp_path):
+def test_archive_is_extracted_by_split_and_class(archive_of, tmp_path):
     target = mit_split.prepare(str(archive_of(tmp_path)), tmp_path / "out")
-    assert tree(target) == sorted(PATHS)
+    assert files_in(target) == sorted(PATHS)
     assert mit_split.verify(target) == []
 
 
-def test_only_what_is_missing_or_wrong_is_written_again(archive_of, tmp_path):
+def test_only_missing_and_changed_files_are_extracted_again(archive_of, tmp_path):
     archive, target = str(archive_of(tmp_path)), tmp_path / "out"
     mit_split.prepare(archive, target)
-    kept, wrong, gone = (target / path for path in PATHS[:3])
-    before = kept.stat().st_mtime_ns
-    wrong.write_bytes(b"x" * len(content(PATHS[1])))
-    gone.unlink()
+    intact, changed, missing = (target / path for path in PATHS[:3])
+    before = intact.stat().st_mtime_ns
+    changed.write_bytes(b"x" * len(content(PATHS[1])))
+    missing.unlink()
     assert len(mit_split.verify(target)) == 2
     mit_split.prepare(archive, target)
     assert mit_split.verify(target) == []
-    assert kept.stat().st_mtime_ns == before
+    assert intact.stat().st_mtime_ns == before
 
 
-def test_a_prepared_folder_needs_no_archive(archive_of, tmp_path):
+def test_prepared_folder_does_not_need_the_archive(archive_of, tmp_path):
     mit_split.prepare(str(archive_of(tmp_path)), tmp_path / "out")
-    assert mit_split.prepare("gone.zip", tmp_path / "out") == tmp_path / "out"
+    assert mit_split.prepare("missing.zip", tmp_path / "out") == tmp_path / "out"
 
 
-def test_a_download_is_deleted_when_it_has_been_laid_out(archive_of, tmp_path, monkeypatch):
-    monkeypatch.setattr(mit_split, "download", lambda address, folder: archive_of(tmp_path))
+def test_download_is_deleted_after_extraction(archive_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(mit_split, "download", lambda url, folder: archive_of(tmp_path))
     assert mit_split.verify(mit_split.prepare("https://example.org/a.zip", tmp_path / "out")) == []
     assert not (tmp_path / "archive.zip").exists()
 
 
-def test_an_archive_of_other_images(archive_of, tmp_path):
-    with pytest.raises(UserError, match=r"no file for test/inside_city/hous1\.jpg; it is not the original"):
+def test_archive_of_other_images_is_an_error(archive_of, tmp_path):
+    with pytest.raises(UserError, match=r"test/inside_city/hous1\.jpg"):
         mit_split.prepare(str(archive_of(tmp_path, PATHS[:3])), tmp_path / "out")
-    with pytest.raises(UserError, match="differs from the manifest"):
+    with pytest.raises(UserError, match="manifest"):
         mit_split.prepare(str(archive_of(tmp_path, content=lambda path: b"other")), tmp_path / "out2")
-    assert tree(tmp_path / "out2") == []
+    assert files_in(tmp_path / "out2") == []
 
 
-def test_half_an_archive(archive_of, tmp_path):
+def test_truncated_archive_is_an_error(archive_of, tmp_path):
     file = archive_of(tmp_path)
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(UserError, match="not a whole zip"):
+    with pytest.raises(UserError, match=r"archive\.zip"):
         mit_split.prepare(str(file), tmp_path / "out")
 
 
-def test_verify_names_every_fault(archive_of, tmp_path):
+def test_verify_lists_every_difference(archive_of, tmp_path):
     target = mit_split.prepare(str(archive_of(tmp_path)), tmp_path / "out")
     (target / PATHS[0]).unlink()
     (target / PATHS[1]).write_bytes(b"short")
     (target / PATHS[2]).write_bytes(b"x" * len(content(PATHS[2])))
     (target / "test" / "coast" / "stray.jpg").write_bytes(b"")
-    faults = mit_split.verify(target)
-    assert [fault.split(": ")[1].split(",")[0] for fault in faults] == [
-        "missing", "5 bytes", "contents differ (sha256)", "not in the manifest"
-    ]  # fmt: skip
-    with pytest.raises(UserError, match="no folder"):
+    differences = mit_split.verify(target)
+    assert [line.split(": ")[0] for line in differences] == [*PATHS[:3], "test/coast/stray.jpg"]
+    with pytest.raises(UserError, match="nowhere"):
         mit_split.verify(tmp_path / "nowhere")
 
 
-def test_where_the_data_set_is(archive_of, tmp_path, monkeypatch):
+def test_folder_is_in_the_cache_or_at_tfret_mit_split(archive_of, tmp_path, monkeypatch):
     monkeypatch.setenv("TFRET_CACHE", str(tmp_path))
     monkeypatch.delenv("TFRET_MIT_SPLIT", raising=False)
-    with pytest.raises(UserError, match="run `tfret data prepare mit-split"):
+    with pytest.raises(UserError, match="tfret data prepare mit-split"):
         mit_split.folder()
     assert not mit_split.is_prepared()
     mit_split.prepare(str(archive_of(tmp_path)))
@@ -120,17 +118,17 @@ def test_where_the_data_set_is(archive_of, tmp_path, monkeypatch):
     assert mit_split.folder() == tmp_path
 
 
-def test_the_manifest_is_the_split_of_the_study():
+def test_manifest_has_2688_images_of_8_classes():
     entries = mit_split.manifest()
     parts = [PurePosixPath(entry.path).parts for entry in entries]
     assert len(entries) == len({entry.path for entry in entries}) == 2688
     assert sum(part[0] == "train" for part in parts) == 1881
     assert len({part[1] for part in parts}) == 8
-    assert len({part[1:] for part in parts}) == 2688, "a name of the archive belongs to one place"
+    assert len({part[1:] for part in parts}) == 2688, "names are unique within a class"
 
 
 @pytest.mark.real
-def test_an_archive_of_the_real_photographs_becomes_the_real_folder(mit_split, tmp_path):
+def test_archive_of_the_photographs_is_extracted_to_the_same_folder(mit_split, tmp_path):
     from tfretrieval.data.mit_split import prepare, verify
 
     files = sorted(mit_split.rglob("*.jpg"))

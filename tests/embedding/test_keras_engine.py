@@ -1,4 +1,4 @@
-"""From images to vectors."""
+"""Tests of the Keras engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.images import ImageTable
 from tfretrieval.embedding.keras_engine import KerasEngine
 from tfretrieval.errors import UserError
 from tfretrieval.models import build_embedder
@@ -20,7 +19,7 @@ def embedder():
     return build_embedder("convnet", 24, 10)
 
 
-def test_row_i_is_the_vector_of_item_i(embedder, scenes):
+def test_row_i_is_the_embedding_of_item_i(embedder, scenes):
     catalog = Catalog.from_source(scenes)
     store = KerasEngine(embedder, batch_size=4).embed(catalog, made_from={"model": "m"})
     pixels = np.stack([np.asarray(Image.open(path), np.float32) for path in catalog.paths])
@@ -30,17 +29,14 @@ def test_row_i_is_the_vector_of_item_i(embedder, scenes):
     assert store.made_from == {"engine": "keras", "precision": "float32", "model": "m"}
 
 
-def test_decoded_images_give_the_same_vectors(embedder, scenes):
-    catalog = Catalog.from_source(scenes)
-    engine = KerasEngine(embedder, batch_size=5)
-    table = ImageTable(catalog, 24)
-    whole = engine.embed(catalog).vectors
-    np.testing.assert_allclose(engine.embed_table(table), whole, rtol=1e-4, atol=1e-5)
-    rows = np.array([8, 2])
-    np.testing.assert_allclose(engine.embed_table(table, rows), whole[rows], rtol=1e-4, atol=1e-5)
+def test_embeddings_of_pixels_are_those_of_the_model(embedder):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 24, 24, 3), np.uint8)
+    np.testing.assert_allclose(
+        KerasEngine(embedder).embed_pixels(pixels), embedder(pixels.astype(np.float32)), rtol=1e-5
+    )
 
 
-def test_a_broken_image_fails_by_name_or_is_left_out(embedder, scenes, tmp_path):
+def test_unreadable_image_is_an_error_or_skipped(embedder, scenes, tmp_path):
     data = shutil.copytree(scenes, tmp_path / "scenes")
     (data / "train" / "sea" / "0.png").write_bytes(b"no image")
     catalog = Catalog.from_source(data)
@@ -50,5 +46,5 @@ def test_a_broken_image_fails_by_name_or_is_left_out(embedder, scenes, tmp_path)
     store = engine.embed(catalog, on_error="skip")
     assert len(store) == len(catalog) - 1
     assert "train/sea/0.png" not in store.ids
-    whole = catalog.subset(catalog.ids != "train/sea/0.png")
-    np.testing.assert_allclose(store.vectors, engine.embed(whole).vectors, rtol=1e-4, atol=1e-5)
+    readable = catalog.subset(catalog.ids != "train/sea/0.png")
+    np.testing.assert_allclose(store.vectors, engine.embed(readable).vectors, rtol=1e-4, atol=1e-5)

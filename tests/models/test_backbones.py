@@ -1,4 +1,4 @@
-"""Backbones by name, with their preprocessing inside and their statistics left alone."""
+"""Tests of the backbones."""
 
 from __future__ import annotations
 
@@ -25,48 +25,42 @@ SMALL = "mobilenet_v2_0.35"
         ("mobilenet_0.5", "MobileNet", {"alpha": 0.5}),
     ],
 )
-def test_a_backbone_is_found_in_any_spelling(name, builder, options):
-    found, alpha = find_application(name)
+def test_application_is_found_in_any_spelling(name, builder, options):
+    found, arguments = find_application(name)
     assert found is getattr(keras.applications, builder)
-    assert alpha == options
+    assert arguments == options
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("resnet51", "no backbone 'resnet51'; there are convnet, "),
-        ("resnet50_0.5", "the backbone resnet50 has no width"),
-    ],
-)
-def test_a_backbone_that_is_none(name, message):
-    with pytest.raises(UserError, match=message):
+@pytest.mark.parametrize("name", ["resnet51", "resnet50_0.5"])
+def test_unknown_backbone_or_width_is_an_error(name):
+    with pytest.raises(UserError, match=name.removesuffix("_0.5")):
         build_backbone(name, 32)
 
 
-def test_the_study_net_has_two_blocks_and_takes_0_to_255():
-    net = build_backbone("convnet", 32)
-    kinds = [type(layer).__name__ for layer in net.layers]
-    assert kinds.count("Conv2D") == kinds.count("MaxPooling2D") == 2
-    assert "Rescaling" in kinds
-    assert net(IMAGES).shape == (2, 256)
+def test_convnet_has_two_blocks_and_256_features():
+    backbone = build_backbone("convnet", 32)
+    layers = [type(layer).__name__ for layer in backbone.layers]
+    assert layers.count("Conv2D") == layers.count("MaxPooling2D") == 2
+    assert "Rescaling" in layers
+    assert backbone(IMAGES).shape == (2, 256)
 
 
 @pytest.mark.parametrize(
-    ("name", "prepare"), [(SMALL, keras.applications.mobilenet_v2), ("resnet50", keras.applications.resnet)]
+    ("name", "module"), [(SMALL, keras.applications.mobilenet_v2), ("resnet50", keras.applications.resnet)]
 )
-def test_preprocessing_is_in_the_graph(name, prepare):
+def test_preprocessing_is_part_of_the_model(name, module):
     backbone = build_backbone(name, 32)
     base = next(layer for layer in backbone.layers if isinstance(layer, keras.Model))
-    expected = base(prepare.preprocess_input(IMAGES.copy()), training=False)
+    expected = base(module.preprocess_input(IMAGES.copy()), training=False)
     np.testing.assert_allclose(backbone(IMAGES), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_resnet50_gives_2048_values():
+def test_resnet50_has_2048_features():
     assert build_backbone("resnet50", 64).output_shape == (None, 2048)
 
 
-def fitted(embedder: keras.Model) -> tuple[bool, bool]:
-    """Whether a few steps move the first kernel, and any batch normalization."""
+def changes_in_training(embedder: keras.Model) -> tuple[bool, bool]:
+    """Whether a few steps change the first kernel, and any batch normalization."""
     model = keras.Sequential([keras.Input((32, 32, 3)), embedder, keras.layers.Dense(2)])
     model.compile(keras.optimizers.SGD(0.1), "mse")
     base = next(layer for layer in embedder.get_layer("backbone").layers if isinstance(layer, keras.Model))
@@ -75,32 +69,32 @@ def fitted(embedder: keras.Model) -> tuple[bool, bool]:
     kernel = np.array(base.layers[1].get_weights()[0])
     model.fit(IMAGES, np.ones((2, 2)), epochs=2, verbose=0)
     after = [w for layer in norms for w in layer.get_weights()]
-    moved = any((one != other).any() for one, other in zip(before, after))
+    norms_changed = any((a != b).any() for a, b in zip(before, after))
     assert len(norms) > 10
-    return bool((base.layers[1].get_weights()[0] != kernel).any()), moved
+    return bool((base.layers[1].get_weights()[0] != kernel).any()), norms_changed
 
 
-def test_normalization_keeps_the_statistics_that_came_with_pre_trained_weights(tmp_path):
+def test_batch_normalization_of_pretrained_weights_is_frozen(tmp_path):
     source = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, include_top=False, weights=None, pooling="avg")
     for layer in source.layers:
         if isinstance(layer, keras.layers.DepthwiseConv2D | keras.layers.Conv2D):
             layer.set_weights([3 * w for w in layer.get_weights()])
     source.save_weights(tmp_path / "w.weights.h5")
     embedder = build_embedder(SMALL, 32, weights=str(tmp_path / "w.weights.h5"))
-    assert fitted(embedder) == (True, False)
+    assert changes_in_training(embedder) == (True, False)
 
 
-def test_normalization_learns_where_the_backbone_begins_from_nothing():
-    assert fitted(build_embedder(SMALL, 32)) == (True, True)
+def test_batch_normalization_of_a_randomly_initialized_backbone_is_trained():
+    assert changes_in_training(build_embedder(SMALL, 32)) == (True, True)
 
 
-def test_a_frozen_backbone_has_nothing_to_learn():
-    net = build_backbone(SMALL, 32)
-    set_trainable(net, False)
-    assert net.trainable_variables == []
+def test_frozen_backbone_has_no_trainable_variables():
+    backbone = build_backbone(SMALL, 32)
+    set_trainable(backbone, False)
+    assert backbone.trainable_variables == []
 
 
-def test_weights_come_from_a_file(tmp_path):
+def test_weights_are_loaded_from_a_file(tmp_path):
     source = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, include_top=False, weights=None, pooling="avg")
     source.save_weights(tmp_path / "w.weights.h5")
     loaded = build_backbone(SMALL, 32, str(tmp_path / "w.weights.h5"))
@@ -108,34 +102,34 @@ def test_weights_come_from_a_file(tmp_path):
     np.testing.assert_allclose(loaded(IMAGES), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_weights_that_do_not_fit(tmp_path):
+def test_unsuitable_weights_file_is_an_error(tmp_path):
     other = keras.applications.MobileNetV2((32, 32, 3), alpha=0.5, include_top=False, weights=None)
     other.save_weights(tmp_path / "w.weights.h5")
-    with pytest.raises(UserError, match="does not hold weights for mobilenet_v2"):
+    with pytest.raises(UserError, match=r"w\.weights\.h5"):
         build_backbone(SMALL, 32, str(tmp_path / "w.weights.h5"))
     (tmp_path / "w.pt").write_bytes(b"")
-    with pytest.raises(UserError, match=r"is not an \.h5 weights file"):
+    with pytest.raises(UserError, match=r"w\.pt"):
         build_backbone(SMALL, 32, str(tmp_path / "w.pt"))
-    with pytest.raises(UserError, match="no weights file"):
+    with pytest.raises(UserError, match=r"gone\.h5"):
         build_backbone(SMALL, 32, str(tmp_path / "gone.h5"))
 
 
-def test_without_a_network_one_line_names_the_way_out(monkeypatch):
+def test_failed_download_is_an_error(monkeypatch):
     def unreachable(*_, **__):
         raise Exception("URL fetch failure on https://storage.googleapis.com/...: None -- unreachable")
 
     monkeypatch.setattr("tfretrieval.models.backbones.find_application", lambda name: (unreachable, {}))
-    with pytest.raises(UserError, match=r"cannot download ImageNet weights for mobilenet_v2_0.35; .*--weights FILE"):
+    with pytest.raises(UserError, match="--weights FILE"):
         build_backbone(SMALL, 32, "imagenet")
 
 
-def test_an_image_too_small_for_a_backbone():
-    with pytest.raises(UserError, match="needs images of 32 pixels or more, not 16"):
+def test_too_small_image_size_is_an_error():
+    with pytest.raises(UserError, match="32"):
         build_backbone("resnet50", 16)
 
 
 @pytest.mark.real
-def test_real_weights_load_whole(pretrained_weights):
-    net = build_backbone(SMALL, 96, str(pretrained_weights))
-    assert net.count_params() == 410_208
-    assert not np.allclose(net.get_weights()[0], build_backbone(SMALL, 96).get_weights()[0])
+def test_imagenet_weights_are_loaded(pretrained_weights):
+    backbone = build_backbone(SMALL, 96, str(pretrained_weights))
+    assert backbone.count_params() == 410_208
+    assert not np.allclose(backbone.get_weights()[0], build_backbone(SMALL, 96).get_weights()[0])

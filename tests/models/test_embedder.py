@@ -1,4 +1,4 @@
-"""The embedder: from images in 0..255 to vectors in float32."""
+"""Tests of the embedder."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ IMAGES = np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3)).astype(np.floa
 
 
 @pytest.mark.parametrize(("dim", "expected"), [(10, 10), (None, 256)])
-def test_the_size_of_the_vectors(dim, expected):
+def test_dimension_is_that_of_the_projection_or_the_backbone(dim, expected):
     embedder = build_embedder("convnet", 16, dim)
     assert embedder(IMAGES).shape == (3, expected)
     assert embedder.layers[-1].name == EMBEDDING
     assert image_size_of(embedder) == 16
 
 
-def test_normalized_vectors_have_length_1():
+def test_normalized_embeddings_have_length_1():
     vectors = build_embedder("convnet", 16, 10, normalize=True)(IMAGES)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
 
 
-def test_frozen_means_that_only_the_projection_learns():
+def test_frozen_backbone_leaves_the_projection_trainable():
     embedder = build_embedder("convnet", 16, 10, freeze=True)
     assert {variable.shape[-1] for variable in embedder.trainable_variables} == {10}
     assert len(embedder.trainable_variables) == 2
 
 
 @pytest.mark.parametrize("options", [{}, {"normalize": True}, {"backbone": "mobilenet_v2_0.35", "image_size": 32}])
-def test_a_saved_model_answers_as_before(tmp_path, options):
+def test_saved_model_has_the_same_output(tmp_path, options):
     embedder = build_embedder(**{"image_size": 16, "embedding_dim": 10, **options})
     images = np.random.default_rng(0).uniform(0, 255, (2, *embedder.input_shape[1:])).astype(np.float32)
     embedder.save(tmp_path / "m.keras")
@@ -41,19 +41,19 @@ def test_a_saved_model_answers_as_before(tmp_path, options):
     np.testing.assert_allclose(loaded(images), embedder(images), rtol=1e-6)
 
 
-def test_images_that_are_too_small():
-    with pytest.raises(UserError, match="8 is the least"):
+def test_too_small_image_size_is_an_error():
+    with pytest.raises(UserError, match="image size"):
         build_embedder("convnet", 4)
 
 
-def test_a_network_in_half_precision_becomes_one_in_float32():
+def test_float32_copy_of_a_half_precision_model():
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
         half = build_embedder("mobilenet_v2_0.35", 32, 4, normalize=True)
     finally:
         keras.mixed_precision.set_global_policy("float32")
-    wide = in_float32(half)
-    assert in_float32(wide) is wide
+    full = in_float32(half)
+    assert in_float32(full) is full
     images = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype(np.float32)
-    np.testing.assert_allclose(wide(images), half(images), atol=0.1)
-    assert not np.array_equal(wide(images), half(images))
+    np.testing.assert_allclose(full(images), half(images), atol=0.1)
+    assert not np.array_equal(full(images), half(images))

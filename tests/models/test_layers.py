@@ -1,4 +1,4 @@
-"""The registered layers."""
+"""Tests of the registered layers."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfretrieval.models.distances import safe_sqrt
 from tfretrieval.models.layers import (
     BackbonePreprocessing,
     CosineLogits,
     L2Normalization,
     PairDistance,
     TripletDistances,
+    safe_sqrt,
 )
 
 RNG = np.random.default_rng(0)
-ONE, OTHER, THIRD = RNG.normal(size=(3, 5, 4)).astype(np.float32)
+FIRST, SECOND, THIRD = RNG.normal(size=(3, 5, 4)).astype(np.float32)
 
 
-def test_a_pair_has_its_euclidean_distance():
-    np.testing.assert_allclose(PairDistance()((ONE, OTHER)), np.linalg.norm(ONE - OTHER, axis=1), rtol=1e-6)
+def test_pair_distance_is_euclidean():
+    np.testing.assert_allclose(PairDistance()((FIRST, SECOND)), np.linalg.norm(FIRST - SECOND, axis=1), rtol=1e-6)
 
 
-def test_a_triplet_has_two():
-    distances = TripletDistances()((ONE, OTHER, THIRD)).numpy()
-    np.testing.assert_allclose(distances[:, 0], np.linalg.norm(ONE - OTHER, axis=1), rtol=1e-6)
-    np.testing.assert_allclose(distances[:, 1], np.linalg.norm(ONE - THIRD, axis=1), rtol=1e-6)
+def test_triplet_distances_are_to_the_positive_and_the_negative():
+    distances = TripletDistances()((FIRST, SECOND, THIRD)).numpy()
+    np.testing.assert_allclose(distances[:, 0], np.linalg.norm(FIRST - SECOND, axis=1), rtol=1e-6)
+    np.testing.assert_allclose(distances[:, 1], np.linalg.norm(FIRST - THIRD, axis=1), rtol=1e-6)
 
 
-def test_the_root_of_0_is_0_and_its_gradient_too():
+def test_square_root_of_0_has_the_gradient_0():
     x = tf.Variable([0.0, 4.0, 1e-20])
     with tf.GradientTape() as tape:
         root = safe_sqrt(x)
@@ -38,7 +38,7 @@ def test_the_root_of_0_is_0_and_its_gradient_too():
     np.testing.assert_allclose(tape.gradient(root, x), [0, 0.25, 0])
 
 
-def test_a_zero_vector_stays_zero_with_a_finite_gradient():
+def test_zero_vector_stays_zero_with_a_finite_gradient():
     x = tf.Variable([[0.0, 0.0], [3.0, 4.0]])
     with tf.GradientTape() as tape:
         normal = L2Normalization()(x)
@@ -49,15 +49,15 @@ def test_a_zero_vector_stays_zero_with_a_finite_gradient():
 @pytest.mark.parametrize(
     ("layer", "inputs"),
     [
-        (PairDistance(), (ONE, OTHER)),
-        (TripletDistances(), (ONE, OTHER, THIRD)),
-        (L2Normalization(), ONE),
-        (CosineLogits(3, scale=5.0), ONE),
+        (PairDistance(), (FIRST, SECOND)),
+        (TripletDistances(), (FIRST, SECOND, THIRD)),
+        (L2Normalization(), FIRST),
+        (CosineLogits(3, scale=5.0), FIRST),
         (BackbonePreprocessing("resnet"), RNG.uniform(0, 255, (2, 4, 4, 3)).astype(np.float32)),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, keras.layers.Layer) else "",
 )
-def test_a_layer_comes_back_and_knows_its_shape(layer, inputs):
+def test_layer_survives_serialization_and_computes_its_output_shape(layer, inputs):
     copy = keras.layers.deserialize(keras.layers.serialize(layer))
     expected = layer(inputs)
     copy(inputs)

@@ -1,6 +1,6 @@
-"""A worker of `test_workers`: takes ten steps of some trainings and prints the losses of each.
+"""A worker of `test_train_step`: takes ten steps of several trainings and prints the losses of each.
 
-Usage: losses_of_steps.py STRATEGY FLOATX DATA CASES, the cases in JSON: [[recipe, {figure: value}], ...].
+Usage: losses_of_steps.py STRATEGY FLOATX DATA CASES, with CASES in JSON: [[recipe, {setting: value}], ...].
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ STEPS = 10
 
 def main(strategy: str, floatx: str, source: str, cases: str) -> None:
     if strategy == "mirrored":
-        _make_two_devices()
+        _split_cpu()
     replicas = open_replicas(strategy)
     import keras
 
@@ -25,7 +25,7 @@ def main(strategy: str, floatx: str, source: str, cases: str) -> None:
 
     keras.backend.set_floatx(floatx)
     catalog = Catalog.from_source(source).split("train")
-    configs = [TrainConfig.for_recipe(recipe, **figures) for recipe, figures in json.loads(cases)]
+    configs = [TrainConfig.for_recipe(recipe, **settings) for recipe, settings in json.loads(cases)]
     print(json.dumps([_losses(catalog, config, replicas) for config in configs]), flush=True)
 
 
@@ -34,22 +34,22 @@ def _losses(catalog: Any, config: TrainConfig, replicas: Replicas) -> list[float
 
     from tfretrieval.data.images import ImageTable
     from tfretrieval.training.network import build_network
-    from tfretrieval.training.optimizers import begin_epochs_of
+    from tfretrieval.training.optimizers import set_batches_per_epoch
     from tfretrieval.training.streams import training_stream
     from tfretrieval.training.train_step import Learner
 
     keras.utils.set_random_seed(config.seed if replicas.is_chief else 99)
     network = build_network(config, catalog.n_classes)
     table = ImageTable(catalog, config.image_size, config.fit)
-    stream, steps = training_stream(table, config, 0, replicas.shares)
-    begin_epochs_of(network, steps)
+    stream, steps = training_stream(table, config, 0, replicas.shards)
+    set_batches_per_epoch(network, steps)
     learner = Learner(network, stream, replicas)
     learner.begin_epoch(config.learning_rate_at(0))
-    return [learner.steps(1)["loss"] for _ in range(STEPS)]
+    return [learner.train_steps(1)["loss"] for _ in range(STEPS)]
 
 
-def _make_two_devices() -> None:
-    """The CPU as two, each a replica of a strategy in one process."""
+def _split_cpu() -> None:
+    """Make two logical devices of the CPU, for two replicas in one process."""
     import tensorflow as tf
 
     (cpu,) = tf.config.list_physical_devices("CPU")

@@ -1,4 +1,4 @@
-"""The state of a training on disk."""
+"""Tests of checkpoints and of the state of a training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def network():
     return model
 
 
-def test_weights_and_optimizer_come_back(tmp_path, network):
+def test_checkpoint_restores_weights_optimizer_and_state(tmp_path, network):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(network, network, TrainState(1, [{"epoch": 1, "loss": 0.5}], 1, 0.7))
     restored, state = checkpoints.latest()
@@ -27,11 +27,11 @@ def test_weights_and_optimizer_come_back(tmp_path, network):
     for batch in range(2):
         for model in (network, restored):
             model.fit(np.full((4, 3), batch + 1.0), np.zeros((4, 2)), verbose=0)
-    for one, other in zip(network.get_weights(), restored.get_weights()):
-        np.testing.assert_allclose(one, other, rtol=1e-6)
+    for expected, actual in zip(network.get_weights(), restored.get_weights()):
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
-def test_the_newest_whole_epoch_counts(tmp_path, network):
+def test_latest_complete_checkpoint_is_restored(tmp_path, network):
     checkpoints = Checkpoints(tmp_path)
     for epoch in (9, 10):
         checkpoints.save(network, network, TrainState(epoch, [], epoch, 0.1))
@@ -39,33 +39,61 @@ def test_the_newest_whole_epoch_counts(tmp_path, network):
     assert checkpoints.latest()[1].epochs_done == 10
 
 
-def test_only_the_last_state_and_the_best_model_are_kept(tmp_path, network):
+def test_older_checkpoints_are_deleted(tmp_path, network):
     checkpoints = Checkpoints(tmp_path)
     for epoch in (1, 2, 3):
         checkpoints.save(network, network, TrainState(epoch, [], min(epoch, 2), 0.1))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best-0002.keras", "epoch-0003"]
 
 
-def test_no_checkpoint(tmp_path):
-    assert Checkpoints(tmp_path / "none").latest() is None
+def test_directory_without_checkpoints_has_no_latest_one(tmp_path):
+    assert Checkpoints(tmp_path / "missing").latest() is None
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path, network):
+def test_damaged_checkpoint_is_an_error_that_names_it(tmp_path, network):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(network, network, TrainState(1, [], 1, None))
     (tmp_path / "epoch-0001" / "network.keras").write_bytes(b"half")
-    with pytest.raises(UserError, match="epoch-0001 is damaged"):
+    with pytest.raises(UserError, match="epoch-0001"):
         checkpoints.latest()
 
 
-def test_a_model_is_written_whole_or_not_at_all(tmp_path):
+def test_failed_write_keeps_the_previous_model(tmp_path):
     class Broken:
         def save(self, path):
             path.write_bytes(b"half")
             raise OSError(28, "No space left on device")
 
     (tmp_path / "m.keras").write_bytes(b"before")
-    with pytest.raises(UserError, match="No space left"):
+    with pytest.raises(UserError, match=r"m\.keras"):
         save_model(Broken(), tmp_path / "m.keras")
     assert [path.name for path in tmp_path.iterdir()] == ["m.keras"]
     assert (tmp_path / "m.keras").read_bytes() == b"before"
+
+
+def test_first_epoch_with_the_highest_monitor_is_the_best():
+    state = TrainState()
+    for value in (0.5, 0.7, 0.7, 0.6):
+        state.add_epoch({"val_map": value}, "val_map")
+    assert (state.best_epoch, state.best_value, state.epochs_done) == (2, 0.7, 4)
+    assert [state.is_out_of_patience(patience) for patience in (0, 1, 2, 3)] == [False, True, True, False]
+
+
+def test_without_the_monitor_the_last_epoch_is_the_best():
+    state = TrainState()
+    for _ in range(3):
+        state.add_epoch({"loss": 1.0}, "val_map")
+    assert (state.best_epoch, state.best_value) == (3, None)
+
+
+def test_best_embedder_is_published(tmp_path, network):
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    state = TrainState(1, [], 1, 0.5)
+    checkpoints.save(network, network, state)
+    path = tmp_path / "model.keras"
+    model = checkpoints.publish(state, path)
+    assert path.read_bytes() == checkpoints.best_path(1).read_bytes()
+    np.testing.assert_array_equal(model(np.ones((2, 3))), network(np.ones((2, 3))))
+    modified = path.stat().st_mtime_ns
+    checkpoints.publish(state, path)
+    assert path.stat().st_mtime_ns == modified

@@ -1,4 +1,4 @@
-"""Training, and going on after an interruption."""
+"""Tests of training and of resuming an interrupted training."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def catalog(scenes):
     return Catalog.from_source(scenes)
 
 
-def test_a_run_holds_everything_it_promises(catalog, tmp_path):
+def test_run_has_model_history_manifest_costs_and_logs(catalog, tmp_path):
     run = Run(tmp_path / "run")
     model = train(catalog, TrainConfig.for_recipe("triplet", **QUICK), run, argv=["tfret", "train"])
     history = read_history(run.history_path)
@@ -40,21 +40,21 @@ def test_a_run_holds_everything_it_promises(catalog, tmp_path):
     assert "tensorflow" in manifest["versions"]
     costs = run.costs()["training"]
     assert costs["parameters"] == model.count_params()
-    assert sys.platform != "linux" or costs["peak_memory"] > 100e6
+    assert costs["peak_memory"] > 100e6
     assert any(run.logs.rglob("events.out.tfevents.*"))
     images = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype(np.float32)
     saved = keras.models.load_model(run.model_path)
     np.testing.assert_allclose(saved(images), model(images), rtol=1e-6)
 
 
-def test_the_loss_falls(catalog, tmp_path):
+def test_loss_decreases(catalog, tmp_path):
     config = TrainConfig.for_recipe("siamese", **{**QUICK, "steps_per_epoch": 10, "epochs": 6})
     train(catalog, config, Run(tmp_path / "run"))
     losses = [row["loss"] for row in read_history(Run(tmp_path / "run").history_path)]
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_the_best_epoch_gives_the_model(catalog, tmp_path, monkeypatch):
+def test_model_is_that_of_the_best_epoch(catalog, tmp_path, monkeypatch):
     from tfretrieval.training import retrieval_metrics
 
     values = iter([0.3, 0.9, 0.5])
@@ -68,7 +68,7 @@ def test_the_best_epoch_gives_the_model(catalog, tmp_path, monkeypatch):
     assert run.model_path.read_bytes() == (run.checkpoints / "best-0002.keras").read_bytes()
 
 
-def test_patience_stops_and_a_resume_leaves_it_stopped(catalog, tmp_path, monkeypatch):
+def test_early_stopping_also_holds_after_a_resume(catalog, tmp_path, monkeypatch):
     from tfretrieval.training import retrieval_metrics
 
     monkeypatch.setattr(
@@ -84,39 +84,39 @@ def test_patience_stops_and_a_resume_leaves_it_stopped(catalog, tmp_path, monkey
     assert len(read_history(run.history_path)) == 3
 
 
-def test_more_epochs_go_on_from_the_last(catalog, tmp_path):
+def test_resume_with_more_epochs_equals_an_uninterrupted_training(catalog, tmp_path):
     config = TrainConfig.for_recipe("triplet", **QUICK)
-    whole, parted = Run(tmp_path / "whole"), Run(tmp_path / "parted")
+    full, resumed = Run(tmp_path / "full"), Run(tmp_path / "resumed")
     longer = TrainConfig.for_recipe("triplet", **{**QUICK, "epochs": 4})
-    train(catalog, longer, whole)
-    train(catalog, config, parted)
-    train(catalog, longer, parted, resume=True)
-    one, other = read_history(whole.history_path), read_history(parted.history_path)
-    assert [row["epoch"] for row in other] == [1, 2, 3, 4]
-    np.testing.assert_allclose([r["loss"] for r in one], [r["loss"] for r in other], rtol=1e-3)
+    train(catalog, longer, full)
+    train(catalog, config, resumed)
+    train(catalog, longer, resumed, resume=True)
+    expected, actual = read_history(full.history_path), read_history(resumed.history_path)
+    assert [row["epoch"] for row in actual] == [1, 2, 3, 4]
+    np.testing.assert_allclose([row["loss"] for row in actual], [row["loss"] for row in expected], rtol=1e-3)
 
 
-def test_without_a_held_out_part_the_last_epoch_gives_the_model(catalog, tmp_path):
+def test_model_is_that_of_the_last_epoch_without_held_out_images(catalog, tmp_path):
     run = Run(tmp_path / "run")
     train(catalog, TrainConfig.for_recipe("triplet", **QUICK, validation_fraction=0.0), run)
     assert "val_map" not in read_history(run.history_path)[0]
     assert run.model_path.read_bytes() == (run.checkpoints / "best-0002.keras").read_bytes()
 
 
-def test_the_loss_on_the_held_out_part_is_logged_where_it_can_form_batches(catalog, tmp_path):
+def test_validation_loss_is_recorded(catalog, tmp_path):
     run = Run(tmp_path / "run")
     train(catalog, TrainConfig.for_recipe("siamese", **QUICK, validation_fraction=0.5), run)
     assert all(row["val_loss"] > 0 for row in read_history(run.history_path))
 
 
-def test_a_loss_that_is_no_number_stops_the_run(catalog, tmp_path):
+def test_loss_that_is_not_finite_is_an_error(catalog, tmp_path):
     scratch = {"backbone": "convnet", "weights": "none", "head": "linear", "ema": 0.0}
     config = TrainConfig.for_recipe("resnet", **scratch, **QUICK, learning_rate=1e38)
-    with pytest.raises(UserError, match=r"the loss is (nan|inf)"):
+    with pytest.raises(UserError, match=r"nan|inf"):
         train(catalog, config, Run(tmp_path / "run"))
 
 
-def test_mixed_precision_gives_float32_embeddings_and_leaves_no_trace(catalog, tmp_path):
+def test_mixed_precision_gives_float32_embeddings_and_resets_the_policy(catalog, tmp_path):
     run = Run(tmp_path / "run")
     model = train(catalog, TrainConfig.for_recipe("triplet", **QUICK, mixed_precision=True), run)
     assert model.output.dtype in ("float32", np.float32)
@@ -125,7 +125,7 @@ def test_mixed_precision_gives_float32_embeddings_and_leaves_no_trace(catalog, t
     assert all(np.isfinite(row["loss"]) for row in read_history(run.history_path))
 
 
-def test_mixed_precision_and_xla_learn_nearly_the_same(catalog, tmp_path):
+def test_mixed_precision_and_xla_give_nearly_the_same_losses(catalog, tmp_path):
     losses = {}
     for name, options in {"plain": {}, "mixed": {"mixed_precision": True}, "xla": {"xla": True}}.items():
         config = TrainConfig.for_recipe("siamese", **QUICK, **options)
@@ -137,20 +137,20 @@ def test_mixed_precision_and_xla_learn_nearly_the_same(catalog, tmp_path):
 
 
 @pytest.mark.slow
-def test_accumulated_batches_end_with_the_epoch_and_a_resumed_run_agrees(catalog, tmp_path):
-    figures = {**QUICK, "steps_per_epoch": 5, "accumulate": 2, "ema": 0.5}
-    whole, parted = Run(tmp_path / "whole"), Run(tmp_path / "parted")
-    longer = TrainConfig.for_recipe("siamese", **{**figures, "epochs": 3})
-    train(catalog, longer, whole)
-    train(catalog, TrainConfig.for_recipe("siamese", **figures), parted)
-    train(catalog, longer, parted, resume=True)
-    one, other = read_history(whole.history_path), read_history(parted.history_path)
-    np.testing.assert_allclose([r["loss"] for r in one], [r["loss"] for r in other], rtol=1e-3)
-    state = keras.models.load_model(whole.checkpoints / "epoch-0003" / "network.keras")
+def test_accumulation_ends_with_the_epoch_also_in_a_resumed_run(catalog, tmp_path):
+    settings = {**QUICK, "steps_per_epoch": 5, "accumulate": 2, "ema": 0.5}
+    full, resumed = Run(tmp_path / "full"), Run(tmp_path / "resumed")
+    longer = TrainConfig.for_recipe("siamese", **{**settings, "epochs": 3})
+    train(catalog, longer, full)
+    train(catalog, TrainConfig.for_recipe("siamese", **settings), resumed)
+    train(catalog, longer, resumed, resume=True)
+    expected, actual = read_history(full.history_path), read_history(resumed.history_path)
+    np.testing.assert_allclose([row["loss"] for row in actual], [row["loss"] for row in expected], rtol=1e-3)
+    state = keras.models.load_model(full.checkpoints / "epoch-0003" / "network.keras")
     assert int(np.asarray(state.optimizer.iterations)) == 9, "two groups of two batches and one of one, three times"
 
 
-def test_the_same_seed_trains_the_same_model(catalog, tmp_path):
+def test_seed_determines_the_training(catalog, tmp_path):
     losses = {}
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         train(catalog, TrainConfig.for_recipe("triplet", **QUICK, seed=seed), Run(tmp_path / name))
@@ -160,7 +160,7 @@ def test_the_same_seed_trains_the_same_model(catalog, tmp_path):
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "contrastive", "triplet", "triplet-all"])
-def test_steps_are_traced_once_for_all_epochs_small_last_batches_and_validation(catalog, tmp_path, monkeypatch, loss):
+def test_steps_are_traced_once_for_all_epochs(catalog, tmp_path, monkeypatch, loss):
     from tfretrieval.training import fit
 
     traced: list[int] = []
@@ -176,11 +176,11 @@ def test_steps_are_traced_once_for_all_epochs_small_last_batches_and_validation(
     monkeypatch.setattr(fit, "imprint_head", lambda *a: None)
     counts = []
     for epochs in (1, 4):
-        figures = {**QUICK, "batch_size": 5, "epochs": epochs, "validation_fraction": 0.4}
+        settings = {**QUICK, "batch_size": 5, "epochs": epochs, "validation_fraction": 0.4}
         traced.clear()
-        train(catalog, TrainConfig.for_recipe("triplet", loss=loss, **figures), Run(tmp_path / str(epochs)))
+        train(catalog, TrainConfig.for_recipe("triplet", loss=loss, **settings), Run(tmp_path / str(epochs)))
         counts.append(len(traced))
-    assert 0 < counts[0] == counts[1] <= 4, "training, validation, metrics, and Keras' own look at the shapes"
+    assert 0 < counts[0] == counts[1] <= 4, "training, validation, retrieval metrics and the shape inference of Keras"
 
 
 # Parallel test runners ignore Ctrl-C, and a child inherits that.
@@ -194,7 +194,7 @@ main(sys.argv[1:])
 
 @pytest.fixture
 def tfret_process():
-    """Starts `tfret` in a process of its own, which does not outlive the test."""
+    """A function that starts `tfret` in a process, which ends with the test."""
     started = []
 
     def start(*arguments: object) -> subprocess.Popen:
@@ -210,16 +210,14 @@ def tfret_process():
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.slow)])
-def test_killed_again_and_again_the_run_finishes_and_has_every_epoch_once(
-    tfret_process, scenes, catalog, tmp_path, times
-):
+def test_killed_training_resumes_and_has_every_epoch_once(tfret_process, scenes, catalog, tmp_path, times):
     run = Run(tmp_path / "run")
     quick = [f"--{name.replace('_', '-')}={value}" for name, value in {**QUICK, "epochs": 24}.items()]
     arguments = ["train", "triplet", "--data", scenes, "--run", run.directory, *quick, "--resume"]
-    moments = random.Random(0)
+    delays = random.Random(0)
     for _ in range(times):
         process = tfret_process(*arguments)
-        time.sleep(moments.uniform(0.5, 9))
+        time.sleep(delays.uniform(0.5, 9))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         for file in run.directory.glob("*.keras"):
@@ -233,13 +231,13 @@ def test_killed_again_and_again_the_run_finishes_and_has_every_epoch_once(
     assert [row["epoch"] for row in history] == list(range(1, 25))
     keras.models.load_model(run.model_path)
     assert not [path for path in run.directory.rglob("*") if path.name.startswith((".tmp", ".old"))]
-    whole = Run(tmp_path / "whole")
-    train(catalog, TrainConfig.for_recipe("triplet", **{**QUICK, "epochs": 24}), whole)
-    expected = [row["loss"] for row in read_history(whole.history_path)]
+    full = Run(tmp_path / "full")
+    train(catalog, TrainConfig.for_recipe("triplet", **{**QUICK, "epochs": 24}), full)
+    expected = [row["loss"] for row in read_history(full.history_path)]
     np.testing.assert_allclose([row["loss"] for row in history][:8], expected[:8], rtol=2e-2)
 
 
-def test_ctrl_c_ends_in_one_line_and_keeps_the_finished_epochs(tfret_process, scenes, tmp_path):
+def test_ctrl_c_exits_with_one_line_and_keeps_finished_epochs(tfret_process, scenes, tmp_path):
     run = Run(tmp_path / "run")
     quick = [f"--{name.replace('_', '-')}={value}" for name, value in {**QUICK, "epochs": 100000}.items()]
     process = tfret_process("train", "triplet", "--data", scenes, "--run", run.directory, *quick)

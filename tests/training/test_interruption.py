@@ -1,7 +1,6 @@
-"""A Ctrl-C that Python drops still ends the training.
+"""Tests of Ctrl-C during training.
 
-What is interrupted is a process of its own: here a signal would find the handlers and threads of all that the test
-runner and other tests have loaded.
+They interrupt a process of their own, which has no handlers and threads of the test runner and other tests.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from tfretrieval.training.interruption import Interruption
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Finalized:
-    def __del__(self):  # is interrupted while it goes away, so that Python drops the KeyboardInterrupt
+    def __del__(self):  # is interrupted inside a finalizer, where Python discards the KeyboardInterrupt
         os.kill(os.getpid(), signal.SIGINT)
         for _ in range(1000):
             pass
@@ -36,7 +35,7 @@ def printed_by(code: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_an_interrupt_that_a_finalizer_drops_ends_the_training_at_that_step():
+def test_interrupt_inside_a_finalizer_ends_training_after_the_step():
     assert printed_by("""
         try:
             with Interruption() as interruption:
@@ -50,7 +49,7 @@ def test_an_interrupt_that_a_finalizer_drops_ends_the_training_at_that_step():
     """) == ["0", "1", "2", "interrupted", "True"]
 
 
-def test_an_error_that_a_library_makes_of_an_interrupt_is_an_interrupt():
+def test_error_that_replaces_an_interrupt_becomes_an_interrupt():
     assert printed_by("""
         try:
             with Interruption():
@@ -63,7 +62,7 @@ def test_an_error_that_a_library_makes_of_an_interrupt_is_an_interrupt():
     """) == ["interrupted"]
 
 
-def test_a_handler_that_is_there_already_stays():
+def test_existing_handler_is_kept():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with Interruption():
@@ -73,6 +72,6 @@ def test_a_handler_that_is_there_already_stays():
         signal.signal(signal.SIGINT, before)
 
 
-def test_an_error_without_an_interrupt_stays_what_it_is():
+def test_other_errors_are_not_changed():
     with pytest.raises(ZeroDivisionError), Interruption():
         1 / 0  # noqa: B018

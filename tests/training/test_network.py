@@ -1,4 +1,4 @@
-"""The network that a configuration names."""
+"""Tests of the network of a training run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.network import build_network, embedder_of
-from tfretrieval.training.optimizers import begin_epochs_of
+from tfretrieval.training.optimizers import set_batches_per_epoch
 
 
 @pytest.mark.parametrize(
@@ -22,14 +22,14 @@ from tfretrieval.training.optimizers import begin_epochs_of
         ("triplet-hard", 1, (None, 10)),
     ],
 )
-def test_the_loss_decides_the_inputs(loss, n_inputs, output):
+def test_loss_determines_inputs_and_output(loss, n_inputs, output):
     network = build_network(TrainConfig.for_recipe("triplet", loss=loss, image_size=16), n_classes=3)
     assert len(network.inputs) == n_inputs
     assert tuple(network.output_shape) == output
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "contrastive", "triplet", "triplet-all"])
-def test_the_embedder_shares_its_weights_with_the_network(loss):
+def test_embedder_shares_the_weights_of_the_network(loss):
     network = build_network(TrainConfig.for_recipe("triplet", loss=loss, image_size=16), n_classes=3)
     embedder = embedder_of(network)
     image = np.full((1, 16, 16, 3), 9, np.float32)
@@ -39,7 +39,7 @@ def test_the_embedder_shares_its_weights_with_the_network(loss):
     assert np.abs(np.asarray(embedder(image)) - before).max() > 0
 
 
-def test_sgd_and_adam():
+def test_optimizer_has_the_configured_options():
     sgd = build_network(TrainConfig.for_recipe("siamese", optimizer="sgd", momentum=0.5, image_size=16), 3).optimizer
     adam = build_network(TrainConfig.for_recipe("siamese", image_size=16), 3).optimizer
     assert (sgd.momentum, type(sgd).__name__, type(adam).__name__) == (0.5, "SGD", "Adam")
@@ -47,25 +47,25 @@ def test_sgd_and_adam():
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_the_average_takes_the_place_of_the_weights_after_each_epoch(optimizer):
+def test_moving_average_replaces_the_weights_after_each_epoch(optimizer):
     config = TrainConfig.for_recipe("siamese", loss="cross-entropy", optimizer=optimizer, ema=0.5, image_size=16)
     images, labels = np.random.default_rng(0).uniform(0, 255, (6, 16, 16, 3)), np.array([0, 1, 2, 0, 1, 2])
     weights = {}
     for averaged in (True, False):
         keras.utils.set_random_seed(0)
         network = build_network(dataclasses.replace(config, ema=0.5 if averaged else 0.0), 3)
-        begin_epochs_of(network, 2)
-        seen = Weights()
-        network.fit(images, labels, batch_size=3, epochs=1, shuffle=False, verbose=0, callbacks=[seen])
-        weights[averaged] = seen.history
+        set_batches_per_epoch(network, 2)
+        recorder = WeightRecorder()
+        network.fit(images, labels, batch_size=3, epochs=1, shuffle=False, verbose=0, callbacks=[recorder])
+        weights[averaged] = recorder.history
     (start, first, last), (_, _, average) = weights[False], weights[True]
-    begins = (first, 0.5 * start + 0.5 * first)  # Keras 3 begins the average after the first step, Keras 2 before
-    assert any(np.allclose(average, 0.5 * begin + 0.5 * last, rtol=1e-3, atol=2e-5) for begin in begins)
+    initial = (first, 0.5 * start + 0.5 * first)  # Keras 3 starts the average after the first step, Keras 2 before
+    assert any(np.allclose(average, 0.5 * value + 0.5 * last, rtol=1e-3, atol=2e-5) for value in initial)
     assert np.abs(last - first).max() > 5e-4
 
 
-class Weights(keras.callbacks.Callback):
-    """The head's weights at the start and after every step."""
+class WeightRecorder(keras.callbacks.Callback):
+    """Records the weights of the head before training and after every step."""
 
     def on_train_begin(self, logs=None):
         self.history = [self.model.get_layer("head").get_weights()[0]]

@@ -1,4 +1,4 @@
-"""The step that several batches share, and the average of the weights."""
+"""Tests of the optimizers and of gradient accumulation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.network import build_network
-from tfretrieval.training.optimizers import begin_epochs_of, build_optimizer
+from tfretrieval.training.optimizers import build_optimizer, set_batches_per_epoch
 
 CONFIG = TrainConfig.for_recipe(
     "siamese", loss="cross-entropy", optimizer="sgd", head="linear", momentum=0.9, image_size=16, embedding_dim=4
@@ -22,40 +22,40 @@ LABELS = np.arange(12) % 3
 def fitted(config: TrainConfig, batch_size: int, epochs: int = 2, batches: int | None = None) -> keras.Model:
     keras.utils.set_random_seed(0)
     network = build_network(config, 3)
-    begin_epochs_of(network, batches or -(-len(IMAGES) // batch_size))
+    set_batches_per_epoch(network, batches or -(-len(IMAGES) // batch_size))
     network.fit(IMAGES, LABELS, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0)
     return network
 
 
-def assert_same_weights(one: keras.Model, other: keras.Model) -> None:
-    for a, b in zip(one.get_weights(), other.get_weights()):
+def assert_same_weights(actual: keras.Model, expected: keras.Model) -> None:
+    for a, b in zip(actual.get_weights(), expected.get_weights()):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-6)
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.5])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_three_batches_of_two_learn_what_one_of_six_does(optimizer, ema):
+def test_three_accumulated_batches_equal_one_large_batch(optimizer, ema):
     config = dataclasses.replace(CONFIG, optimizer=optimizer, ema=ema)
     start = build_network(config, 3)
-    parted, whole = fitted(dataclasses.replace(config, accumulate=3), 2), fitted(config, 6)
-    assert_same_weights(parted, whole)
-    assert np.abs(parted.get_weights()[-2]).max() > 0 == np.abs(start.get_weights()[-2]).max()
+    accumulated, large = fitted(dataclasses.replace(config, accumulate=3), 2), fitted(config, 6)
+    assert_same_weights(accumulated, large)
+    assert np.abs(accumulated.get_weights()[-2]).max() > 0 == np.abs(start.get_weights()[-2]).max()
 
 
-def test_the_last_group_of_an_epoch_may_be_smaller_and_nothing_is_carried_over():
-    parted = fitted(dataclasses.replace(CONFIG, accumulate=4), 2, epochs=2)  # groups of 4 and 2 batches
+def test_last_group_of_an_epoch_may_be_smaller():
+    accumulated = fitted(dataclasses.replace(CONFIG, accumulate=4), 2, epochs=2)  # groups of 4 and 2 batches
     keras.utils.set_random_seed(0)
-    whole = build_network(CONFIG, 3)
+    expected = build_network(CONFIG, 3)
     for _ in range(2):
-        whole.train_on_batch(IMAGES[:8], LABELS[:8])
-        whole.train_on_batch(IMAGES[8:], LABELS[8:])
-    assert_same_weights(parted, whole)
+        expected.train_on_batch(IMAGES[:8], LABELS[:8])
+        expected.train_on_batch(IMAGES[8:], LABELS[8:])
+    assert_same_weights(accumulated, expected)
 
 
-def test_weights_rest_until_the_group_is_full():
+def test_weights_change_only_when_the_group_is_complete():
     keras.utils.set_random_seed(0)
     network = build_network(dataclasses.replace(CONFIG, accumulate=2), 3)
-    begin_epochs_of(network, 2)
+    set_batches_per_epoch(network, 2)
     before = network.get_weights()
     network.train_on_batch(IMAGES, LABELS)
     for a, b in zip(network.get_weights(), before):
@@ -64,18 +64,17 @@ def test_weights_rest_until_the_group_is_full():
     assert np.abs(network.get_weights()[-2] - before[-2]).max() > 0
 
 
-def test_a_saved_network_accumulates_on(tmp_path):
+def test_saved_network_continues_to_accumulate(tmp_path):
     config = dataclasses.replace(CONFIG, accumulate=3)
-    whole = fitted(config, 2, epochs=2)
-    first = fitted(config, 2, epochs=1)
-    first.save(tmp_path / "n.keras")
-    again = keras.models.load_model(tmp_path / "n.keras")
-    assert again.optimizer.accumulate == 3
-    begin_epochs_of(again, 6)
-    again.fit(IMAGES, LABELS, batch_size=2, epochs=1, shuffle=False, verbose=0)
-    assert_same_weights(again, whole)
+    uninterrupted = fitted(config, 2, epochs=2)
+    fitted(config, 2, epochs=1).save(tmp_path / "n.keras")
+    resumed = keras.models.load_model(tmp_path / "n.keras")
+    assert resumed.optimizer.accumulate == 3
+    set_batches_per_epoch(resumed, 6)
+    resumed.fit(IMAGES, LABELS, batch_size=2, epochs=1, shuffle=False, verbose=0)
+    assert_same_weights(resumed, uninterrupted)
 
 
-def test_without_accumulation_the_optimizers_are_keras_own():
+def test_optimizers_of_keras_are_used_without_accumulation():
     assert type(build_optimizer(CONFIG)) is keras.optimizers.SGD
     assert type(build_optimizer(dataclasses.replace(CONFIG, optimizer="adam"))) is keras.optimizers.Adam

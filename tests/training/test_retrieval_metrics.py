@@ -1,4 +1,4 @@
-"""What is measured on the held-out part after every epoch."""
+"""Tests of the retrieval metrics after every epoch."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sklearn.metrics import average_precision_score
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
-from tfretrieval.embedding.keras_engine import KerasEngine
 from tfretrieval.models import build_embedder
 from tfretrieval.training.retrieval_metrics import RetrievalMetrics
+from tfretrieval.training.table_embedder import TableEmbedder
 
 
 @pytest.fixture(scope="module")
@@ -21,21 +21,20 @@ def parts(scenes):
     return ImageTable(catalog.split("test"), 16), ImageTable(catalog.split("train"), 16)
 
 
-def test_held_out_images_ask_and_training_images_answer(parts):
+def test_metrics_agree_with_scikit_learn(parts):
     queries, gallery = parts
     embedder = build_embedder("convnet", 16, 4)
-    measured = RetrievalMetrics(embedder, queries, gallery, "euclidean", seed=0).measure()
-    engine = KerasEngine(embedder)
-    asked, found = engine.embed_table(queries), engine.embed_table(gallery)
-    distances = np.linalg.norm(asked[:, None] - found[None], axis=2)
+    metrics = RetrievalMetrics(embedder, queries, gallery, "euclidean", seed=0).measure()
+    query_vectors, gallery_vectors = (TableEmbedder(embedder).embed(table) for table in parts)
+    distances = np.linalg.norm(query_vectors[:, None] - gallery_vectors[None], axis=2)
     relevant = queries.catalog.labels[:, None] == gallery.catalog.labels[None]
     expected = np.mean([average_precision_score(r, -d) for r, d in zip(relevant, distances)])
-    assert measured["val_map"] == pytest.approx(expected, abs=1e-5)
+    assert metrics["val_map"] == pytest.approx(expected, abs=1e-5)
     nearest = gallery.catalog.labels[distances.argmin(axis=1)]
-    assert measured["val_precision_at_1"] == pytest.approx(np.mean(nearest == queries.catalog.labels))
+    assert metrics["val_precision_at_1"] == pytest.approx(np.mean(nearest == queries.catalog.labels))
 
 
-def test_the_figures_have_names_and_weights_that_are_nan_count_as_collapsed(parts):
+def test_vectors_that_are_not_finite_count_as_collapsed(parts):
     queries, gallery = parts
     embedder = build_embedder("convnet", 16, 4)
     metrics = RetrievalMetrics(embedder, queries, gallery, "cosine", seed=0)
@@ -44,7 +43,7 @@ def test_the_figures_have_names_and_weights_that_are_nan_count_as_collapsed(part
     assert metrics.measure()["spread"] == 0.0
 
 
-def test_a_collapse_is_told_once_with_advice(parts, caplog):
+def test_collapse_is_logged_once_with_advice(parts, caplog):
     queries, gallery = parts
     embedder = build_embedder("convnet", 16, 4)
     kernel, bias = embedder.get_layer("projection").get_weights()

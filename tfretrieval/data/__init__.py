@@ -1,4 +1,4 @@
-"""From a source of images to batches: `Catalog`, decoding, sampling and the tf.data pipelines."""
+"""`Catalog` and its sources, decoding, sampling, augmentation, tf.data pipelines and built-in data sets."""
 
 from tfretrieval.data.catalog import Catalog
 

@@ -1,4 +1,4 @@
-"""The folder where built-in data sets are kept between runs."""
+"""The cache folder."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """`$TFRET_CACHE`, or `tfretrieval` in the user's cache folder."""
-    named = os.environ.get("TFRET_CACHE")
-    if named:
+    """Folder for data sets and caches: `$TFRET_CACHE`, or `tfretrieval` in the user's cache folder."""
+    if named := os.environ.get("TFRET_CACHE"):
         return Path(named).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfretrieval"

@@ -1,4 +1,4 @@
-"""Fetching a file over HTTP; what has arrived is kept and gone on from."""
+"""Download a file over HTTP, resuming an interrupted download."""
 
 from __future__ import annotations
 
@@ -13,53 +13,52 @@ from tfretrieval.progress import progress
 
 BLOCK = 1 << 20
 TIMEOUT = 60
-RANGE_IS_EMPTY = 416
+RANGE_NOT_SATISFIABLE = 416
 
 
-def download(address: str, folder: Path) -> Path:
-    """Fetch `address`, http or https, into a file in `folder`, and return the file.
+def download(url: str, folder: Path) -> Path:
+    """Download an http(s) URL into a file in `folder` and return the file.
 
-    An interrupted download leaves its part there; the next call asks the server for the rest, or begins anew where
-    the server cannot give it.
+    An interrupted download keeps its partial file. The next call requests the rest, or starts over if the server does
+    not support ranges.
 
     Raises:
-        UserError: no such address, no answer, a connection that ends early, or a folder that cannot be written.
+        UserError: the URL is invalid, the server does not respond, the connection ends early, or the folder cannot be
+            written.
     """
-    if not address.startswith(("http://", "https://")):
-        raise UserError(f"cannot download {address}: give an http(s) address or a file")
-    part = folder / f".download-{hashlib.sha256(address.encode()).hexdigest()[:12]}.part"
+    if not url.startswith(("http://", "https://")):
+        raise UserError(f"cannot download {url}: use an http(s) URL or a file")
+    file = folder / f".download-{hashlib.sha256(url.encode()).hexdigest()[:12]}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _fetch(address, part)
+        _fetch(url, file)
     except (urllib.error.URLError, OSError, ValueError) as error:
-        raise UserError(f"cannot download {address}: {getattr(error, 'reason', error)}") from None
-    return part
+        raise UserError(f"cannot download {url}: {getattr(error, 'reason', error)}") from None
+    return file
 
 
-def _fetch(address: str, part: Path) -> None:
-    have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(address, headers={"Range": f"bytes={have}-"} if have else {})
+def _fetch(url: str, file: Path) -> None:
+    start = file.stat().st_size if file.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
-        if error.code == RANGE_IS_EMPTY and have:
+        if error.code == RANGE_NOT_SATISFIABLE and start:
             return
         raise
     with response:
-        if response.status != 206:
-            have = 0
-        _append(response, part, have)
+        _append(response, file, start if response.status == 206 else 0)
 
 
-def _append(response: Any, part: Path, have: int) -> None:
+def _append(response: Any, file: Path, start: int) -> None:
     length = response.headers.get("Content-Length")
-    total = have + int(length) if length else None
-    with part.open("r+b" if have else "wb") as file, progress(None, "download", total=total, unit="B") as bar:
-        file.seek(have)
-        bar.update(have)
+    total = start + int(length) if length else None
+    with file.open("r+b" if start else "wb") as output, progress(None, "download", total=total, unit="B") as bar:
+        output.seek(start)
+        bar.update(start)
         while block := response.read(BLOCK):
-            file.write(block)
+            output.write(block)
             bar.update(len(block))
-        arrived = file.tell()
-    if total is not None and arrived != total:
-        raise ValueError(f"the connection ended after {arrived} of {total} bytes; call again to go on")
+        size = output.tell()
+    if total is not None and size != total:
+        raise ValueError(f"the connection ended after {size} of {total} bytes; run it again to resume")

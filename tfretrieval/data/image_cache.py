@@ -1,4 +1,4 @@
-"""Decoded images on disk: one memory-mapped file a catalog, size and fit, made once and read by every later run."""
+"""Cache of decoded images on disk: one memory-mapped file per catalog, image size and resize mode."""
 
 from __future__ import annotations
 
@@ -14,28 +14,31 @@ from tfretrieval.atomic import read_json, replaced_directory, write_json
 from tfretrieval.data.cache import cache_folder
 from tfretrieval.errors import UserError
 
-PIXELS = 1  # to be raised when files are decoded to other pixels than before
+DECODER_VERSION = 1  # to be increased when decoding changes pixels
 IMAGES, BROKEN = "images.npy", "broken.json"
-Take = Callable[[np.ndarray, np.ndarray], None]
+WriteBatch = Callable[[np.ndarray, np.ndarray], None]
 
 
 def image_folder(paths: Iterable[str], size: int, fit: str) -> Path:
-    """Where the decoded images of these files are kept, below the cache folder."""
+    """Cache folder of the decoded images of these files."""
     return cache_folder() / "images" / images_fingerprint(paths, size, fit)
 
 
 def images_fingerprint(paths: Iterable[str], size: int, fit: str) -> str:
-    """A short hash of the files' names, sizes and times of change, and of how they are decoded."""
-    digest = hashlib.sha256(f"{PIXELS} {size} {fit}".encode())
+    """Short hash of the names, sizes and modification times of files, and of how they are decoded."""
+    digest = hashlib.sha256(f"{DECODER_VERSION} {size} {fit}".encode())
     for path in paths:
         stat = os.stat(path) if os.path.exists(path) else None
-        found = f"{stat.st_size} {stat.st_mtime_ns}" if stat else "gone"
-        digest.update(f"\n{os.path.abspath(path)} {found}".encode(errors="surrogateescape"))
+        state = f"{stat.st_size} {stat.st_mtime_ns}" if stat else "missing"
+        digest.update(f"\n{os.path.abspath(path)} {state}".encode(errors="surrogateescape"))
     return digest.hexdigest()[:16]
 
 
 def read_images(folder: Path, n: int, size: int) -> tuple[np.ndarray, dict[int, str]] | None:
-    """What `write_images` left: uint8 [n, size, size, 3], memory-mapped, and {row: reason}; None where there is none.
+    """Read what `write_images` wrote.
+
+    Returns:
+        Images uint8 [n, size, size, 3], memory-mapped, and {row: reason} of unreadable files; None if not cached.
 
     Raises:
         UserError: the folder is damaged.
@@ -48,14 +51,37 @@ def read_images(folder: Path, n: int, size: int) -> tuple[np.ndarray, dict[int, 
     except (OSError, ValueError) as error:
         raise UserError(f"{folder} is damaged ({error}); delete it") from None
     if images.shape != (n, size, size, 3) or images.dtype != np.uint8:
-        raise UserError(f"{folder} is damaged: it holds {images.dtype} {images.shape}; delete it")
+        raise UserError(f"{folder} is damaged: its images are {images.dtype} {images.shape}; delete it")
     return images, broken
 
 
-class ImageWriter:
-    """Writes images of uint8 [size, size, 3] to their rows of a new `images.npy`, in any order.
+def write_images(folder: Path, n: int, size: int, decode: Callable[[WriteBatch], dict[int, str]]) -> None:
+    """Write n decoded images to a cache folder, completely or not at all.
 
-    Plain writes, not a memory map: on a full disk a write is an error, a map is the end of the process.
+    Args:
+        folder: see `image_folder`.
+        n: number of images.
+        size: side of the images in pixels.
+        decode: calls its argument with rows int [b] and images uint8 [b, size, size, 3], and returns {row: reason} of
+            the unreadable files.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
+    """
+    check_disk_space(folder, n * size * size * 3)
+    with replaced_directory(folder, BROKEN) as temporary:
+        writer = ImageWriter(temporary / IMAGES, n, size)
+        try:
+            broken = decode(writer.write)
+        finally:
+            writer.close()
+        write_json(temporary / BROKEN, {str(row): reason for row, reason in broken.items()})
+
+
+class ImageWriter:
+    """Writes images uint8 [size, size, 3] to their rows of a new .npy file, in any order.
+
+    On a full disk a write raises an error; writing to a memory map would kill the process.
     """
 
     def __init__(self, path: Path, n: int, size: int) -> None:
@@ -67,42 +93,26 @@ class ImageWriter:
         self._file.truncate(self._start + n * self._stride)
 
     def write(self, rows: np.ndarray, images: np.ndarray) -> None:
+        """Write images uint8 [b, size, size, 3] to rows int [b]."""
         for row, image in zip(rows, images):
             self._file.seek(self._start + int(row) * self._stride)
             self._file.write(image.tobytes())
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 
-def write_images(folder: Path, n: int, size: int, decode: Callable[[Take], dict[int, str]]) -> None:
-    """Keep n images in a folder, which appears whole or not at all.
-
-    Args:
-        folder: see `image_folder`.
-        n: how many.
-        size: side in pixels.
-        decode: hands rows and their images to the function that it is given, and returns {row: reason} of the rest.
+def check_disk_space(folder: Path, n_bytes: int) -> None:
+    """Check that a number of bytes is free on the disk of a folder.
 
     Raises:
-        UserError: the disk has no room for them, or the folder cannot be written.
+        UserError: the disk has less free space.
     """
-    check_room(folder, n * size * size * 3)
-    with replaced_directory(folder, BROKEN) as temporary:
-        writer = ImageWriter(temporary / IMAGES, n, size)
-        try:
-            broken = decode(writer.write)
-        finally:
-            writer.close()
-        write_json(temporary / BROKEN, {str(row): reason for row, reason in broken.items()})
-
-
-def check_room(folder: Path, needed: int) -> None:
-    """Raise a UserError where the disk of a folder has not so many bytes free."""
     existing = next(parent for parent in folder.absolute().parents if parent.exists())
     free = shutil.disk_usage(existing).free
-    if needed > free:
+    if n_bytes > free:
         raise UserError(
-            f"the decoded images take {needed / 1e9:.1f} GB on disk and {existing} has {free / 1e9:.1f} GB free; "
-            "give another folder in TFRET_CACHE, or --cache none"
+            f"decoded images need {n_bytes / 1e9:.1f} GB and {existing} has {free / 1e9:.1f} GB free; "
+            "set TFRET_CACHE to another folder or use --cache none"
         )

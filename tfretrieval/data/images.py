@@ -1,46 +1,44 @@
-"""`ImageTable`: the decoded images of a catalog, in memory or on disk, else decoded when asked for."""
+"""`ImageTable`: the decoded images of a catalog, in memory, on disk, or decoded on demand."""
 
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import psutil
 import tensorflow as tf
 
-from tfretrieval.data.broken import report_broken
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.decode import decode_and_resize
-from tfretrieval.data.image_cache import Take, image_folder, read_images, write_images
-from tfretrieval.data.read_image import BrokenImageError, read_image
+from tfretrieval.data.image_cache import WriteBatch, image_folder, read_images, write_images
+from tfretrieval.data.read_image import BrokenImageError, read_image, report_broken_images
 from tfretrieval.data.remote import is_remote
-from tfretrieval.data.rows import rows_of
 from tfretrieval.progress import progress
 
-MEMORY_SHARE = 0.25
+MEMORY_FRACTION = 0.25
 
 
 class ImageTable:
-    """The images of a catalog as rows of uint8 [size, size, 3].
+    """The images of a catalog as rows uint8 [n, size, size, 3].
 
-    Every file is decoded once when the table is made, so that a broken one is found before any work starts; with the
-    cache on disk, when the first table of these files is made.
+    Every file is decoded once when the table is created, so that unreadable files are found before work starts; with
+    the cache on disk, when the first table of these files is created.
 
     Args:
         catalog: n items with files.
-        size: side in pixels.
-        fit: how an image becomes a square, see `decode_and_resize`.
-        on_error: "fail" stops at broken files and names them; "skip" leaves them out and lists them.
-        cache: "ram" keeps the decoded images, "none" does not, "auto" does where they take at most a quarter
-            of the free memory; "disk" keeps them in a file below the cache folder, for later runs too.
+        size: side of the images in pixels.
+        fit: resize mode, see `decode_and_resize`.
+        on_error: mode for unreadable files: "fail" raises an error that names them, "skip" logs and excludes them.
+        cache: "ram" keeps decoded images in memory, "auto" does so if they take at most a quarter of the available
+            memory, "disk" keeps them in a file below the cache folder for later runs, "none" decodes on demand.
 
     Attributes:
-        catalog: the items, without the skipped ones; row i of the table is item i.
-        broken: {path: reason} of the files that could not be decoded.
+        catalog: the items without the skipped ones; row i of the table is item i.
+        broken: {path: reason} of the unreadable files.
 
     Raises:
-        UserError: a file cannot be decoded and `on_error` is "fail", or none can; the disk has no room.
+        UserError: a file is unreadable and `on_error` is "fail", all files are, or the disk is full.
     """
 
     def __init__(
@@ -49,23 +47,23 @@ class ImageTable:
         self.size = size
         self.fit = fit
         images, broken = _decoded(list(catalog.paths), size, fit, cache)
-        whole = np.setdiff1d(np.arange(len(catalog)), list(broken))
+        decodable = np.setdiff1d(np.arange(len(catalog)), list(broken))
         self.broken = {str(catalog.paths[row]): reason for row, reason in broken.items()}
         if broken:
-            report_broken(self.broken, on_error, everything=len(broken) == len(catalog))
-            catalog = catalog.subset(whole)
+            report_broken_images(self.broken, on_error, all_broken=len(broken) == len(catalog))
+            catalog = catalog.subset(decodable)
         self.catalog = catalog
-        self._whole = tf.constant(whole, tf.int64)
-        self._kept = None if images is None else rows_of(images)
+        self._decodable = tf.constant(decodable, tf.int64)
+        self._gather_cached = None if images is None else row_gather(images)
         self._paths = tf.constant(list(catalog.paths), tf.string)
 
     def __len__(self) -> int:
         return len(self.catalog)
 
     def gather(self, rows: tf.Tensor) -> tf.Tensor:
-        """The images at `rows`, an integer tensor [b]: uint8 [b, size, size, 3]. Usable inside tf.data."""
-        if self._kept is not None:
-            return self._kept(tf.gather(self._whole, rows))
+        """The images at `rows`, int [b], as uint8 [b, size, size, 3]; usable inside tf.data."""
+        if self._gather_cached is not None:
+            return self._gather_cached(tf.gather(self._decodable, rows))
         return tf.map_fn(
             lambda path: decode_and_resize(tf.io.read_file(path), self.size, self.fit),
             tf.gather(self._paths, rows),
@@ -73,38 +71,39 @@ class ImageTable:
         )
 
 
-def decode_files(
-    paths: Sequence[str], size: int, fit: str = "crop", keep: bool = True
-) -> tuple[np.ndarray | None, dict[int, str]]:
-    """Decode every file, on all cores.
+def row_gather(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from rows, int [b], to the array's rows [b, ...], usable inside tf.data.
+
+    A memory-mapped array is read from disk row by row; any other is held as a tensor.
+    """
+    if not isinstance(array, np.memmap):
+        tensor = tf.constant(array)
+        return lambda rows: tf.gather(tensor, rows)
+
+    def read(rows: tf.Tensor) -> tf.Tensor:
+        values = tf.numpy_function(lambda indices: array[indices], [rows], array.dtype, stateful=False)
+        return tf.ensure_shape(values, [rows.shape[0], *array.shape[1:]])
+
+    return read
+
+
+def decode_each(paths: Sequence[str], size: int, fit: str, write: WriteBatch) -> dict[int, str]:
+    """Decode files on all cores and call `write` with rows int64 [b] and images uint8 [b, size, size, 3].
 
     Returns:
-        images: uint8 [n, size, size, 3], zeros where a file is broken; None unless `keep`.
-        broken: {row: reason} of the files that cannot be decoded.
+        {row: reason} of the unreadable files.
     """
-    if not keep:
-        return None, decode_each(paths, size, fit, lambda rows, batch: None)
-    images = np.zeros((len(paths), size, size, 3), np.uint8)
-    return images, decode_each(paths, size, fit, images.__setitem__)
-
-
-def decode_each(paths: Sequence[str], size: int, fit: str, take: Take) -> dict[int, str]:
-    """Decode every file, on all cores, and hand over rows int64 [b] with images uint8 [b, size, size, 3].
-
-    Returns:
-        {row: reason} of the files that cannot be decoded.
-    """
-    whole = np.zeros(len(paths), bool)
+    decodable = np.zeros(len(paths), bool)
     with progress(None, "read images", total=len(paths)) as bar:
-        for rows, batch in whole_files(paths, size, fit, batch_size=64).as_numpy_iterator():
-            whole[rows] = True
-            take(rows, batch)
+        for rows, batch in decodable_images(paths, size, fit, batch_size=64).as_numpy_iterator():
+            decodable[rows] = True
+            write(rows, batch)
             bar.update(len(rows))
-    return broken_files(paths, whole, size, fit)
+    return {int(row): broken_reason(paths[int(row)], size, fit) for row in np.flatnonzero(~decodable)}
 
 
-def whole_files(paths: Sequence[str], size: int, fit: str, batch_size: int) -> tf.data.Dataset:
-    """(rows int64 [b], images uint8 [b, size, size, 3]) of the files that can be decoded, in any order."""
+def decodable_images(paths: Sequence[str], size: int, fit: str, batch_size: int) -> tf.data.Dataset:
+    """(rows int64 [b], images uint8 [b, size, size, 3]) of the decodable files, in any order."""
     names = tf.constant(list(paths), tf.string)
     read = _reader(size, fit)
 
@@ -116,55 +115,46 @@ def whole_files(paths: Sequence[str], size: int, fit: str, batch_size: int) -> t
     return images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
-@functools.lru_cache(maxsize=8)
-def _reader(size: int, fit: str) -> Callable[[tf.Tensor], tf.Tensor]:
-    """From a file's name to its pixels, traced once for all tables of a process."""
-
-    @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
-    def read(path: tf.Tensor) -> tf.Tensor:
-        return decode_and_resize(tf.io.read_file(path), size, fit)
-
-    return read
-
-
-def broken_files(paths: Sequence[str], whole: np.ndarray, size: int, fit: str) -> dict[int, str]:
-    """{row: reason} for the rows where `whole`, bool [n], is false."""
-    return {int(row): why_broken(paths[int(row)], size, fit) for row in np.flatnonzero(~whole)}
-
-
-def fits_in_memory(n_bytes: int) -> bool:
-    """Whether so many bytes are at most a quarter of the memory that is free now."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            free = next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        pass
-    return n_bytes <= MEMORY_SHARE * free
-
-
-def _decoded(paths: list[str], size: int, fit: str, cache: str) -> tuple[np.ndarray | None, dict[int, str]]:
-    if cache != "disk":
-        in_memory = cache == "ram" or (cache == "auto" and fits_in_memory(len(paths) * size * size * 3))
-        return decode_files(paths, size, fit, keep=in_memory)
-    folder = image_folder(paths, size, fit)
-    found = read_images(folder, len(paths), size)
-    if found is None:
-        write_images(folder, len(paths), size, lambda take: decode_each(paths, size, fit, take))
-        found = read_images(folder, len(paths), size)
-    assert found is not None
-    return found
-
-
-def why_broken(path: str, size: int, fit: str) -> str:
+def broken_reason(path: str, size: int, fit: str) -> str:
     """Why a file cannot be decoded."""
     if not is_remote(path):
         try:
-            read_image(path, size, fit)  # whose reasons are plainer than TensorFlow's
+            read_image(path, size, fit)  # its reasons are clearer than TensorFlow's
         except BrokenImageError as reason:
             return str(reason)
     try:
         decode_and_resize(tf.io.read_file(path), size, fit)
     except tf.errors.OpError as error:
         return str(error.message).split("}} ")[-1].split(" [Op:")[0].splitlines()[0][:120]
-    return "it could not be decoded the first time"
+    return "decoding failed on the first attempt"
+
+
+def fits_in_memory(n_bytes: int) -> bool:
+    """Whether a number of bytes is at most a quarter of the available memory."""
+    return n_bytes <= MEMORY_FRACTION * psutil.virtual_memory().available
+
+
+def _decoded(paths: list[str], size: int, fit: str, cache: str) -> tuple[np.ndarray | None, dict[int, str]]:
+    if cache != "disk":
+        if cache == "none" or (cache == "auto" and not fits_in_memory(len(paths) * size * size * 3)):
+            return None, decode_each(paths, size, fit, lambda rows, batch: None)
+        images = np.zeros((len(paths), size, size, 3), np.uint8)
+        return images, decode_each(paths, size, fit, images.__setitem__)
+    folder = image_folder(paths, size, fit)
+    cached = read_images(folder, len(paths), size)
+    if cached is None:
+        write_images(folder, len(paths), size, lambda write: decode_each(paths, size, fit, write))
+        cached = read_images(folder, len(paths), size)
+    assert cached is not None
+    return cached
+
+
+@functools.lru_cache(maxsize=8)
+def _reader(size: int, fit: str) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from a path to pixels, traced once per process."""
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
+    def read(path: tf.Tensor) -> tf.Tensor:
+        return decode_and_resize(tf.io.read_file(path), size, fit)
+
+    return read

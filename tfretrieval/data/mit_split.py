@@ -1,7 +1,7 @@
-"""`mit-split`: 2,688 photographs of eight outdoor scenes, in the split of the study.
+"""The data set `mit-split`: 2,688 photographs of eight outdoor scenes, split into train and test.
 
-Source: A. Oliva and A. Torralba, Modeling the shape of the scene, IJCV 42(3), 2001. The original archive
-holds the files in one folder, named `<class>_<name>.jpg`; the manifest says which file belongs where.
+Source: A. Oliva and A. Torralba, Modeling the shape of the scene, IJCV 42(3), 2001. The original archive has all files
+in one folder, named `<class>_<name>.jpg`; a manifest lists the split, size and hash of each.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RENAMED = {"insidecity": "inside_city", "opencountry": "Opencountry"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the manifest: where a file belongs, and what it must be."""
+    """One file of the manifest: its path, size in bytes and hash."""
 
     path: str
     bytes: int
@@ -34,26 +34,26 @@ class Entry:
 
 
 def manifest() -> list[Entry]:
-    """The files of the data set, in the manifest's order."""
+    """The files of the data set, in the order of the manifest."""
     with resources.files("tfretrieval.data").joinpath("mit_split.csv").open(encoding="utf-8") as file:
         return [Entry(row["path"], int(row["bytes"]), row["sha256"]) for row in csv.DictReader(file)]
 
 
 def folder() -> Path:
-    """The prepared folder: `$TFRET_MIT_SPLIT`, or the one in the cache.
+    """Folder of the prepared data set: `$TFRET_MIT_SPLIT`, or `mit-split` in the cache folder.
 
     Raises:
-        UserError: the data set has not been prepared.
+        UserError: the folder does not exist.
     """
     named = os.environ.get("TFRET_MIT_SPLIT")
     path = Path(named) if named else cache_folder() / "mit-split"
     if not path.is_dir():
-        raise UserError(f"mit-split is not at {path}: run `tfret data prepare mit-split --archive FILE|URL` first")
+        raise UserError(f"mit-split is missing at {path}; run `tfret data prepare mit-split --archive FILE|URL` first")
     return path
 
 
 def is_prepared() -> bool:
-    """Whether `folder()` would find the data set, and every file of it."""
+    """Whether the data set is prepared, with every file."""
     try:
         path = folder()
     except UserError:
@@ -62,27 +62,31 @@ def is_prepared() -> bool:
 
 
 def prepare(archive: str, target: Path | None = None) -> Path:
-    """Lay the original archive (a file or an http(s) address) out as `<split>/<class>/<name>.jpg`.
+    """Extract the original archive as `<split>/<class>/<name>.jpg`; an interrupted call can be repeated.
 
-    Files that are already there and right are left alone, and a download goes on from what has arrived, so an
-    interrupted call goes on where it stopped.
+    Args:
+        archive: zip file or http(s) URL.
+        target: folder to write to; by default `mit-split` in the cache folder.
+
+    Returns:
+        The folder.
 
     Raises:
-        UserError: the archive is missing, broken, or lacks a file of the manifest, or a file differs from it.
+        UserError: the archive is missing or damaged, or its files differ from the manifest.
     """
     target = target or cache_folder() / "mit-split"
-    missing = [entry for entry in manifest() if _fault(target, entry) is not None]
+    missing = [entry for entry in manifest() if _difference(target, entry) is not None]
     if not missing:
         return target
     downloaded = "://" in archive
     file = download(archive, target.parent) if downloaded else Path(archive)
     if not file.is_file():
-        raise UserError(f"no archive {file}")
+        raise UserError(f"the archive {file} does not exist")
     try:
         with zipfile.ZipFile(file) as opened:
             _extract(opened, missing, target)
     except (zipfile.BadZipFile, EOFError) as error:
-        raise UserError(f"{archive} is not a whole zip archive: {error}") from None
+        raise UserError(f"{archive} is not a complete zip archive: {error}") from None
     finally:
         if downloaded:
             file.unlink(missing_ok=True)
@@ -90,37 +94,42 @@ def prepare(archive: str, target: Path | None = None) -> Path:
 
 
 def verify(path: Path) -> list[str]:
-    """Check a prepared folder against the manifest: a line a fault, none where all is well.
+    """Compare a prepared folder with the manifest.
+
+    Returns:
+        One line per missing, changed or unexpected file.
 
     Raises:
-        UserError: there is no such folder.
+        UserError: the folder does not exist.
     """
     if not path.is_dir():
-        raise UserError(f"no folder {path}")
+        raise UserError(f"the folder {path} does not exist")
     entries = manifest()
-    faults = [
-        f"{entry.path}: {fault}" for entry in progress(entries, "verify") if (fault := _fault(path, entry)) is not None
+    differences = [
+        f"{entry.path}: {difference}"
+        for entry in progress(entries, "verify")
+        if (difference := _difference(path, entry)) is not None
     ]
     expected = {entry.path for entry in entries}
     extra = [p.relative_to(path).as_posix() for p in sorted(path.rglob("*.jpg"))]
-    return faults + [f"{name}: not in the manifest" for name in extra if name not in expected]
+    return differences + [f"{name}: not in the manifest" for name in extra if name not in expected]
 
 
 def _extract(archive: zipfile.ZipFile, entries: Iterable[Entry], target: Path) -> None:
-    members = {_place(name): name for name in archive.namelist() if name.lower().endswith(".jpg")}
+    members = {_target_name(name): name for name in archive.namelist() if name.lower().endswith(".jpg")}
     for entry in progress(list(entries), "prepare"):
         name = "/".join(PurePosixPath(entry.path).parts[1:])
         if name not in members:
-            raise UserError(f"the archive has no file for {entry.path}; it is not the original archive")
+            raise UserError(f"{entry.path} is missing in the archive; use the original archive")
         content = archive.read(members[name])
         if len(content) != entry.bytes or hashlib.sha256(content).hexdigest() != entry.sha256:
-            raise UserError(f"{members[name]} in the archive differs from the manifest (size or sha256)")
+            raise UserError(f"{members[name]} in the archive differs from the manifest; use the original archive")
         with replaced_file(target / entry.path) as temporary:
             temporary.write_bytes(content)
 
 
-def _place(member: str) -> str:
-    """`<class>/<name>.jpg` of an archive member `.../<class>_<name>.jpg` (a class may hold an underscore)."""
+def _target_name(member: str) -> str:
+    """`<class>/<name>.jpg` for an archive member `.../<class>_<name>.jpg`; one class contains an underscore."""
     stem = PurePosixPath(member).name
     prefix, _, name = stem.partition("_")
     if stem.startswith("inside_city_"):
@@ -128,11 +137,11 @@ def _place(member: str) -> str:
     return f"{RENAMED.get(prefix, prefix)}/{name}"
 
 
-def _fault(root: Path, entry: Entry) -> str | None:
+def _difference(root: Path, entry: Entry) -> str | None:
     file = root / entry.path
     if not file.is_file():
         return "missing"
     content = file.read_bytes()
     if len(content) != entry.bytes:
         return f"{len(content)} bytes, not {entry.bytes}"
-    return None if hashlib.sha256(content).hexdigest() == entry.sha256 else "contents differ (sha256)"
+    return None if hashlib.sha256(content).hexdigest() == entry.sha256 else "content differs (sha256)"

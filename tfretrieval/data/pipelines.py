@@ -1,13 +1,9 @@
-"""The tf.data pipelines: images, pairs, triplets and P x K batches, each an endless stream of training steps.
-
-Step s of the stream belongs to epoch s // steps_per_epoch. It depends on the seed, the epoch and the step alone,
-so a run that goes on after an interruption sees what it would have seen. Given a `Share`, a stream holds that part of
-each batch: the parts together are the batch, whatever their number.
-"""
+"""tf.data pipelines over a table of images or features, and the shard of each batch that one replica computes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,12 +11,10 @@ import tensorflow as tf
 
 from tfretrieval.data.augment import augment
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.sampling import ClassSampler, shuffled_rows, step_seed
-from tfretrieval.data.share import WHOLE, Share
 
 
 class Table(Protocol):
-    """What a pipeline reads: items and their rows, images of uint8 [s, s, 3] (`ImageTable`) or features."""
+    """Items and their rows: images uint8 [n, s, s, 3] (`ImageTable`) or features float32 [n, f]."""
 
     catalog: Catalog
 
@@ -29,116 +23,63 @@ class Table(Protocol):
     def gather(self, rows: tf.Tensor) -> tf.Tensor: ...
 
 
-Step = Callable[[tf.Tensor, tf.Tensor], Any]
+@dataclass(frozen=True)
+class BatchShard:
+    """Shard `index` of `count` contiguous shards of a batch, whose sizes differ by one row at most.
+
+    >>> [BatchShard(index, 3).positions(4).numpy().tolist() for index in range(3)]
+    [[0, 1], [2], [3]]
+    """
+
+    index: int = 0
+    count: int = 1
+
+    def positions(self, n: int | tf.Tensor) -> tf.Tensor:
+        """Positions of the shard in a batch of n rows: int64 [m]."""
+        n = tf.cast(n, tf.int64)
+        start, stop = ((n * index + self.count - 1) // self.count for index in (self.index, self.index + 1))
+        return tf.range(start, stop)
+
+    def rows(self, batch: tf.Tensor) -> tf.Tensor:
+        """The rows of a tensor [b, ...] that belong to the shard."""
+        return batch if self.count == 1 else tf.gather(batch, self.positions(tf.shape(batch)[0]))
+
+
+WHOLE_BATCH = BatchShard()
 
 
 def image_batches(table: Table, batch_size: int, rows: np.ndarray | None = None) -> tf.data.Dataset:
-    """The images of the catalog, or those at `rows` int [m], in order: uint8 [b, s, s, 3]."""
+    """Batches of the images uint8 [b, s, s, 3] at `rows` int [m], by default of the whole table, in order."""
     wanted = np.arange(len(table)) if rows is None else rows
-    return _in_parallel(tf.data.Dataset.from_tensor_slices(wanted).batch(batch_size), table.gather)
+    return parallel_map(tf.data.Dataset.from_tensor_slices(wanted).batch(batch_size), table.gather)
 
 
-def classification_steps(
-    table: Table, batch_size: int, seed: int, augmentation: str = "none", first_epoch: int = 0, share: Share = WHOLE
-) -> tf.data.Dataset:
-    """(images uint8 [b, s, s, 3], labels int32 [b]); an epoch shows every image once, in a fresh order."""
-    labels = tf.constant(table.catalog.labels, tf.int32)
+def augmented_images(
+    table: Table, columns: tuple[tf.Tensor, ...], key: tf.Tensor, augmentation: str, shard: BatchShard
+) -> list[tf.Tensor]:
+    """A shard of the images at each column of rows int64 [b], augmented as they would be in the whole batch.
 
-    def epoch_steps(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.data.Dataset.from_tensor_slices(shuffled_rows(len(table), seed, epoch))
-        return order.batch(batch_size).enumerate().map(lambda place, rows: (epoch, place, rows))
+    Args:
+        table: the images.
+        columns: c tensors of rows, for instance anchors, positives and negatives.
+        key: random key of the batch, int64 [2].
+        augmentation: see `augment`.
+        shard: the part of each column to load.
 
-    def step(epoch: tf.Tensor, place: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images = _image_files(table, step_seed(seed, epoch, place), augmentation, share, rows)
-        return images[0], tf.gather(labels, share.rows(rows))
-
-    return _in_parallel(tf.data.Dataset.counter(start=first_epoch).flat_map(epoch_steps), step)
-
-
-def pair_steps(
-    table: Table,
-    batch_size: int,
-    seed: int,
-    steps_per_epoch: int,
-    augmentation: str = "none",
-    first_epoch: int = 0,
-    share: Share = WHOLE,
-) -> tf.data.Dataset:
-    """((anchors, others), same): uint8 [b, s, s, 3] twice and float32 [b], 1 where both show one class."""
-    sampler = ClassSampler(table.catalog.labels, table.catalog.class_names)
-
-    def step(epoch: tf.Tensor, place: tf.Tensor) -> Any:
-        key = step_seed(seed, epoch, place)
-        pairs = sampler.pairs(key, batch_size)
-        images = _image_files(table, key, augmentation, share, pairs.anchor, pairs.other)
-        return tuple(images), tf.cast(share.rows(pairs.same), tf.float32)
-
-    return _stream(step, steps_per_epoch, first_epoch)
-
-
-def triplet_steps(
-    table: Table,
-    batch_size: int,
-    seed: int,
-    steps_per_epoch: int,
-    augmentation: str = "none",
-    first_epoch: int = 0,
-    share: Share = WHOLE,
-) -> tf.data.Dataset:
-    """((anchors, positives, negatives), zeros): uint8 [b, s, s, 3] three times and float32 [b].
-
-    The zeros stand where Keras wants a target; the triplet loss does not read them.
+    Returns:
+        c tensors of images uint8 [m, s, s, 3].
     """
-    sampler = ClassSampler(table.catalog.labels, table.catalog.class_names)
-
-    def step(epoch: tf.Tensor, place: tf.Tensor) -> Any:
-        key = step_seed(seed, epoch, place)
-        images = _image_files(table, key, augmentation, share, *sampler.triplets(key, batch_size))
-        return tuple(images), share.rows(tf.zeros([batch_size]))
-
-    return _stream(step, steps_per_epoch, first_epoch)
-
-
-def balanced_steps(
-    table: Table,
-    n_classes: int,
-    n_items: int,
-    seed: int,
-    steps_per_epoch: int,
-    augmentation: str = "none",
-    first_epoch: int = 0,
-    share: Share = WHOLE,
-) -> tf.data.Dataset:
-    """P x K batches: (images uint8 [P * K, s, s, 3], labels int32 [P * K]), K distinct images of P classes."""
-    sampler = ClassSampler(table.catalog.labels, table.catalog.class_names)
-    labels = tf.constant(table.catalog.labels, tf.int32)
-
-    def step(epoch: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        key = step_seed(seed, epoch, place)
-        rows = sampler.balanced(key, n_classes, n_items)
-        return _image_files(table, key, augmentation, share, rows)[0], tf.gather(labels, share.rows(rows))
-
-    return _stream(step, steps_per_epoch, first_epoch)
-
-
-def _image_files(table: Table, key: tf.Tensor, augmentation: str, share: Share, *columns: tf.Tensor) -> list[tf.Tensor]:
-    """A share of the images at each column of rows int64 [b], changed as in the whole batch of all columns."""
     rows = tf.concat(columns, 0)
-    if share == WHOLE:
+    if shard == WHOLE_BATCH:
         images = augment(table.gather(rows), key, augmentation)
     else:
-        n = tf.size(columns[0], tf.int64)
-        places = tf.concat([share.places(n) + n * number for number in range(len(columns))], 0)
-        images = augment(table.gather(tf.gather(rows, places)), key, augmentation, places, tf.size(rows))
+        b = tf.size(columns[0], tf.int64)
+        positions = tf.concat([shard.positions(b) + b * column for column in range(len(columns))], 0)
+        images = augment(table.gather(tf.gather(rows, positions)), key, augmentation, positions, tf.size(rows))
     return tf.split(images, len(columns)) if len(columns) > 1 else [images]
 
 
-def _stream(step: Step, steps_per_epoch: int, first_epoch: int) -> tf.data.Dataset:
-    n = tf.constant(steps_per_epoch, tf.int64)
-    steps = tf.data.Dataset.counter(start=first_epoch * steps_per_epoch)
-    return _in_parallel(steps, lambda at: step(at // n, at % n))
-
-
-def _in_parallel(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tf.data.Dataset:
+def parallel_map(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tf.data.Dataset:
+    """Map a function over a dataset on all cores, in order, with prefetching."""
     mapped = dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return mapped.prefetch(tf.data.AUTOTUNE)

@@ -1,11 +1,12 @@
-"""From a file to pixels without TensorFlow: what `decode` does in the graph, done by Pillow.
+"""Decode and resize images with Pillow, without TensorFlow.
 
-Pixels are those of `decode_and_resize` to the bit for what both read.
+Pixels equal those of `decode_and_resize` to the bit.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import struct
 from collections.abc import Iterator
@@ -14,77 +15,102 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
+from tfretrieval.errors import UserError, in_one_line
+
+log = logging.getLogger(__name__)
+
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
-JPEG = ("JPEG", "MPO")  # to Pillow a JPEG with a second image behind the first, as phones write them, is an MPO
-# what Pillow raises for files that are no whole image; for damaged ones it is not one class
+JPEG = ("JPEG", "MPO")  # phones write MPO, a JPEG with a second image after the first
+# Pillow raises errors of many classes for damaged files
 UNREADABLE = (
     OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, struct.error,
     Image.DecompressionBombError, Image.DecompressionBombWarning,
 )  # fmt: skip
-NOT_AN_IMAGE = "it is no JPEG, PNG, BMP, GIF or WebP image"
-CUT_OFF = "the file ends before its image does"
-MOST_PIXELS = 2 * 89_478_485  # Pillow's limit, against files that are made to fill the memory
-TOO_LARGE = f"it has more than {MOST_PIXELS // 1_000_000} million pixels, the most that are read"
-ROOM = 3  # a JPEG is decoded at so many times the wanted size at least, so that the resize still sets the filter
+NOT_AN_IMAGE = "not a JPEG, PNG, BMP, GIF or WebP image"
+TRUNCATED = "the file is truncated"
+MAX_PIXELS = 2 * 89_478_485  # Pillow's limit, against decompression bombs
+TOO_LARGE = f"more than {MAX_PIXELS // 1_000_000} million pixels"
+JPEG_OVERSAMPLING = 3  # a JPEG is decoded at this multiple of the size at least, so that resizing sets the filter
 
 Source = str | os.PathLike[str] | BinaryIO
 
 
 class BrokenImageError(Exception):
-    """A file that cannot be decoded; its text is the reason, without the name of the file."""
+    """A file cannot be decoded. The message is the reason, without the name of the file."""
 
 
 def read_image(path: Source, size: int, fit: str = "crop") -> np.ndarray:
-    """Read an image file, or an open one, and bring it to `size` x `size`: uint8 [size, size, 3], RGB, upright.
+    """Read an image as uint8 [size, size, 3], RGB, in its EXIF orientation.
 
     Args:
-        path: a JPEG, PNG, BMP, GIF or WebP file.
-        size: the side in pixels.
-        fit: "crop" keeps the largest central square, "pad" adds black borders, "stretch" does neither.
+        path: a JPEG, PNG, BMP, GIF or WebP file, or an open one.
+        size: side in pixels.
+        fit: resize mode: "crop" keeps the largest central square, "pad" adds black borders, "stretch" changes the
+            aspect ratio.
 
     Raises:
-        BrokenImageError: the file cannot be read, or is not a whole image.
+        BrokenImageError: the file cannot be decoded.
     """
-    with _read(path, ROOM * size) as image:
+    with _read(path, JPEG_OVERSAMPLING * size) as image:
         return np.asarray(_resized(_as_rgb(image), size, fit))
 
 
 def read_thumbnail(path: Source, side: int) -> np.ndarray:
-    """Read an image file and bring its longer side to `side` at most: uint8 [h, w, 3], RGB, upright, to be looked at.
+    """Read an image as uint8 [h, w, 3] for display, RGB, in its EXIF orientation, with a longer side of at most `side`.
 
     Raises:
-        BrokenImageError: the file cannot be read, or is not a whole image.
+        BrokenImageError: the file cannot be decoded.
     """
     with _read(path, 2 * side) as image:
-        small = _as_rgb(image)
-        small.thumbnail((side, side))
-        return np.asarray(small)
+        thumbnail = _as_rgb(image)
+        thumbnail.thumbnail((side, side))
+        return np.asarray(thumbnail)
+
+
+def report_broken_images(broken: dict[str, str], on_error: str, all_broken: bool) -> None:
+    """Log the unreadable files if `on_error` is "skip"; raise an error otherwise.
+
+    Args:
+        broken: {path: reason}.
+        on_error: "fail" or "skip".
+        all_broken: whether no file is readable.
+
+    Raises:
+        UserError: `on_error` is "fail", or no file is readable.
+    """
+    lines = [f"{in_one_line(path)} ({reason})" for path, reason in broken.items()]
+    if on_error == "skip" and not all_broken:
+        for line in lines:
+            log.warning("skipped %s", line)
+        return
+    more = f", and {len(lines) - 3} more" if len(lines) > 3 else ""
+    remedy = "" if all_broken else "; --on-error skip excludes them"
+    raise UserError(f"cannot decode {'; '.join(lines[:3])}{more}{remedy}")
 
 
 @contextlib.contextmanager
-def _read(path: Source, least: int) -> Iterator[Image.Image]:
-    """The image in a file, upright; a JPEG is scaled down as it is decoded, to no less than `least` pixels."""
+def _read(path: Source, min_side: int) -> Iterator[Image.Image]:
+    """The image in its EXIF orientation; a JPEG is scaled down during decoding to no less than `min_side`."""
     try:
         with Image.open(path, formats=FORMATS) as file:
-            if file.width * file.height > MOST_PIXELS:
+            if file.width * file.height > MAX_PIXELS:
                 raise BrokenImageError(TOO_LARGE)
             if file.format not in JPEG:
                 yield file
                 return
-            file.draft("RGB", (least, least))
+            file.draft("RGB", (min_side, min_side))
             yield ImageOps.exif_transpose(file)
     except FileNotFoundError:
         raise BrokenImageError("the file does not exist") from None
     except PermissionError:
-        raise BrokenImageError("no permission to read it") from None
+        raise BrokenImageError("no permission to read the file") from None
     except Image.DecompressionBombError:
         raise BrokenImageError(TOO_LARGE) from None
     except Image.UnidentifiedImageError:
-        empty = _is_empty(path)
-        raise BrokenImageError("the file is empty" if empty else NOT_AN_IMAGE) from None
+        raise BrokenImageError("the file is empty" if _is_empty(path) else NOT_AN_IMAGE) from None
     except UNREADABLE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise BrokenImageError(CUT_OFF if "truncated" in reason.lower() else reason) from None
+        raise BrokenImageError(TRUNCATED if "truncated" in reason.lower() else reason) from None
 
 
 def _is_empty(file: Source) -> bool:
@@ -94,7 +120,7 @@ def _is_empty(file: Source) -> bool:
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    """Any mode -> RGB: transparency is laid on white, 16 bits become 8."""
+    """Convert any mode to RGB: transparency is blended with white, 16 bits are reduced to 8."""
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I"):
@@ -119,6 +145,6 @@ def _resized(image: Image.Image, size: int, fit: str) -> Image.Image:
         image = square
     elif fit != "stretch":
         raise ValueError(f"fit must be crop, pad or stretch, not {fit!r}")
-    # across first: which way Pillow takes first, where both are asked for, differs between its versions
-    across = image.resize((size, image.height), Image.Resampling.BILINEAR)
-    return across.resize((size, size), Image.Resampling.BILINEAR)
+    # horizontally first: the order of a two-dimensional resize differs between versions of Pillow
+    resized = image.resize((size, image.height), Image.Resampling.BILINEAR)
+    return resized.resize((size, size), Image.Resampling.BILINEAR)

@@ -1,4 +1,4 @@
-"""Images that lie elsewhere: paths of fsspec, such as s3://bucket/a.jpg, fetched for as long as they are needed."""
+"""Remote images: fsspec paths such as s3://bucket/a.jpg, downloaded temporarily."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tfretrieval.errors import UserError
 
-FETCHES = 16  # at a time
+CONCURRENT_DOWNLOADS = 16
 
 
 def is_remote(path: str) -> bool:
-    """Whether a path names a place that fsspec reads."""
+    """Whether a path is an fsspec URL."""
     return "://" in path
 
 
 @contextlib.contextmanager
 def fetched(paths: Sequence[str]) -> Iterator[tuple[list[str], dict[int, str]]]:
-    """Files of this machine for paths of which some are remote, and {place: reason} of those that cannot be fetched.
+    """Local files for paths that may be remote, deleted at the end of the block.
 
-    What was fetched is deleted at the end of the block.
+    Yields:
+        files: a local path for each path.
+        failures: {index: reason} of the downloads that failed.
 
     Raises:
         UserError: a path is remote and fsspec is not installed.
     """
-    remote = [place for place, path in enumerate(paths) if is_remote(path)]
+    remote = [index for index, path in enumerate(paths) if is_remote(path)]
     files: list[str] = [str(path) for path in paths]
     failures: dict[int, str] = {}
     if not remote:
@@ -36,19 +38,19 @@ def fetched(paths: Sequence[str]) -> Iterator[tuple[list[str], dict[int, str]]]:
     try:
         import fsspec
     except ImportError:
-        raise UserError("remote images need fsspec; use pip install 'tfretrieval[ray]'") from None
+        raise UserError("remote images need fsspec: pip install 'tfretrieval[ray]'") from None
 
-    def fetch(place: int) -> str:
-        """The reason if it fails, else ""."""
+    def fetch(index: int) -> str:
+        """The reason of a failure, else ""."""
         try:
-            with fsspec.open(paths[place], "rb") as source, open(files[place], "wb") as target:
+            with fsspec.open(paths[index], "rb") as source, open(files[index], "wb") as target:
                 target.write(source.read())
-        except Exception as error:  # every file system raises its own
-            return " ".join(f"it cannot be fetched: {type(error).__name__} {error}".split())[:160]
+        except Exception as error:  # file systems raise errors of any class
+            return " ".join(f"download failed: {type(error).__name__} {error}".split())[:160]
         return ""
 
-    with tempfile.TemporaryDirectory(prefix="tfretrieval-") as folder, ThreadPoolExecutor(FETCHES) as pool:
-        for place in remote:
-            files[place] = os.path.join(folder, f"{place}{os.path.splitext(paths[place])[1][:8]}")
-        failures.update((place, reason) for place, reason in zip(remote, pool.map(fetch, remote)) if reason)
+    with tempfile.TemporaryDirectory(prefix="tfretrieval-") as folder, ThreadPoolExecutor(CONCURRENT_DOWNLOADS) as pool:
+        for index in remote:
+            files[index] = os.path.join(folder, f"{index}{os.path.splitext(paths[index])[1][:8]}")
+        failures.update((index, reason) for index, reason in zip(remote, pool.map(fetch, remote)) if reason)
         yield files, failures

@@ -1,4 +1,4 @@
-"""How far the vectors of one engine agree with those of another."""
+"""Cosine similarity of the vectors of two engines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from tfretrieval.vectors import unit_rows
 
 
 def cosines(vectors: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """The cosine similarity of each row with its counterpart, float64 [n]; of two rows of zeros it is 1.
+    """Cosine similarity of corresponding rows.
+
+    Args:
+        vectors: float [n, d].
+        reference: float [n, d].
+
+    Returns:
+        float64 [n] in -1..1; 1 where both rows are zero.
 
     >>> cosines(np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[1.0, 1.0], [0.0, 0.0]])).round(3)
     array([0.707, 1.   ])

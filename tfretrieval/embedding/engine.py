@@ -1,16 +1,16 @@
-"""`Engine`: the contract of what turns images into vectors."""
+"""`Engine`: the base class of everything that computes embeddings from images."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from tfretrieval.data.broken import report_broken
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.read_image import report_broken_images
 from tfretrieval.embedding.partial import PartialStore
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.progress import progress
@@ -20,14 +20,14 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 
 class Engine(ABC):
-    """Turns images into vectors.
+    """Computes embeddings from images.
 
     Attributes:
-        name: of the engine.
-        precision: of `PRECISIONS`, what it computes in.
-        image_size: the side in pixels of what the network takes.
-        dim: values of a vector.
-        fit: how an image becomes a square, see `decode_and_resize`.
+        name: name of the engine.
+        precision: one of `PRECISIONS`.
+        image_size: side in pixels of the images that the network takes.
+        dim: dimension of the embeddings.
+        fit: resize mode, see `decode_and_resize`.
     """
 
     name: ClassVar[str]
@@ -38,15 +38,15 @@ class Engine(ABC):
 
     @abstractmethod
     def batches(self, paths: Sequence[str]) -> Iterator[Batch]:
-        """(places int64 [b], vectors float32 [b, d]) of the files that can be decoded, in any order."""
+        """Yield (indices int64 [b], vectors float32 [b, d]) of the decodable files, in any order."""
 
     @abstractmethod
-    def why_broken(self, path: str) -> str:
+    def broken_reason(self, path: str) -> str:
         """Why a file cannot be decoded."""
 
     @abstractmethod
     def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
-        """The vectors float32 [b, d] of decoded images uint8 [b, image_size, image_size, 3]; from any thread."""
+        """Vectors float32 [b, d] of decoded images uint8 [b, image_size, image_size, 3]; thread-safe."""
 
     def embed(
         self,
@@ -55,51 +55,50 @@ class Engine(ABC):
         made_from: Mapping[str, Any] | None = None,
         directory: Path | None = None,
     ) -> Embeddings:
-        """The embeddings of a catalog's images, in its order; each file is decoded once.
+        """Compute the embeddings of a catalog's images, in its order; each file is decoded once.
 
         Args:
             catalog: n items with files.
-            on_error: what a file that cannot be decoded does, "fail" or "skip".
-            made_from: what the result keeps beside the engine's own name and precision.
-            directory: where the store is written. Vectors go there as they are made, so that memory does not grow
-                with n, and an embedding that was killed goes on where it stopped. None: they stay in memory.
+            on_error: mode for unreadable images: "fail" or "skip".
+            made_from: provenance to record besides the engine and its precision.
+            directory: directory of the store. Vectors are written there as they are computed, so that memory does not
+                grow with n and an interrupted embedding resumes. None keeps them in memory.
 
         Raises:
-            UserError: a file cannot be decoded and `on_error` is "fail", none can, or the folder cannot be written.
+            UserError: an image is unreadable and `on_error` is "fail", all are, or the directory cannot be written.
         """
         made_from = {"engine": self.name, "precision": self.precision, **(made_from or {})}
         if directory is not None:
             with PartialStore(directory, len(catalog), self.dim, made_from) as partial:
-                self._fill(catalog, partial.missing(), partial.put)
-                whole = partial.whole
-                self._report(catalog, whole, on_error)
-                return partial.finish(catalog.subset(whole))
+                self._compute(catalog, partial.missing(), partial.put)
+                done = partial.done
+                self._report_broken(catalog, done, on_error)
+                return partial.finish(catalog.subset(done))
         vectors = np.zeros((len(catalog), self.dim), np.float32)
-        whole = np.zeros(len(catalog), bool)
+        done = np.zeros(len(catalog), bool)
 
         def put(rows: np.ndarray, batch: np.ndarray) -> None:
-            vectors[rows], whole[rows] = batch, True
+            vectors[rows], done[rows] = batch, True
 
-        self._fill(catalog, np.arange(len(catalog)), put)
-        self._report(catalog, whole, on_error)
-        kept = catalog.subset(whole)
-        return Embeddings(kept, vectors if whole.all() else vectors[whole], made_from)
+        self._compute(catalog, np.arange(len(catalog)), put)
+        self._report_broken(catalog, done, on_error)
+        return Embeddings(catalog.subset(done), vectors if done.all() else vectors[done], made_from)
 
     def vectors(self, paths: Sequence[str]) -> np.ndarray:
-        """The vectors of the files that can be decoded, in the order of `paths`: float32 [at most n, d]."""
-        found = list(self.batches(paths))
-        places = np.concatenate([places for places, _ in found] or [np.empty(0, np.int64)])
-        vectors = np.concatenate([vectors for _, vectors in found] or [np.empty((0, self.dim), np.float32)])
-        return vectors[np.argsort(places)]
+        """Vectors of the decodable files, in the order of `paths`: float32 [m, d], m <= n."""
+        batches = list(self.batches(paths))
+        indices = np.concatenate([indices for indices, _ in batches] or [np.empty(0, np.int64)])
+        vectors = np.concatenate([vectors for _, vectors in batches] or [np.empty((0, self.dim), np.float32)])
+        return vectors[np.argsort(indices)]
 
-    def _fill(self, catalog: Catalog, rows: np.ndarray, put: Any) -> None:
+    def _compute(self, catalog: Catalog, rows: np.ndarray, put: Callable[[np.ndarray, np.ndarray], None]) -> None:
         with progress(None, "embed", total=len(catalog)) as bar:
             bar.update(len(catalog) - len(rows))
-            for places, vectors in self.batches(list(catalog.paths[rows])):
-                put(rows[places], vectors)
-                bar.update(len(places))
+            for indices, vectors in self.batches(list(catalog.paths[rows])):
+                put(rows[indices], vectors)
+                bar.update(len(indices))
 
-    def _report(self, catalog: Catalog, whole: np.ndarray, on_error: str) -> None:
-        broken = {str(path): self.why_broken(str(path)) for path in catalog.paths[~whole]}
+    def _report_broken(self, catalog: Catalog, done: np.ndarray, on_error: str) -> None:
+        broken = {str(path): self.broken_reason(str(path)) for path in catalog.paths[~done]}
         if broken:
-            report_broken(broken, on_error, everything=not whole.any())
+            report_broken_images(broken, on_error, all_broken=not done.any())

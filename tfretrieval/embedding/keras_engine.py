@@ -1,28 +1,25 @@
-"""The engine that every machine has: Keras on whatever device TensorFlow finds."""
+"""`KerasEngine`: computes embeddings with Keras on any device of TensorFlow."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfretrieval.data.images import ImageTable, whole_files, why_broken
-from tfretrieval.data.pipelines import image_batches
+from tfretrieval.data.images import broken_reason, decodable_images
 from tfretrieval.embedding.engine import Batch, Engine
 from tfretrieval.models.embedder import image_size_of
-from tfretrieval.progress import progress
 
 
 class KerasEngine(Engine):
-    """Turns images into vectors with an embedder.
+    """Computes embeddings with a Keras model.
 
     Args:
-        embedder: images float [b, s, s, 3] in 0..255 -> embeddings float32 [b, d].
-        fit: how an image becomes a square, see `decode_and_resize`.
-        batch_size: images a step.
+        embedder: model from images float [b, s, s, 3] in 0..255 to embeddings float32 [b, d].
+        fit: resize mode, see `decode_and_resize`.
+        batch_size: number of images per call of the model.
     """
 
     name = "keras"
@@ -40,18 +37,11 @@ class KerasEngine(Engine):
         )
 
     def batches(self, paths: Sequence[str]) -> Iterator[Batch]:
-        for rows, images in whole_files(paths, self.image_size, self.fit, self.batch_size):
+        for rows, images in decodable_images(paths, self.image_size, self.fit, self.batch_size):
             yield rows.numpy(), self._forward(images).numpy()
 
-    def why_broken(self, path: str) -> str:
-        return why_broken(path, self.image_size, self.fit)
+    def broken_reason(self, path: str) -> str:
+        return broken_reason(path, self.image_size, self.fit)
 
     def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
         return np.asarray(self._forward(tf.constant(pixels)).numpy())
-
-    def embed_table(self, table: ImageTable, rows: np.ndarray | None = None) -> np.ndarray:
-        """The embeddings of images that are already decoded, all or those at `rows`: float32 [n, d]."""
-        batches = image_batches(table, self.batch_size, rows)
-        count = math.ceil((len(table) if rows is None else len(rows)) / self.batch_size)
-        bar = progress(batches, "embed", total=count, unit="batch")
-        return np.concatenate([self._forward(images).numpy() for images in bar])

@@ -1,4 +1,4 @@
-"""`PartialStore`: an embedding store in the making, on disk, that goes on where it was interrupted."""
+"""`PartialStore`: an unfinished embedding store on disk, which an interrupted embedding resumes."""
 
 from __future__ import annotations
 
@@ -20,24 +20,27 @@ from tfretrieval.errors import UserError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-SECONDS_BETWEEN_MARKS = 2.0
-ROWS_A_COPY = 8192
+SECONDS_BETWEEN_FLUSHES = 2.0
+ROWS_PER_COPY = 8192
 
 
 class PartialStore:
-    """Vectors on their way to a store, memory-mapped, with a mark for each row that is there.
+    """Memory-mapped vectors of an unfinished embedding store, and which of its rows are done.
 
-    It lies beside the store as `.partial-<name>/` and is deleted when the store is complete. What is left of an earlier
-    attempt is gone on with where it was made from the same; otherwise it is thrown away.
+    It is kept beside the store as `.partial-<name>/` and deleted when the store is finished. A previous attempt is
+    resumed if it has the same provenance, and deleted otherwise.
 
     Args:
-        directory: the folder of the store.
-        n: rows.
-        dim: values of a vector.
-        made_from: what the vectors are made from.
+        directory: directory of the store.
+        n: number of rows.
+        dim: dimension of the vectors.
+        made_from: provenance of the vectors.
+
+    Attributes:
+        done: bool [n], which rows are done.
 
     Raises:
-        UserError: the folder cannot be written, or the disk has no room for n x dim float32 values.
+        UserError: the directory cannot be written, or the disk is full.
     """
 
     def __init__(self, directory: Path, n: int, dim: int, made_from: Mapping[str, Any]) -> None:
@@ -46,90 +49,85 @@ class PartialStore:
         self._made_from = dict(made_from)
         header = {"n": n, "dim": dim, "made_from": self._made_from}
         with readable_os_errors(directory):
-            if not self._continues(header):
+            if not self._can_resume(header):
                 shutil.rmtree(self._folder, ignore_errors=True)
                 self._create(header)
             self._vectors = np.load(self._folder / "vectors.npy", mmap_mode="r+")
-            self._marks = np.load(self._folder / "marks.npy", mmap_mode="r+")
-        self.whole = self._marks.astype(bool)
-        self._marked_at = time.monotonic()
+            self._done_on_disk = np.load(self._folder / "done.npy", mmap_mode="r+")
+        self.done = self._done_on_disk.astype(bool)
+        self._flushed_at = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._folder.exists():
-            self._mark()
+            self._flush()
 
     def missing(self) -> np.ndarray:
-        """The rows that are not there yet, int64, in order."""
-        return np.flatnonzero(~self.whole)
+        """Rows that are not done, int64, in order."""
+        return np.flatnonzero(~self.done)
 
     def put(self, rows: np.ndarray, vectors: np.ndarray) -> None:
-        """Keep the vectors float32 [b, d] of rows int [b]."""
-        self._vectors[rows], self.whole[rows] = vectors, True
-        if time.monotonic() - self._marked_at > SECONDS_BETWEEN_MARKS:
-            self._mark()
+        """Write vectors float32 [b, d] to rows int [b]."""
+        self._vectors[rows], self.done[rows] = vectors, True
+        if time.monotonic() - self._flushed_at > SECONDS_BETWEEN_FLUSHES:
+            self._flush()
 
     def finish(self, catalog: Catalog) -> Embeddings:
-        """Make the store from the rows that are there, whose items are those of `catalog`, and return it.
+        """Turn the rows that are done into the store, and return it.
+
+        Args:
+            catalog: items of those rows.
 
         Raises:
-            UserError: a vector holds NaN or infinity, or the folder cannot be written.
+            UserError: a vector is not finite, or the directory cannot be written.
         """
-        self._mark()
+        self._flush()
         with readable_os_errors(self._target):
-            file = self._folder / "vectors.npy"
-            if not self.whole.all():
-                file = self._compacted()
+            file = self._folder / "vectors.npy" if self.done.all() else self._copy_done_rows()
             store = Embeddings(catalog, np.load(file, mmap_mode="r"), self._made_from)
-            store.save(self._target, vectors_file=file)  # the map is of the file, wherever that is moved
+            store.save(self._target, vectors_file=file)  # moves the file; its memory map stays valid
             shutil.rmtree(self._folder)
         return store
 
-    def _continues(self, header: dict[str, Any]) -> bool:
-        there = all((self._folder / name).is_file() for name in ("vectors.npy", "marks.npy"))
+    def _can_resume(self, header: dict[str, Any]) -> bool:
+        is_complete = all((self._folder / name).is_file() for name in ("vectors.npy", "done.npy"))
         try:
-            return there and read_json(self._folder / "partial.json") == header
+            return is_complete and read_json(self._folder / "partial.json") == header
         except UserError:
             return False
 
     def _create(self, header: dict[str, Any]) -> None:
         self._folder.mkdir(parents=True)
         try:
-            for name, shape, kind in (
-                ("vectors.npy", (header["n"], header["dim"]), np.float32),
-                ("marks.npy", (header["n"],), np.uint8),
-            ):
-                new = np.lib.format.open_memmap(self._folder / name, "w+", kind, shape)
-                del new
-                _reserve(self._folder / name)
+            _create_array(self._folder / "vectors.npy", (header["n"], header["dim"]), np.float32)
+            _create_array(self._folder / "done.npy", (header["n"],), np.uint8)
         except OSError:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
         write_json(self._folder / "partial.json", header)
 
-    def _mark(self) -> None:
-        """Mark what is there; the vectors are on disk before their marks are."""
+    def _flush(self) -> None:
+        """Write vectors to disk, then mark their rows as done."""
         self._vectors.flush()
-        self._marks[:] = self.whole
-        self._marks.flush()
-        self._marked_at = time.monotonic()
+        self._done_on_disk[:] = self.done
+        self._done_on_disk.flush()
+        self._flushed_at = time.monotonic()
 
-    def _compacted(self) -> Path:
-        """A file without the rows that are missing."""
-        rows, file = np.flatnonzero(self.whole), self._folder / "compacted.npy"
-        kept = np.lib.format.open_memmap(file, "w+", np.float32, (len(rows), self._vectors.shape[1]))
-        _reserve(file)
-        for start in range(0, len(rows), ROWS_A_COPY):
-            part = slice(start, start + ROWS_A_COPY)
-            kept[part] = self._vectors[rows[part]]
-        kept.flush()
+    def _copy_done_rows(self) -> Path:
+        rows, file = np.flatnonzero(self.done), self._folder / "compact.npy"
+        _create_array(file, (len(rows), self._vectors.shape[1]), np.float32)
+        compact = np.load(file, mmap_mode="r+")
+        for start in range(0, len(rows), ROWS_PER_COPY):
+            part = slice(start, start + ROWS_PER_COPY)
+            compact[part] = self._vectors[rows[part]]
+        compact.flush()
         return file
 
 
 def is_begun(directory: Path) -> bool:
-    """Whether an interrupted attempt at the store in a folder is there to go on with."""
+    """Whether an interrupted embedding into a directory can be resumed."""
     return _folder(directory).is_dir()
 
 
@@ -137,8 +135,10 @@ def _folder(directory: Path) -> Path:
     return directory.with_name(f".partial-{directory.name}")
 
 
-def _reserve(file: Path) -> None:
-    """Take the file's room on the disk now: writing to a map without room would kill the process."""
+def _create_array(file: Path, shape: tuple[int, ...], dtype: type) -> None:
+    """Create a .npy file and allocate its disk space: writing to a memory map on a full disk kills the process."""
+    array = np.lib.format.open_memmap(file, "w+", dtype, shape)
+    del array
     if hasattr(os, "posix_fallocate") and file.stat().st_size:
         with file.open("r+b") as opened:
             os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)

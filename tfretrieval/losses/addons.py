@@ -1,8 +1,10 @@
-"""The losses of tensorflow-addons, by name. The only file that imports it."""
+"""Losses of tensorflow-addons by name. The only file that imports it."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -10,12 +12,20 @@ import keras
 from tfretrieval.errors import UserError
 
 
-def make_addons_loss(name: str, margin: float, squared: bool, soft: bool) -> keras.losses.Loss:
-    """A loss of tensorflow-addons: `contrastive`, `triplet-semihard`, `triplet-hard`, `npairs` or `lifted`.
+def addons_loss(name: str) -> Callable[..., keras.losses.Loss]:
+    """The factory of a loss of tensorflow-addons.
 
-    Raises:
-        UserError: the `addons` extra is not installed, or there is no such loss, or an option it has not.
+    Args:
+        name: "contrastive", "triplet-semihard", "triplet-hard", "npairs" or "lifted".
+
+    Returns:
+        A function of `margin`, `squared` and `soft` that builds the loss. It raises a `UserError` if the `addons`
+        extra is not installed or the loss does not support an option.
     """
+    return partial(_build, name)
+
+
+def _build(name: str, margin: float, squared: bool, soft: bool) -> keras.losses.Loss:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -24,27 +34,24 @@ def make_addons_loss(name: str, margin: float, squared: bool, soft: bool) -> ker
         raise UserError(
             f"the loss addons/{name} needs tensorflow-addons: pip install 'tfretrieval[addons]' (Python 3.10 or 3.11)"
         ) from None
-    metric = "squared-L2" if squared else "L2"
-    options: dict[str, tuple[type, dict[str, Any]]] = {
-        "contrastive": (losses.ContrastiveLoss, {"margin": margin}),
-        "triplet-semihard": (losses.TripletSemiHardLoss, {"margin": margin, "distance_metric": metric}),
-        "triplet-hard": (losses.TripletHardLoss, {"margin": margin, "soft": soft, "distance_metric": metric}),
-        "npairs": (NPairs, {}),
-        "lifted": (losses.LiftedStructLoss, {"margin": margin}),
-    }
-    if name not in options:
-        raise UserError(f"no loss addons/{name}; there are {', '.join('addons/' + key for key in options)}")
     if soft and name != "triplet-hard":
-        raise UserError(f"the loss addons/{name} has no soft form")
-    loss_class, arguments = options[name]
-    return loss_class(**arguments)
+        raise UserError(f"the loss addons/{name} does not support --soft")
+    metric = "squared-L2" if squared else "L2"
+    builders: dict[str, Callable[[], keras.losses.Loss]] = {
+        "contrastive": lambda: losses.ContrastiveLoss(margin),
+        "triplet-semihard": lambda: losses.TripletSemiHardLoss(margin, distance_metric=metric),
+        "triplet-hard": lambda: losses.TripletHardLoss(margin, soft=soft, distance_metric=metric),
+        "npairs": NPairs,
+        "lifted": lambda: losses.LiftedStructLoss(margin),
+    }
+    return builders[name]()
 
 
 @keras.saving.register_keras_serializable("tfretrieval")
 class NPairs(keras.losses.Loss):
-    """The n-pairs loss of tensorflow-addons on the similarities of a batch with itself.
+    """N-pairs loss of tensorflow-addons on the similarity matrix of a batch.
 
-    `y_true` is [b], the classes; `y_pred` is [b, d], the embeddings.
+    `y_true` is [b], the classes; `y_pred` is float [b, d], the embeddings.
 
     Source: K. Sohn, Improved deep metric learning with multi-class n-pair loss objective, NIPS 2016.
     """

@@ -10,14 +10,14 @@ from tfretrieval.losses.margin import MarginLoss
 
 @keras.saving.register_keras_serializable("tfretrieval")
 class ContrastiveLoss(MarginLoss):
-    """y D^2 + (1 - y) max(m - D, 0)^2 for each pair, where y = 1 means the same class.
+    """Contrastive loss: y D^2 + (1 - y) max(m - D, 0)^2, where y = 1 means the same class.
 
-    `y_true` is [b] of 0 and 1; `y_pred` is [b], Euclidean distances D >= 0.
+    `y_true` is y, [b] of 0 and 1; `y_pred` is D, float [b], Euclidean distances >= 0.
 
     Args:
-        margin: m, beyond which pairs of different classes cost nothing.
+        margin: margin m, above 0; pairs of different classes beyond it have no loss.
         squared: compare squared distances with the margin: y D^2 + (1 - y) max(m - D^2, 0).
-        soft: log(1 + exp(x)) in place of max(x, 0), so that far pairs still push a little.
+        soft: log(1 + exp(x)) in place of max(x, 0), so that distant pairs keep a small gradient.
 
     Raises:
         UserError: the margin is not above 0.
@@ -35,5 +35,5 @@ class ContrastiveLoss(MarginLoss):
         distances = tf.reshape(tf.convert_to_tensor(y_pred), [-1])
         same = tf.reshape(tf.cast(y_true, distances.dtype), [-1])
         squares = tf.square(distances)
-        missing = self.hinge(self.margin - (squares if self.squared else distances))
-        return same * squares + (1.0 - same) * (missing if self.squared else tf.square(missing))
+        deficit = self.hinge(self.margin - (squares if self.squared else distances))
+        return same * squares + (1.0 - same) * (deficit if self.squared else tf.square(deficit))

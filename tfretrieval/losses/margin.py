@@ -1,4 +1,4 @@
-"""What the metric losses share: a margin, squared distances and a soft hinge, each an option."""
+"""Base class of the metric losses."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tfretrieval.errors import UserError
 
 
 class MarginLoss(keras.losses.Loss):
-    """The base of the metric losses.
+    """Base class of the metric losses.
 
     Args:
-        margin: m.
+        margin: margin m, above 0.
         squared: compare squared distances.
-        soft: log(1 + exp(x)) in place of max(x, 0), so that what is far enough still pushes a little.
+        soft: log(1 + exp(x)) in place of max(x, 0), whose gradient never vanishes.
 
     Raises:
         UserError: the margin is not above 0.
@@ -29,18 +29,18 @@ class MarginLoss(keras.losses.Loss):
     ) -> None:
         super().__init__(name=name or self.default_name, **kwargs)
         if not margin > 0:
-            raise UserError(f"the margin must be above 0, not {margin}")
+            raise UserError(f"margin must be above 0, not {margin}")
         self.margin = margin
         self.squared = squared
         self.soft = soft
 
-    def hinge(self, excess: tf.Tensor) -> tf.Tensor:
-        """max(x, 0), or log(1 + exp(x)) where `soft`."""
-        return tf.math.softplus(excess) if self.soft else tf.maximum(excess, 0.0)
+    def hinge(self, x: tf.Tensor) -> tf.Tensor:
+        """max(x, 0), or log(1 + exp(x)) if `soft`."""
+        return tf.math.softplus(x) if self.soft else tf.maximum(x, 0.0)
 
-    def triplet_cost(self, gap: tf.Tensor) -> tf.Tensor:
-        """The cost of gaps D(a, p) - D(a, n): max(gap + m, 0), or log(1 + exp(gap)) without margin where `soft`."""
-        return self.hinge(gap if self.soft else gap + self.margin)
+    def triplet_loss(self, gaps: tf.Tensor) -> tf.Tensor:
+        """Loss of gaps D(a, p) - D(a, n): max(gap + m, 0), or log(1 + exp(gap)) without a margin if `soft`."""
+        return self.hinge(gaps if self.soft else gaps + self.margin)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "margin": self.margin, "squared": self.squared, "soft": self.soft}

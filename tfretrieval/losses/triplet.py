@@ -10,12 +10,12 @@ from tfretrieval.losses.margin import MarginLoss
 
 @keras.saving.register_keras_serializable("tfretrieval")
 class TripletLoss(MarginLoss):
-    """max(D(a, p) - D(a, n) + m, 0) for each triplet.
+    """Triplet loss: max(D(a, p) - D(a, n) + m, 0).
 
-    `y_pred` is [b, 2], the distances to the positive and to the negative; `y_true` is not read.
+    `y_pred` is float [b, 2], the distances to the positive and to the negative; `y_true` is ignored.
 
     Args:
-        margin: m; unused where `soft`.
+        margin: margin m, above 0; not used if `soft`.
         squared: compare squared distances.
         soft: log(1 + exp(x)) in place of max(x + m, 0).
 
@@ -35,5 +35,4 @@ class TripletLoss(MarginLoss):
         distances = tf.convert_to_tensor(y_pred)
         if self.squared:
             distances = tf.square(distances)
-        gap = distances[:, 0] - distances[:, 1]
-        return self.triplet_cost(gap)
+        return self.triplet_loss(distances[:, 0] - distances[:, 1])

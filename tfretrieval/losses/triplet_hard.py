@@ -1,4 +1,4 @@
-"""Triplet loss with the hardest positive and negative of each anchor."""
+"""Triplet loss on the hardest positive and negative of each anchor."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tfretrieval.losses.pairwise import class_masks, pairwise_distances
 
 @keras.saving.register_keras_serializable("tfretrieval")
 class TripletHardLoss(MarginLoss):
-    """max(max_p D(a, p) - min_n D(a, n) + m, 0), the mean over the anchors that have both.
+    """Mean of max(max_p D(a, p) - min_n D(a, n) + m, 0) over the anchors that have a positive and a negative.
 
-    `y_true` is [b], the classes; `y_pred` is [b, d], the embeddings. A batch without a triplet costs 0.
+    `y_true` is [b], the classes; `y_pred` is float [b, d], the embeddings. A batch without triplets has the loss 0.
 
     Args:
-        margin: m; unused where `soft`.
+        margin: margin m, above 0; not used if `soft`.
         squared: compare squared distances.
         soft: log(1 + exp(x)) in place of max(x + m, 0).
 
@@ -33,7 +33,7 @@ class TripletHardLoss(MarginLoss):
         positive, negative = class_masks(y_true)
         farthest = tf.reduce_max(tf.where(positive, distances, 0.0), axis=1)
         nearest = tf.reduce_min(tf.where(negative, distances, distances.dtype.max), axis=1)
-        usable = tf.reduce_any(positive, axis=1) & tf.reduce_any(negative, axis=1)
-        gap = tf.where(usable, farthest - nearest, 0.0)
-        costs = tf.where(usable, self.triplet_cost(gap), 0.0)
-        return tf.math.divide_no_nan(tf.reduce_sum(costs), tf.reduce_sum(tf.cast(usable, costs.dtype)))
+        is_anchor = tf.reduce_any(positive, axis=1) & tf.reduce_any(negative, axis=1)
+        gaps = tf.where(is_anchor, farthest - nearest, 0.0)
+        losses = tf.where(is_anchor, self.triplet_loss(gaps), 0.0)
+        return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.reduce_sum(tf.cast(is_anchor, losses.dtype)))

@@ -1,4 +1,4 @@
-"""Triplet loss with a semi-hard negative for each positive pair."""
+"""Triplet loss on a semi-hard negative of each positive pair."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tfretrieval.losses.pairwise import class_masks, pairwise_distances
 
 @keras.saving.register_keras_serializable("tfretrieval")
 class TripletSemiHardLoss(MarginLoss):
-    """max(D(a, p) - D(a, n) + m, 0), the mean over all positive pairs of the batch.
+    """Mean of max(D(a, p) - D(a, n) + m, 0) over all positive pairs of the batch.
 
-    n is the nearest negative that is farther than p, or the farthest negative where none is. `y_true` is [b], the
-    classes; `y_pred` is [b, d], the embeddings. A batch without a triplet costs 0.
+    n is the nearest negative that is farther away than p, or the farthest negative if all are closer. `y_true` is [b],
+    the classes; `y_pred` is float [b, d], the embeddings. A batch without triplets has the loss 0.
 
     Args:
-        margin: m; unused where `soft`.
+        margin: margin m, above 0; not used if `soft`.
         squared: compare squared distances.
         soft: log(1 + exp(x)) in place of max(x + m, 0).
 
@@ -33,11 +33,11 @@ class TripletSemiHardLoss(MarginLoss):
         distances = pairwise_distances(tf.convert_to_tensor(y_pred), self.squared)
         positive, negative = class_masks(y_true)
         to_positive, to_negative = distances[:, :, None], distances[:, None, :]
-        beyond = negative[:, None, :] & (to_negative > to_positive)
-        nearest_beyond = tf.reduce_min(tf.where(beyond, to_negative, distances.dtype.max), axis=2)
+        is_farther = negative[:, None, :] & (to_negative > to_positive)
+        nearest_farther = tf.reduce_min(tf.where(is_farther, to_negative, distances.dtype.max), axis=2)
         farthest = tf.reduce_max(tf.where(negative, distances, 0.0), axis=1, keepdims=True)
-        chosen = tf.where(tf.reduce_any(beyond, axis=2), nearest_beyond, farthest)
-        usable = positive & tf.reduce_any(negative, axis=1, keepdims=True)
-        gap = tf.where(usable, distances - chosen, 0.0)
-        costs = tf.where(usable, self.triplet_cost(gap), 0.0)
-        return tf.math.divide_no_nan(tf.reduce_sum(costs), tf.reduce_sum(tf.cast(usable, costs.dtype)))
+        chosen = tf.where(tf.reduce_any(is_farther, axis=2), nearest_farther, farthest)
+        is_used = positive & tf.reduce_any(negative, axis=1, keepdims=True)
+        gaps = tf.where(is_used, distances - chosen, 0.0)
+        losses = tf.where(is_used, self.triplet_loss(gaps), 0.0)
+        return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.reduce_sum(tf.cast(is_used, losses.dtype)))

@@ -1,4 +1,4 @@
-"""The networks, all functional Keras models: embedders and what trains them."""
+"""Embedders and the networks that train them, all functional Keras models."""
 
 from tfretrieval.models.backbones import build_backbone
 from tfretrieval.models.classifier import build_classifier

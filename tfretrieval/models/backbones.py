@@ -1,4 +1,4 @@
-"""Backbones by name: any model of `keras.applications`, and the study's small convnet."""
+"""Backbones by name: the models of `keras.applications` and a small convnet."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ MIN_SIDE = 32
 
 
 def build_backbone(name: str, image_size: int, weights: str = "none") -> keras.Model:
-    """A network from RGB images in 0..255, float [b, s, s, 3], to pooled features [b, f].
+    """A network from RGB images float [b, s, s, 3] in 0..255 to pooled features [b, f].
 
     Args:
-        name: `convnet`, or a model of `keras.applications` in any spelling, such as `resnet50` or
-            `efficientnet_b0`, with its width where it has one: `mobilenet_v2_0.35`.
-        image_size: the side s in pixels.
-        weights: "imagenet" (Keras' download), "none", or a file of weights without top.
+        name: "convnet", or a model of `keras.applications` such as "resnet50" or "efficientnet_b0"; MobileNets may
+            carry a width: "mobilenet_v2_0.35".
+        image_size: side s of the images in pixels.
+        weights: "imagenet" (downloaded by Keras), "none" (randomly initialized), or the path of an .h5 weights file
+            without top.
 
     Raises:
-        UserError: no such backbone, weights that do not fit or cannot be had.
+        UserError: the backbone is unknown, or the weights are unavailable or belong to another network.
     """
     if name == CONVNET:
         if weights != "none":
-            raise UserError(f"the backbone {CONVNET} has no pre-trained weights; use --weights none")
+            raise UserError(f"the backbone {CONVNET} has no pretrained weights; use --weights none")
         return build_convnet(image_size)
-    model_class, options = find_application(name)
+    builder, options = find_application(name)
     if image_size < MIN_SIDE:
-        raise UserError(f"the backbone {name} needs images of {MIN_SIDE} pixels or more, not {image_size}")
-    base = _build_base(model_class, options, image_size, weights, name)
+        raise UserError(f"the backbone {name} needs an image size of {MIN_SIDE} or more, not {image_size}")
+    base = _build_base(builder, options, image_size, weights, name)
     if weights not in ("none", "imagenet"):
         load_backbone_weights(base, Path(weights), name)
     images = keras.Input((image_size, image_size, 3), name="images")
-    prepared = BackbonePreprocessing(_module_of(model_class), dtype="float32", name="preprocessing")(images)
-    return keras.Model(images, base(prepared), name="backbone")
+    preprocessed = BackbonePreprocessing(_module_of(builder), dtype="float32", name="preprocessing")(images)
+    return keras.Model(images, base(preprocessed), name="backbone")
 
 
 def set_trainable(model: keras.Model, trainable: bool, keep_statistics: bool = True) -> None:
-    """Free or freeze a backbone's weights.
+    """Freeze or unfreeze a backbone, in place.
 
     Args:
-        model: the backbone, changed in place.
-        trainable: whether its weights learn.
-        keep_statistics: leave batch normalization as it came, in inference mode, as pre-trained weights want it. (A
-            normalization that is not trainable runs in inference mode in every Keras. `base(x, training=False)` is no
-            substitute: Keras 3 overrules it where the model is nested in another.) A backbone that learns from
-            nothing needs its batch statistics: without them its signal dies out from layer to layer.
+        model: the backbone.
+        trainable: whether its weights are trained.
+        keep_statistics: freeze batch normalization in either case, which keeps it in inference mode. Pretrained
+            weights need this; `base(x, training=False)` is no substitute, because Keras 3 overrides it in nested
+            models. A randomly initialized backbone must train its statistics: otherwise the signal vanishes.
     """
     model.trainable = trainable
     for layer in model.layers:
@@ -63,7 +63,7 @@ def set_trainable(model: keras.Model, trainable: bool, keep_statistics: bool = T
 
 
 def build_convnet(image_size: int) -> keras.Model:
-    """The study's small net: two convolution blocks, then a dense layer: float [b, s, s, 3] -> [b, 256]."""
+    """Two convolution blocks and a dense layer: float [b, s, s, 3] in 0..255 -> [b, 256]."""
     images = keras.Input((image_size, image_size, 3), name="images")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1, dtype="float32", name="preprocessing")(images)
     for block, filters in enumerate((32, 64), start=1):
@@ -75,10 +75,10 @@ def build_convnet(image_size: int) -> keras.Model:
 
 
 def find_application(name: str) -> tuple[type[keras.Model], dict[str, float]]:
-    """The builder in `keras.applications` for a name, and its options (the width as `alpha`).
+    """The builder in `keras.applications` of a backbone, and its options (the width as `alpha`).
 
     Raises:
-        UserError: there is none of that name.
+        UserError: the name is unknown.
     """
     base, alpha = name, None
     if width := re.fullmatch(r"(.+)_(\d+\.\d+)", name):
@@ -86,9 +86,9 @@ def find_application(name: str) -> tuple[type[keras.Model], dict[str, float]]:
     builders = {key.lower(): getattr(keras.applications, key) for key in dir(keras.applications) if key[0].isupper()}
     builder = builders.get(re.sub(r"[_\-]", "", base).lower())
     if builder is None:
-        raise UserError(f"no backbone {name!r}; there are {CONVNET}, {', '.join(sorted(builders))}")
+        raise UserError(f"unknown backbone {name!r}; use one of {CONVNET}, {', '.join(sorted(builders))}")
     if alpha is not None and "mobilenet" not in base.lower():
-        raise UserError(f"the backbone {base} has no width; use --backbone {base}")
+        raise UserError(f"the backbone {base} takes no width; use --backbone {base}")
     return builder, {} if alpha is None else {"alpha": alpha}
 
 
@@ -96,12 +96,12 @@ def load_backbone_weights(base: keras.Model, file: Path, name: str) -> None:
     """Load weights without top from an HDF5 file.
 
     Raises:
-        UserError: the file is missing, not HDF5, or made for another network.
+        UserError: the file is missing, not HDF5, or belongs to another network.
     """
     if not file.is_file():
-        raise UserError(f"no weights file {file}")
+        raise UserError(f"the weights file {file} does not exist")
     if file.suffix != ".h5":
-        raise UserError(f"{file} is not an .h5 weights file; save the backbone's weights as .h5 or .weights.h5")
+        raise UserError(f"{file} is not an .h5 file; save the backbone's weights as .h5 or .weights.h5")
     try:
         base.load_weights(file)
     except (ValueError, OSError, KeyError, TypeError, IndexError) as error:
@@ -120,8 +120,7 @@ def _build_base(
     except Exception as error:
         if "URL fetch failure" in str(error) or "download" in str(error).lower():
             raise UserError(
-                f"cannot download ImageNet weights for {name}; "
-                "get them elsewhere and give --weights FILE, or use --weights none"
+                f"cannot download ImageNet weights for {name}; use --weights FILE or --weights none"
             ) from None
         if isinstance(error, (ValueError, TypeError)):
             raise UserError(f"cannot build {name} at {image_size} pixels: {str(error).splitlines()[0]}") from None

@@ -1,4 +1,4 @@
-"""An embedder with a classification head, to fine-tune it by cross-entropy."""
+"""An embedder with a classification head."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ HEADS = ("cosine", "linear")
 
 
 def build_classifier(embedder: keras.Model, n_classes: int, head: str = "cosine") -> keras.Model:
-    """Images float [b, s, s, 3] in 0..255 -> logits float32 [b, c].
+    """A network from images float [b, s, s, 3] in 0..255 to logits float32 [b, c].
 
     Args:
-        embedder: see `build_embedder`.
-        n_classes: c.
-        head: "cosine" compares the embedding with a prototype of each class by their angle, as retrieval by cosine
-            does; "linear" is a dense layer.
+        embedder: see `build_embedder`; its weights are shared.
+        n_classes: number of classes c.
+        head: "cosine" for scaled cosines with class prototypes (`CosineLogits`), which matches retrieval by cosine
+            distance; "linear" for a dense layer.
 
     Raises:
-        UserError: no such head.
+        UserError: the head is unknown.
     """
     images = keras.Input(embedder.input_shape[1:], name="images")
     if head == "cosine":
         layer = CosineLogits(n_classes, dtype="float32", name="head")
     elif head == "linear":
-        # A head of zeros sends no noise into pre-trained weights: their gradient grows as the head learns.
+        # Zeros propagate no noise into pretrained weights: their gradient grows as the head learns.
         layer = keras.layers.Dense(n_classes, kernel_initializer="zeros", dtype="float32", name="head")
     else:
-        raise UserError(f"no head {head!r}; there are {', '.join(HEADS)}")
+        raise UserError(f"unknown head {head!r}; use one of {', '.join(HEADS)}")
     return keras.Model(images, layer(embedder(images)), name="classifier")

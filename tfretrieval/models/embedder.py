@@ -1,4 +1,4 @@
-"""The embedder: images in, one vector each out. Every other model is built around it."""
+"""The embedder, a model from images to vectors, around which every other model is built."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ def build_embedder(
     normalize: bool = False,
     freeze: bool = False,
 ) -> keras.Model:
-    """A functional model from RGB images in 0..255, float [b, s, s, 3], to embeddings float32 [b, d].
+    """A functional model from RGB images float [b, s, s, 3] in 0..255 to embeddings float32 [b, d].
 
     Args:
         backbone: see `build_backbone`.
-        image_size: the side s in pixels.
-        embedding_dim: d, by a dense layer on the backbone's features; None takes the features themselves.
+        image_size: side s of the images in pixels, at least 8.
+        embedding_dim: dimension d of a dense layer on the backbone's features; None for the features themselves.
         weights: see `build_backbone`.
-        normalize: put the embeddings on the unit sphere.
-        freeze: leave the backbone's weights as they are.
+        normalize: L2-normalize the embeddings.
+        freeze: freeze the backbone.
 
     Raises:
-        UserError: an option that does not fit.
+        UserError: the image size is too small, or the backbone or its weights are unavailable.
     """
     if image_size < 8:
-        raise UserError(f"images of {image_size} pixels are too small; 8 is the least")
+        raise UserError(f"the image size must be 8 or more, not {image_size}")
     body = build_backbone(backbone, image_size, weights)
     set_trainable(body, not freeze, keep_statistics=weights != "none")
     images = keras.Input((image_size, image_size, 3), name="images")
@@ -45,43 +45,43 @@ def build_embedder(
     if embedding_dim is not None:
         x = keras.layers.Dense(embedding_dim, name="projection")(x)
     if normalize:
-        x = L2Normalization(name="unit_sphere")(x)
-    # float32 also where the layers before compute in half precision
+        x = L2Normalization(name="l2_normalization")(x)
+    # float32 even if the layers before it compute in half precision
     x = keras.layers.Activation("linear", dtype="float32", name=EMBEDDING)(x)
     return keras.Model(images, x, name="embedder")
 
 
 def read_model(path: Path) -> keras.Model:
-    """The embedder in a `.keras` file; its layers are registered by this module's imports.
+    """Load the embedder in a `.keras` file.
 
     Raises:
-        UserError: the file is not a Keras model of ours.
+        UserError: the file is damaged or not an embedder.
     """
     if not zipfile.is_zipfile(path):
-        raise UserError(f"{path} is damaged: it is not a whole .keras file; train again with --overwrite")
+        raise UserError(f"{path} is not a complete .keras file; retrain with --overwrite")
     try:
         model = keras.models.load_model(path, compile=False)
         shape = model.input_shape
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise UserError(f"{path} is not a model that can be loaded ({reason}); train again with --overwrite") from None
+        raise UserError(f"{path} cannot be loaded ({reason}); retrain with --overwrite") from None
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != 3 or len(model.output_shape) != 2:
-        raise UserError(f"{path} is not an embedder: it must take images [b, s, s, 3] and give vectors [b, d]")
+        raise UserError(f"{path} is not an embedder: it must map images [b, s, s, 3] to vectors [b, d]")
     return model
 
 
 def image_size_of(embedder: keras.Model) -> int:
-    """The side in pixels of the images that a model takes."""
+    """Side in pixels of the images that a model takes."""
     return int(embedder.input_shape[1])
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """The same network computing in float32 throughout; the model itself where it does so already."""
+    """A copy of a model that computes in float32 throughout; the model itself if it already does."""
     config = model.get_config()
-    wide = _without_half(config)
-    if wide == config:
+    float32_config = _without_half(config)
+    if float32_config == config:
         return model
-    copy = model.__class__.from_config(wide)
+    copy = model.__class__.from_config(float32_config)
     copy.set_weights(model.get_weights())
     return copy
 

@@ -1,4 +1,4 @@
-"""The registered layers: what a saved model needs beyond Keras' own."""
+"""Registered layers, which saved models can load."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfretrieval.models.distances import safe_sqrt
-
 PACKAGE = "tfretrieval"
+SMALLEST_SQUARE = 1e-12  # below it a distance and its gradient are 0
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class BackbonePreprocessing(keras.layers.Layer):
-    """RGB in 0..255 -> what a `keras.applications` backbone was trained on; the shape stays.
+    """Preprocessing of a `keras.applications` backbone: RGB float [b, s, s, 3] in 0..255 -> float of the same shape.
 
     Args:
-        module: the module of `keras.applications` whose `preprocess_input` applies, such as "resnet".
+        module: module of `keras.applications` with the `preprocess_input` to apply, for instance "resnet".
     """
 
     def __init__(self, module: str, **kwargs: Any) -> None:
@@ -36,10 +35,10 @@ class BackbonePreprocessing(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class Branches(keras.layers.Layer):
-    """Embeddings [n * b, d] of n inputs that went through a network as one batch -> n times [b, d].
+    """Splits the embeddings [n * b, d] of n concatenated inputs into n tensors [b, d].
 
     Args:
-        n: how many inputs.
+        n: number of inputs.
     """
 
     def __init__(self, n: int, **kwargs: Any) -> None:
@@ -58,11 +57,11 @@ class Branches(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class PairDistance(keras.layers.Layer):
-    """Two embeddings [b, d] -> their Euclidean distances [b]; the gradient is finite where they coincide."""
+    """Euclidean distances [b] of two batches of embeddings [b, d]; the gradient is finite where they coincide."""
 
     def call(self, embeddings: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        one, other = embeddings
-        return safe_sqrt(tf.reduce_sum(tf.square(one - other), axis=-1))
+        first, second = embeddings
+        return safe_sqrt(tf.reduce_sum(tf.square(first - second), axis=-1))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return tuple(input_shape[0][:-1])
@@ -70,7 +69,7 @@ class PairDistance(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class TripletDistances(keras.layers.Layer):
-    """Anchors, positives, negatives, each [b, d] -> [b, 2]: Euclidean distance to positive, to negative."""
+    """Euclidean distances [b, 2] of anchors to positives and to negatives, each [b, d]."""
 
     def call(self, embeddings: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
         anchor, positive, negative = embeddings
@@ -83,7 +82,7 @@ class TripletDistances(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class L2Normalization(keras.layers.Layer):
-    """Embeddings [b, d] -> the same on the unit sphere; a zero vector stays zero and has a finite gradient."""
+    """L2-normalizes embeddings [b, d]; a zero vector stays zero and has a finite gradient."""
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         return tf.math.l2_normalize(embeddings, axis=-1, epsilon=1e-6)
@@ -94,15 +93,15 @@ class L2Normalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class CosineLogits(keras.layers.Layer):
-    """Embeddings [b, d] -> logits [b, c]: the scaled cosine of each embedding with a prototype of each class.
+    """Cosine classifier: embeddings [b, d] -> logits [b, c], scaled cosines with a learned prototype of each class.
 
-    Neither the length of an embedding nor that of a prototype matters, so that cross-entropy can only fall where
-    embeddings of a class turn towards one another. Source: A. Zhai, H.-Y. Wu, Classification is a strong baseline
-    for deep metric learning, BMVC 2019, equation 3.
+    Lengths do not matter, so cross-entropy can only decrease by aligning the embeddings of a class.
+
+    Source: A. Zhai, H.-Y. Wu, Classification is a strong baseline for deep metric learning, BMVC 2019, equation 3.
 
     Args:
-        n_classes: c.
-        scale: the reciprocal of the softmax temperature.
+        n_classes: number of classes c.
+        scale: reciprocal of the softmax temperature.
     """
 
     def __init__(self, n_classes: int, scale: float = 20.0, **kwargs: Any) -> None:
@@ -125,3 +124,9 @@ class CosineLogits(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "n_classes": self.n_classes, "scale": self.scale}
+
+
+def safe_sqrt(squares: tf.Tensor) -> tf.Tensor:
+    """Square root of a tensor >= 0, with the gradient 0 at 0 instead of infinity."""
+    positive = squares > SMALLEST_SQUARE
+    return tf.where(positive, tf.sqrt(tf.where(positive, squares, 1.0)), 0.0)

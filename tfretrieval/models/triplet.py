@@ -1,4 +1,4 @@
-"""One embedder shared by three inputs.
+"""Triplet network: three inputs share one embedder.
 
 Source: F. Schroff, D. Kalenichenko, J. Philbin, FaceNet, CVPR 2015.
 """
@@ -12,9 +12,12 @@ from tfretrieval.models.siamese import branches
 
 
 def build_triplet(embedder: keras.Model) -> keras.Model:
-    """(anchors, positives, negatives), float [b, s, s, 3] in 0..255 each -> distances float32 [b, 2].
+    """A network from anchors, positives and negatives to Euclidean distances float32 [b, 2].
 
-    Column 0 is the distance to the positive, column 1 to the negative.
+    Inputs are images float [b, s, s, 3] in 0..255. Column 0 is the distance to the positive, column 1 to the negative.
+
+    Args:
+        embedder: see `build_embedder`; its weights are shared.
     """
     inputs, embeddings = branches(embedder, ["anchor", "positive", "negative"])
     distances = TripletDistances(dtype="float32", name="distances")(embeddings)

@@ -1,4 +1,4 @@
-"""Training: the configuration, the fit, and what happens at the end of every epoch."""
+"""Training: configuration, recipes, the training loop, checkpoints and distribution."""
 
 from tfretrieval.training.config import TrainConfig
 

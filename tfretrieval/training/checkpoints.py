@@ -1,9 +1,8 @@
-"""The state of a training run on disk: whole after every epoch, whatever happens in between.
+"""Checkpoints of a training run, complete after every epoch.
 
-`epoch-0007/` holds the network with its optimizer after 7 epochs, and the history up to there; it appears by
-one rename. `best-0005.keras` is the embedder of the best epoch so far and is written before the state that names it.
-Where features of a frozen backbone are trained on, both hold only what lies behind it, and `frozen.keras` is the whole
-embedder as it was before.
+`epoch-0007/` holds the network with its optimizer and the history after 7 epochs; it appears by one rename.
+`best-0005.keras` is the embedder of the best epoch and is written before the checkpoint that refers to it. If training
+uses cached features of a frozen backbone, both hold only the head, and `frozen.keras` is the embedder before training.
 """
 
 from __future__ import annotations
@@ -14,79 +13,112 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from tfretrieval.atomic import read_json, replaced_directory, replaced_file, write_json
 from tfretrieval.errors import UserError
+from tfretrieval.models.head import put_head
 
 
 @dataclass
 class TrainState:
-    """How far a run is: epochs done, a row of figures for each, and the best of them."""
+    """Progress of a training run: number of finished epochs, a row of metrics for each, and the best epoch."""
 
     epochs_done: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     best_value: float | None = None
 
+    def add_epoch(self, row: dict[str, float], monitor: str) -> None:
+        """Add the metrics of an epoch; it is the best if its `monitor` is higher than before or missing."""
+        self.history.append(row)
+        self.epochs_done += 1
+        value = row.get(monitor)
+        if value is None or self.best_value is None or value > self.best_value:
+            self.best_epoch, self.best_value = self.epochs_done, value
+
+    def is_out_of_patience(self, patience: int) -> bool:
+        """Whether the last `patience` epochs brought no improvement; never if 0."""
+        return bool(patience) and self.epochs_done - self.best_epoch >= patience
+
 
 class Checkpoints:
-    """The checkpoints of a run, below its folder `checkpoints/`."""
+    """The checkpoints in the directory `checkpoints/` of a run."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def latest(self) -> tuple[keras.Model, TrainState] | None:
-        """The network and the state after the last whole epoch; None where there is none.
+        """The network and the state after the last finished epoch; None without a checkpoint.
 
         Raises:
             UserError: the checkpoint is damaged.
         """
-        found = self._states()
-        if not found:
+        directories = [path for path in self.directory.glob("epoch-*") if re.fullmatch(r"epoch-\d{4,}", path.name)]
+        if not directories:
             return None
-        newest = found[-1]
+        latest = max(directories, key=lambda path: int(path.name.removeprefix("epoch-")))
         try:
-            state = TrainState(**read_json(newest / "state.json"))
-            network = keras.models.load_model(newest / "network.keras")
+            state = TrainState(**read_json(latest / "state.json"))
+            network = keras.models.load_model(latest / "network.keras")
         except UserError:
             raise
         except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(f"{newest} is damaged ({reason[:120]}); delete it to go on from before") from None
+            raise UserError(f"{latest} is damaged ({reason[:120]}); delete it to resume from before") from None
         return network, state
 
     def save(self, network: keras.Model, embedder: keras.Model, state: TrainState) -> None:
-        """Write the state after an epoch, and the embedder where the epoch is the best; then clear away.
+        """Write the checkpoint of an epoch, and the embedder if the epoch is the best; then delete older files.
 
         Raises:
-            UserError: the folder cannot be written.
+            UserError: the directory cannot be written.
         """
         if state.best_epoch == state.epochs_done:
             save_model(embedder, self.best_path(state.best_epoch))
-        with replaced_directory(self._path(state.epochs_done), "state.json") as temporary:
+        directory = self.directory / f"epoch-{state.epochs_done:04d}"
+        with replaced_directory(directory, "state.json") as temporary:
             network.save(temporary / "network.keras")
             write_json(temporary / "state.json", asdict(state))
-        self._clear(state)
+        self._delete_except({directory, self.best_path(state.best_epoch), self.frozen_path})
+
+    def publish(self, state: TrainState, path: Path, frozen: keras.Model | None = None) -> keras.Model:
+        """Write the embedder of the best epoch to `path`, unless it is already there.
+
+        Args:
+            state: state of the run.
+            path: `.keras` file.
+            frozen: embedder before training, if the checkpoints hold only its head; updated in place.
+
+        Returns:
+            The embedder.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        best = self.best_path(state.best_epoch)
+        model = keras.models.load_model(best)
+        if frozen is not None:
+            put_head(frozen, model)
+            if not path.is_file() or not _have_equal_weights(keras.models.load_model(path), frozen):
+                save_model(frozen, path)
+            return frozen
+        if not path.is_file() or path.read_bytes() != best.read_bytes():
+            with replaced_file(path) as temporary:
+                shutil.copyfile(best, temporary)
+        return model
 
     @property
     def frozen_path(self) -> Path:
+        """File of the embedder before training, if its backbone is frozen."""
         return self.directory / "frozen.keras"
 
     def best_path(self, epoch: int) -> Path:
+        """File of the embedder of the best epoch."""
         return self.directory / f"best-{epoch:04d}.keras"
 
-    def _path(self, epochs_done: int) -> Path:
-        return self.directory / f"epoch-{epochs_done:04d}"
-
-    def _states(self) -> list[Path]:
-        folders = [path for path in self.directory.glob("epoch-*") if re.fullmatch(r"epoch-\d{4,}", path.name)]
-        return sorted(folders, key=lambda path: int(path.name.removeprefix("epoch-")))
-
-    def _clear(self, state: TrainState) -> None:
-        keep = {self._path(state.epochs_done), self.best_path(state.best_epoch), self.frozen_path}
-        for path in self.directory.iterdir():
-            if path in keep:
-                continue
+    def _delete_except(self, kept: set[Path]) -> None:
+        for path in set(self.directory.iterdir()) - kept:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -94,10 +126,14 @@ class Checkpoints:
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Write a `.keras` file, whole or not at all.
+    """Write a `.keras` file, completely or not at all.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written.
     """
     with replaced_file(path) as temporary:
         model.save(temporary)
+
+
+def _have_equal_weights(first: keras.Model, second: keras.Model) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights()))

@@ -1,6 +1,6 @@
-"""The workers of a training, as the environment variable TF_CONFIG names them.
+"""The workers of a distributed training, as TF_CONFIG names them.
 
-Source: the form that `tf.distribute` reads, https://www.tensorflow.org/guide/distributed_training.
+Source: the format that `tf.distribute` reads, https://www.tensorflow.org/guide/distributed_training.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import socket
 import time
 from dataclasses import dataclass
 
-from tfretrieval.connectivity import why_unreached
+from tfretrieval.connectivity import connection_error
 from tfretrieval.errors import UserError
 
 EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
 STRATEGIES = ("none", "mirrored", "multi-worker")
-KINDS = ("chief", "worker")
+JOBS = ("chief", "worker")
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """All workers, and which of them this process is.
+    """The workers of a training, and which of them this process is.
 
     Attributes:
-        addresses: host:port of each; the first is the chief, which alone writes.
-        index: this one's place.
+        addresses: host:port of each worker; the first is the chief.
+        index: index of this worker.
     """
 
     addresses: tuple[str, ...]
@@ -33,60 +33,62 @@ class Cluster:
 
     @property
     def is_chief(self) -> bool:
+        """Whether this worker is the chief, which alone writes the run."""
         return self.index == 0
 
     @property
     def others(self) -> list[str]:
-        return [address for place, address in enumerate(self.addresses) if place != self.index]
+        """Addresses of the other workers."""
+        return [address for index, address in enumerate(self.addresses) if index != self.index]
 
 
 def read_cluster() -> Cluster:
-    """The cluster that TF_CONFIG names.
+    """The cluster in the environment variable TF_CONFIG.
 
     Raises:
-        UserError: it is not set, or does not name workers and a task among them.
+        UserError: TF_CONFIG is not set or invalid.
     """
     text = os.environ.get("TF_CONFIG", "")
     if not text:
-        raise UserError(f"--strategy multi-worker needs TF_CONFIG in each worker's environment, such as {EXAMPLE}")
+        raise UserError(f"--strategy multi-worker needs TF_CONFIG in the environment of each worker, such as {EXAMPLE}")
     try:
-        named = json.loads(text)
-        jobs, task = named["cluster"], named["task"]
-        kind, index = task["type"], int(task["index"])
+        content = json.loads(text)
+        jobs, task = content["cluster"], content["task"]
+        job, index = task["type"], int(task["index"])
         counts = {name: len(addresses) for name, addresses in jobs.items()}
-        addresses = tuple(address for name in KINDS for address in jobs.get(name, ()))
+        addresses = tuple(address for name in JOBS for address in jobs.get(name, ()))
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f"TF_CONFIG is not of the form {EXAMPLE}") from None
-    if unknown := sorted(set(jobs) - set(KINDS)):
-        raise UserError(f"TF_CONFIG names the job {unknown[0]!r}; there may be one chief and workers")
+        raise UserError(f"TF_CONFIG must be of the form {EXAMPLE}") from None
+    if unknown := sorted(set(jobs) - set(JOBS)):
+        raise UserError(f"TF_CONFIG has the job {unknown[0]!r}; use chief and worker")
     if counts.get("chief", 0) > 1:
-        raise UserError("TF_CONFIG names more than one chief")
+        raise UserError("TF_CONFIG has more than one chief")
     if not all(isinstance(address, str) and address.rpartition(":")[2].isdigit() for address in addresses):
-        raise UserError("an address in TF_CONFIG is not of the form host:port")
+        raise UserError("addresses in TF_CONFIG must be of the form host:port")
     if any(not 0 < int(address.rpartition(":")[2]) < 65536 for address in addresses):
-        raise UserError("a port in TF_CONFIG is not between 1 and 65535")
+        raise UserError("ports in TF_CONFIG must be between 1 and 65535")
     if len(set(addresses)) < len(addresses):
-        raise UserError("TF_CONFIG names an address twice")
-    if not 0 <= index < counts.get(kind, 0):
-        raise UserError(f"TF_CONFIG says that this is {kind} {index}, which its cluster does not have")
-    return Cluster(addresses, index + (counts.get("chief", 0) if kind == "worker" else 0))
+        raise UserError("TF_CONFIG has an address twice")
+    if not 0 <= index < counts.get(job, 0):
+        raise UserError(f"TF_CONFIG has no {job} {index} in its cluster, which its task names")
+    return Cluster(addresses, index + (counts.get("chief", 0) if job == "worker" else 0))
 
 
 def wait_for_others(cluster: Cluster, seconds: float) -> None:
-    """Return when something listens at each worker's address; this process does so at its own meanwhile.
+    """Wait until every other worker listens at its address, while listening at this worker's own.
 
-    TensorFlow itself waits for an hour and hears no Ctrl-C.
+    TensorFlow itself waits for an hour and ignores Ctrl-C.
 
     Raises:
-        UserError: this worker's port is taken, or a worker did not come in so many seconds.
+        UserError: this worker's port is in use, or a worker does not start in time.
     """
     deadline = time.monotonic() + seconds
     port = int(cluster.addresses[cluster.index].rpartition(":")[2])
     with _listening(port):
         missing = cluster.others
-        while missing := [address for address in missing if why_unreached(address, 2)]:
+        while missing := [address for address in missing if connection_error(address, 2)]:
             if time.monotonic() > deadline:
-                raise UserError(f"no worker came at {', '.join(missing)} within {seconds:.0f} s")
+                raise UserError(f"no worker at {', '.join(missing)} after {seconds:.0f} s")
             time.sleep(0.2)
 
 

@@ -1,4 +1,4 @@
-"""Telling that an embedding has collapsed: every image in nearly the same place."""
+"""Detect a collapsed embedding, which maps every image to nearly the same point."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import numpy as np
 
 COLLAPSED = 0.01
 ADVICE = (
-    "the embedding has collapsed: its vectors spread over {spread:.2%} of their length. "
-    "Try a lower --learning-rate, --loss triplet-semihard or triplet-all, --normalize, or look for wrong labels"
+    "the embedding has collapsed: the spread of its vectors is {spread:.2%} of their length; "
+    "try a lower --learning-rate, --loss triplet-semihard or triplet-all, --normalize, or check the labels"
 )
 
 
 def spread(vectors: np.ndarray) -> float:
-    """How far vectors [n, d] lie from their mean, as a share of their length: 0 (one point) to 1.
+    """Root mean squared distance of vectors [n, d] to their mean, divided by their root mean squared length.
 
-    The root of the mean squared distance to the mean over the root of the mean squared length.
+    Returns:
+        0 for identical vectors, at most 1.
 
     >>> spread(np.array([[1.0, 0.0], [-1.0, 0.0]]))
     1.0
@@ -22,5 +23,5 @@ def spread(vectors: np.ndarray) -> float:
     length = float(np.sqrt(np.mean(np.sum(np.square(vectors, dtype=np.float64), axis=1))))
     if length < 1e-6:
         return 0.0
-    centerd = vectors - vectors.mean(axis=0, dtype=np.float64)
-    return float(np.sqrt(np.mean(np.sum(np.square(centerd), axis=1)))) / length
+    centered = vectors - vectors.mean(axis=0, dtype=np.float64)
+    return float(np.sqrt(np.mean(np.sum(np.square(centered), axis=1)))) / length

@@ -1,4 +1,4 @@
-"""`TrainConfig`: every figure of a training run, and the study's three recipes as its defaults."""
+"""`TrainConfig`: the settings of a training run."""
 
 from __future__ import annotations
 
@@ -9,190 +9,144 @@ from pathlib import Path
 from typing import Any
 
 from tfretrieval.errors import UserError
+from tfretrieval.training.option import Option
+from tfretrieval.training.recipes import RECIPES, recipe_settings
 
-CHOICES = {
-    "augment": ("none", "flip", "standard"),
-    "fit": ("crop", "pad", "stretch"),
-    "on_error": ("fail", "skip"),
-    "cache": ("auto", "ram", "disk", "none"),
-    "optimizer": ("sgd", "adam"),
-    "metric": ("cosine", "euclidean"),
-    "monitor": ("val_map", "val_precision_at_1"),
-    "head": ("cosine", "linear"),
-}
+
+def _setting(kind: type, default: Any = dataclasses.MISSING, **accepted: Any) -> Any:
+    """A field with the values that it accepts, see `Option`."""
+    return dataclasses.field(default=default, metadata={"option": Option(kind, **accepted)})
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What a training run is made of. `TrainConfig.for_recipe` fills in a recipe's defaults.
+    """The settings of a training run. `TrainConfig.for_recipe` starts from the settings of a recipe.
 
     Attributes:
         recipe: "resnet", "siamese" or "triplet".
-        epochs: passes over the training part; 0 saves the untrained network.
-        batch_size: images, pairs or triplets a step; P x K batches follow the two figures below.
-        classes_per_batch: P, at most the classes there are.
-        images_per_class: K.
-        steps_per_epoch: steps of pairs, triplets or P x K; None: each image is shown about 8 times.
-        image_size: the side in pixels.
-        fit: how an image becomes a square: crop, pad or stretch.
-        augment: none, flip, or standard (flip, crop, brightness, contrast).
-        backbone: `convnet` or a name of keras.applications.
-        weights: imagenet, none, or a file.
-        embedding_dim: values of an embedding; None: the backbone's features.
-        normalize: put embeddings on the unit sphere.
-        freeze: leave the backbone as it is; with augment none its features are computed once and kept.
-        head: what cross-entropy is computed on: cosine or linear, see `build_classifier`.
-        loss: a name of `tfretrieval.losses`.
-        margin, squared, soft: of the metric losses.
-        optimizer, learning_rate, momentum: how weights move; momentum is SGD's.
-        accumulate: batches whose gradients are averaged before a step; an epoch's last group may be smaller. The
-            learning rate goes by epochs as ever; momentum, clipping and `ema` go by steps. Losses that mine do so in
-            each batch.
-        ema: momentum of the moving average that takes the place of the weights after each epoch; 0: none.
-        lr_decay, lr_decay_every: the learning rate is multiplied by the first every so many epochs; 0: never.
-        validation_fraction: the part of train held out to choose the epoch, by class.
-        monitor: the figure on that part that chooses the best epoch.
-        patience: epochs without a better one before training stops; 0: never.
-        metric: the distance under which the embeddings are compared.
+        epochs: passes over the training images; 0 saves the untrained network.
+        batch_size: images, pairs or triplets per step.
+        classes_per_batch: P of P x K batches, at most the number of classes.
+        images_per_class: K of P x K batches.
+        steps_per_epoch: steps per epoch of pairs, triplets or P x K batches; None shows each image about 8 times.
+        image_size: side of the images in pixels.
+        fit: resize mode: "crop", "pad" or "stretch".
+        augment: "none", "flip", or "standard" (flip, crop, brightness, contrast).
+        backbone: "convnet" or a name of `keras.applications`.
+        weights: "imagenet", "none", or the path of a weights file.
+        embedding_dim: dimension of the embedding; None for that of the backbone's features.
+        normalize: L2-normalize embeddings.
+        freeze: freeze the backbone; with augment "none" its features are computed once and cached.
+        head: classification head for cross-entropy, "cosine" or "linear", see `build_classifier`.
+        loss: a name in `tfretrieval.losses.LOSSES`.
+        margin: margin of the metric losses.
+        squared: compare squared distances in the metric losses.
+        soft: use log(1 + exp(x)) in place of max(x, 0) in the metric losses.
+        optimizer: "sgd" or "adam".
+        learning_rate: learning rate of the first epoch.
+        momentum: momentum of SGD.
+        accumulate: number of batches whose gradients are averaged before an optimizer step; the last group of an epoch
+            may be smaller. Momentum, clipping and `ema` count optimizer steps; losses mine within each batch.
+        ema: momentum of the moving average that replaces the weights after each epoch; 0 disables it.
+        lr_decay: factor on the learning rate every `lr_decay_every` epochs.
+        lr_decay_every: epochs between two decays; 0 disables them.
+        validation_fraction: fraction of each class of the training images held out to select the epoch.
+        monitor: metric on the held-out images that selects the epoch.
+        patience: epochs without improvement after which training stops; 0 disables early stopping.
+        metric: distance between embeddings, "cosine" or "euclidean".
         mixed_precision: compute in half precision, bfloat16 on a CPU and float16 on a GPU.
-        on_error: what a broken image does: fail or skip.
-        xla: compile the step with XLA.
-        cache: decoded images in memory (auto, ram), in a file for later runs too (disk), or nowhere (none).
-        seed: of everything random.
+        xla: compile the training step with XLA.
+        on_error: mode for unreadable images: "fail" or "skip".
+        cache: cache of decoded images: memory ("auto" if they fit, "ram"), a file for later runs ("disk") or "none".
+        seed: random seed.
 
     Raises:
-        UserError: a figure that makes no sense.
+        UserError: a value is not accepted.
 
     >>> TrainConfig.for_recipe("siamese").learning_rate
     0.001
     """
 
-    recipe: str
-    epochs: int = 20
-    batch_size: int = 64
-    classes_per_batch: int = 8
-    images_per_class: int = 12
-    steps_per_epoch: int | None = None
-    image_size: int = 64
-    fit: str = "crop"
-    augment: str = "flip"
-    backbone: str = "convnet"
-    weights: str = "none"
-    embedding_dim: int | None = 10
-    normalize: bool = False
-    freeze: bool = False
-    head: str = "cosine"
-    loss: str = "triplet-all"
-    margin: float = 1.0
-    squared: bool = False
-    soft: bool = False
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    accumulate: int = 1
-    ema: float = 0.0
-    lr_decay: float = 0.1
-    lr_decay_every: int = 8
-    validation_fraction: float = 0.1
-    monitor: str = "val_map"
-    patience: int = 0
-    metric: str = "euclidean"
-    mixed_precision: bool = False
-    xla: bool = False
-    on_error: str = "fail"
-    cache: str = "auto"
-    seed: int = 0
+    recipe: str = _setting(str, choices=tuple(RECIPES))
+    epochs: int = _setting(int, 20, low=0)
+    batch_size: int = _setting(int, 64, low=1)
+    classes_per_batch: int = _setting(int, 8, low=2)
+    images_per_class: int = _setting(int, 12, low=2)
+    steps_per_epoch: int | None = _setting(int, None, low=1, optional=True)
+    image_size: int = _setting(int, 64, low=8)
+    fit: str = _setting(str, "crop", choices=("crop", "pad", "stretch"))
+    augment: str = _setting(str, "flip", choices=("none", "flip", "standard"))
+    backbone: str = _setting(str, "convnet")
+    weights: str = _setting(str, "none")
+    embedding_dim: int | None = _setting(int, 10, low=1, optional=True)
+    normalize: bool = _setting(bool, False)
+    freeze: bool = _setting(bool, False)
+    head: str = _setting(str, "cosine", choices=("cosine", "linear"))
+    loss: str = _setting(str, "triplet-all")
+    margin: float = _setting(float, 1.0, above=0)
+    squared: bool = _setting(bool, False)
+    soft: bool = _setting(bool, False)
+    optimizer: str = _setting(str, "adam", choices=("sgd", "adam"))
+    learning_rate: float = _setting(float, 1e-3, above=0)
+    momentum: float = _setting(float, 0.9, low=0, below=1)
+    accumulate: int = _setting(int, 1, low=1)
+    ema: float = _setting(float, 0.0, low=0, below=1)
+    lr_decay: float = _setting(float, 0.1, above=0)
+    lr_decay_every: int = _setting(int, 8, low=0)
+    validation_fraction: float = _setting(float, 0.1, low=0, below=1)
+    monitor: str = _setting(str, "val_map", choices=("val_map", "val_precision_at_1"))
+    patience: int = _setting(int, 0, low=0)
+    metric: str = _setting(str, "euclidean", choices=("cosine", "euclidean"))
+    mixed_precision: bool = _setting(bool, False)
+    xla: bool = _setting(bool, False)
+    on_error: str = _setting(str, "fail", choices=("fail", "skip"))
+    cache: str = _setting(str, "auto", choices=("auto", "ram", "disk", "none"))
+    seed: int = _setting(int, 0, low=0)
 
     def __post_init__(self) -> None:
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise UserError(f"{name} must be {' or '.join(allowed)}, not {getattr(self, name)!r}")
-        least: dict[str, float] = {
-            "epochs": 0, "batch_size": 1, "classes_per_batch": 2, "images_per_class": 2, "image_size": 8,
-            "accumulate": 1, "lr_decay_every": 0, "patience": 0, "seed": 0, "momentum": 0, "ema": 0,
-            "validation_fraction": 0,
-        }  # fmt: skip
-        for name, limit in least.items():
-            if not getattr(self, name) >= limit:
-                raise UserError(f"{name} must be {limit} or more, not {getattr(self, name)}")
-        for name in ("steps_per_epoch", "embedding_dim"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"{name} must be 1 or more, not {value}")
-        for name in ("learning_rate", "margin", "lr_decay"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise UserError(f"{name} must be a number above 0, not {getattr(self, name)}")
-        for name in ("validation_fraction", "momentum", "ema"):
-            if getattr(self, name) >= 1:
-                raise UserError(f"{name} must be below 1, not {getattr(self, name)}")
+        for name, option in OPTIONS.items():
+            object.__setattr__(self, name, option.checked(name, getattr(self, name)))
 
     @classmethod
     def for_recipe(cls, recipe: str, **changes: Any) -> TrainConfig:
-        """A recipe's figures, with `changes` on top; a change of None leaves the recipe's figure.
+        """The settings of a recipe, with changes on top; a change of None keeps the recipe's setting.
 
         Raises:
-            UserError: no such recipe, no such figure, or one of the wrong kind.
+            UserError: the recipe or a setting is unknown, or a value is not accepted.
         """
-        if recipe not in RECIPES:
-            raise UserError(f"no recipe {recipe!r}; there are {', '.join(RECIPES)}")
-        given = {name: value for name, value in changes.items() if value is not None}
-        if given.get("backbone", "convnet") != "convnet" and recipe != "resnet":
-            given.setdefault("image_size", 224)
-        if recipe == "resnet" and given.get("weights") == "none":
-            given.setdefault("learning_rate", FROM_SCRATCH)
-        return cls(**_checked({"recipe": recipe, **RECIPES[recipe], **given}))
+        return cls(**_known(recipe_settings(recipe, **changes)))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
+        """The inverse of `to_dict`.
+
+        Raises:
+            UserError: a setting is missing or unknown, or a value is not accepted.
+        """
+        if missing := [name for name in OPTIONS if name not in values]:
+            raise UserError(f"the configuration lacks {', '.join(missing)}")
+        return cls(**_known(values))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings by name."""
+        return dataclasses.asdict(self)
 
     def learning_rate_at(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 0."""
+        """Learning rate of an epoch, counted from 0."""
         if not self.lr_decay_every:
             return self.learning_rate
         return self.learning_rate * self.lr_decay ** (epoch // self.lr_decay_every)
 
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """The inverse of `to_dict`: every figure must be there, but for those that older runs lack.
-
-        Raises:
-            UserError: a missing or unknown name, or a value of the wrong kind.
-        """
-        missing = [field.name for field in dataclasses.fields(cls) if field.name not in {*values, *NEWER}]
-        if missing:
-            raise UserError(f"the configuration is damaged: it lacks {', '.join(missing)}")
-        return cls(**_checked(values))
-
-
-NEWER = ("accumulate", "xla")  # figures that runs of version 0.1 lack; the defaults are what they did
-
-RECIPES: dict[str, dict[str, Any]] = {
-    "resnet": {
-        "epochs": 5,
-        "batch_size": 32,
-        "image_size": 224,
-        "backbone": "resnet50",
-        "weights": "imagenet",
-        "embedding_dim": None,
-        "loss": "cross-entropy",
-        "optimizer": "sgd",
-        "learning_rate": 0.002,
-        "lr_decay_every": 0,
-        "ema": 0.97,
-        "metric": "cosine",
-    },
-    "siamese": {"loss": "contrastive"},
-    "triplet": {"loss": "triplet-all"},
-}
-
-FROM_SCRATCH = 0.01  # the learning rate of a backbone that has nothing to lose
+OPTIONS: dict[str, Option] = {field.name: field.metadata["option"] for field in dataclasses.fields(TrainConfig)}
+CHOICES = {name: option.choices for name, option in OPTIONS.items() if option.choices}
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
-    """Read figures from a YAML file of `name: value` lines.
+    """Read settings from a YAML file of `name: value` lines.
 
     Raises:
-        UserError: the file is missing, is not YAML, or names a figure that does not exist.
+        UserError: the file is missing or is not such a file.
     """
     import yaml
 
@@ -207,21 +161,8 @@ def read_config_file(path: Path) -> dict[str, Any]:
     return values
 
 
-_ACCEPTED: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
-
-
-def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values, each of its field's type; a whole number may stand for a fraction."""
-    kinds = {field.name: str(field.type) for field in dataclasses.fields(TrainConfig)}
-    checked: dict[str, Any] = {}
-    for name, value in values.items():
-        if name not in kinds:
-            raise UserError(f"no setting {name!r}; there are {', '.join(kinds)}")
-        kind = kinds[name].removesuffix(" | None")
-        if value is None and kinds[name].endswith("None"):
-            checked[name] = None
-            continue
-        if not isinstance(value, _ACCEPTED[kind]) or (isinstance(value, bool) and kind != "bool"):
-            raise UserError(f"{name} must be of type {kind}, not {value!r}")
-        checked[name] = float(value) if isinstance(value, (int, float)) and kind == "float" else value
-    return checked
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+    for name in values:
+        if name not in OPTIONS:
+            raise UserError(f"unknown setting {name!r}; use one of {', '.join(OPTIONS)}")
+    return dict(values)

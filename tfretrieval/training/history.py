@@ -1,4 +1,4 @@
-"""The figures of a training, a row an epoch, as a CSV file; read and written without Keras."""
+"""Training history as a CSV file with one row per epoch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfretrieval.errors import UserError
 
 
 def write_history(path: Path, history: list[dict[str, Any]]) -> None:
-    """Write rows of figures as CSV; a figure that an epoch lacks is left empty."""
+    """Write the metrics of each epoch; missing metrics become empty cells."""
     columns = list(dict.fromkeys(name for row in history for name in row)) or ["epoch"]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -22,17 +22,21 @@ def write_history(path: Path, history: list[dict[str, Any]]) -> None:
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """The rows of a history file, as numbers; empty figures are left out."""
+    """Read the metrics of each epoch; empty cells are omitted.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
     except (OSError, ValueError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete it: the model stands without it") from None
+        raise UserError(f"{path} is damaged ({error}); delete it, the model does not need it") from None
 
 
 def best_epoch(history: list[dict[str, float]], monitor: str) -> dict[str, float] | None:
-    """The first row with the highest `monitor`; the last row where none has it; None of no rows."""
-    known = [row for row in history if monitor in row]
-    if known:
-        return max(known, key=lambda row: row[monitor])
+    """The first row with the highest `monitor`; the last row if none has it; None without rows."""
+    monitored = [row for row in history if monitor in row]
+    if monitored:
+        return max(monitored, key=lambda row: row[monitor])
     return history[-1] if history else None

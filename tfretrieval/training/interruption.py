@@ -1,4 +1,4 @@
-"""A Ctrl-C that is never lost."""
+"""Reliable handling of Ctrl-C during training."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from types import FrameType, TracebackType
 
 
 class Interruption:
-    """Inside its `with` block, `check` ends training where a Ctrl-C has been dropped on the way.
+    """A context manager in which no Ctrl-C is lost.
 
-    Python prints and forgets an exception that is raised while a finalizer runs, also a KeyboardInterrupt, and
-    TensorFlow runs many finalizers. Where a library answers the KeyboardInterrupt with an error of its own, the block
-    ends with a KeyboardInterrupt all the same. Where Ctrl-C is ignored or handled already, or in a thread, nothing
-    changes.
+    Python discards a KeyboardInterrupt that is raised inside a finalizer, and TensorFlow runs many. `check`, called
+    after each step, raises it again. If a library replaces the KeyboardInterrupt by an error of its own, the block
+    raises a KeyboardInterrupt instead. Nothing changes in threads, or if Ctrl-C already has a custom handler.
     """
 
     def __init__(self) -> None:
-        self._asked = False
+        self._interrupted = False
         self._installed = False
 
     def __enter__(self) -> Interruption:
         in_main_thread = threading.current_thread() is threading.main_thread()
         if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._note)
+            signal.signal(signal.SIGINT, self._handle)
             self._installed = True
         return self
 
@@ -32,14 +31,18 @@ class Interruption:
     ) -> None:
         if self._installed:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        if self._asked and isinstance(error, Exception):
+        if self._interrupted and isinstance(error, Exception):
             raise KeyboardInterrupt from error
 
     def check(self) -> None:
-        """Raise the KeyboardInterrupt that was dropped, if one was; called after each step."""
-        if self._asked:
+        """Raise a KeyboardInterrupt that was discarded.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed.
+        """
+        if self._interrupted:
             raise KeyboardInterrupt
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self._asked = True
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._interrupted = True
         signal.default_int_handler(number, frame)

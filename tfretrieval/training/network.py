@@ -1,12 +1,12 @@
-"""The network of a training run: an embedder inside what its loss is computed on, compiled."""
+"""The compiled network of a training run: an embedder inside the network that its loss needs."""
 
 from __future__ import annotations
 
 import keras
 
 from tfretrieval.errors import UserError
-from tfretrieval.losses import batches_for, make_loss
-from tfretrieval.models import build_classifier, build_embedder, build_siamese, build_triplet
+from tfretrieval.losses import loss_spec
+from tfretrieval.models import build_embedder
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.optimizers import build_optimizer
 
@@ -15,44 +15,37 @@ def build_network(config: TrainConfig, n_classes: int) -> keras.Model:
     """The compiled network of a run.
 
     Raises:
-        UserError: a figure that does not fit the backbone, the weights or the loss.
+        UserError: a setting does not fit the backbone, its weights or the loss.
     """
-    return network_around(config_embedder(config), config, n_classes)
+    return wrap_embedder(embedder_from_config(config), config, n_classes)
 
 
-def config_embedder(config: TrainConfig) -> keras.Model:
-    """The embedder that a configuration names.
+def embedder_from_config(config: TrainConfig) -> keras.Model:
+    """The embedder of a run.
 
     Raises:
-        UserError: a figure that does not fit the backbone or the weights.
+        UserError: a setting does not fit the backbone or its weights.
     """
     return build_embedder(
         config.backbone, config.image_size, config.embedding_dim, config.weights, config.normalize, config.freeze
     )
 
 
-def network_around(embedder: keras.Model, config: TrainConfig, n_classes: int) -> keras.Model:
-    """What an embedder, of images or of features, is trained in; compiled.
+def wrap_embedder(embedder: keras.Model, config: TrainConfig, n_classes: int) -> keras.Model:
+    """The compiled network around an embedder of images or of features.
 
     Raises:
-        UserError: no such loss, or nothing that could learn.
+        UserError: the loss is unknown, or no weight is trainable.
     """
-    loss = make_loss(config.loss, config.margin, config.squared, config.soft)
-    batches = batches_for(config.loss)
-    if batches == "images":
-        network = build_classifier(embedder, n_classes, config.head)
-    elif batches == "pairs":
-        network = build_siamese(embedder)
-    elif batches == "triplets":
-        network = build_triplet(embedder)
-    else:
-        network = embedder
+    spec = loss_spec(config.loss)
+    loss = spec.build_loss(margin=config.margin, squared=config.squared, soft=config.soft)
+    network = spec.wrap(embedder, n_classes, config.head)
     if config.epochs and not network.trainable_variables:
-        raise UserError(f"with --freeze and --loss {config.loss} nothing is left to learn; give --embedding-dim")
+        raise UserError(f"--freeze with --loss {config.loss} leaves no trainable weights; set --embedding-dim")
     network.compile(
         optimizer=build_optimizer(config),
         loss=loss,
-        metrics=["accuracy"] if batches == "images" else None,
+        metrics=["accuracy"] if spec.is_classifier else None,
         **({"jit_compile": True} if config.xla else {}),
     )
     return network

@@ -1,7 +1,7 @@
-"""Where a network learns: on one device, on all of a machine, or on the workers of a cluster, by `tf.distribute`.
+"""Replicas of a network on one device, on all devices of a machine, or on the workers of a cluster.
 
-Its strategies are used for their collectives alone. Variables are made outside of their scope and belong to one device,
-so that optimizers, checkpoints and everything else know nothing of replicas, in either Keras.
+Strategies of `tf.distribute` provide the collectives only. Variables are created outside of their scope and live on
+one device, so that optimizers and checkpoints are independent of replicas, in Keras 2 and 3.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfretrieval.data.share import Share
+from tfretrieval.data.pipelines import BatchShard
 from tfretrieval.errors import UserError
 from tfretrieval.training.cluster import STRATEGIES, Cluster, read_cluster, wait_for_others
 
@@ -28,19 +28,19 @@ LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledE
 
 
 class WorkerLost(UserError):
-    """Another worker went away; this process must begin anew to meet it again."""
+    """Another worker is gone. TensorFlow cannot reconnect to it, so every worker must be restarted."""
 
 
 class Replicas:
-    """Copies of a network that compute each batch together.
+    """Replicas of a network that compute each batch together.
 
     Args:
-        strategy: of `tf.distribute`; None: one replica, on the default device.
-        cluster: the workers; None: this process alone.
+        strategy: strategy of `tf.distribute`; None for one replica on the default device.
+        cluster: the workers; None for this process alone.
 
     Attributes:
-        count: replicas in all.
-        is_chief: whether this process writes what is written.
+        count: number of replicas on all workers.
+        is_chief: whether this process writes the run directory.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy | None = None, cluster: Cluster | None = None) -> None:
@@ -49,96 +49,100 @@ class Replicas:
         self._devices = tuple(self._strategy.extended.worker_devices) if strategy is not None else ()
         self.count = int(self._strategy.num_replicas_in_sync)
         self.is_chief = cluster is None or cluster.is_chief
-        self._told = tf.function(self._sum_of_chief, autograph=False)
+        self._from_chief = tf.function(self._sum_of_chief, autograph=False)
 
     @property
-    def shares(self) -> list[Share]:
-        """The shares of a batch that this process computes."""
-        local = max(1, len(self._devices))
-        first = local * self._cluster.index if self._cluster else 0
-        return [Share(number, self.count) for number in range(first, first + local)]
+    def shards(self) -> list[BatchShard]:
+        """Shards of a batch that this process computes."""
+        n_local = max(1, len(self._devices))
+        first = n_local * self._cluster.index if self._cluster else 0
+        return [BatchShard(index, self.count) for index in range(first, first + n_local)]
 
-    def more_copies(self, network: keras.Model) -> list[keras.Model]:
-        """Copies of a network with other weights, one for each local device but the first, which it is for itself."""
-        copies = []
+    def clones(self, network: keras.Model) -> list[keras.Model]:
+        """Copies of a network, with weights of their own, for all local devices but the first."""
+        clones = []
         for device in self._devices[1:]:
             with tf.device(device):
-                copy = keras.models.clone_model(network)
-            copies.append(copy)
-        return copies
+                clone = keras.models.clone_model(network)
+            clones.append(clone)
+        return clones
 
-    def run(self, function: Callable[[int, Any], Any], shares: Sequence[Any]) -> Any:
-        """Call a function in each local replica with the replica's place and share; what the first returns."""
+    def run(self, function: Callable[[int, Any], Any], shards: Sequence[Any]) -> Any:
+        """Call `function(replica, shard)` on each local replica and return the result of the first."""
 
-        def here() -> Any:
-            place = 0
+        def on_replica() -> Any:
+            replica = 0
             if len(self._devices) > 1:
-                number = tf.distribute.get_replica_context().replica_id_in_sync_group
-                place = int(tf.get_static_value(number)) - self.shares[0].number
-            return function(place, shares[place])
+                global_index = tf.distribute.get_replica_context().replica_id_in_sync_group
+                replica = int(tf.get_static_value(global_index)) - self.shards[0].index
+            return function(replica, shards[replica])
 
-        results = self._strategy.run(here)
+        results = self._strategy.run(on_replica)
         return tf.nest.map_structure(lambda value: self._strategy.experimental_local_results(value)[0], results)
 
-    def gathered(self, rows: tf.Tensor) -> tf.Tensor:
-        """Inside `run`: the rows of all replicas, [n, ...], through which gradients flow back."""
+    def all_gather(self, rows: tf.Tensor) -> tf.Tensor:
+        """Concatenate the rows [n, ...] of all replicas, inside `run`; gradients flow back."""
         if self.count == 1:
             return rows
-        here = tf.identity(rows)  # on this replica's device, which collectives want to know
-        return tf.distribute.get_replica_context().all_gather(here, axis=0)
+        rows = tf.identity(rows)  # collectives need a tensor on this replica's device
+        return tf.distribute.get_replica_context().all_gather(rows, axis=0)
 
-    def mean(self, tensors: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Inside `run`: the mean of each tensor over all replicas."""
+    def all_reduce_mean(self, tensors: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Mean of each tensor over all replicas, inside `run`."""
         if self.count == 1:
             return tensors
         means = [tf.convert_to_tensor(tensor) for tensor in tensors]
-        reduce = tf.distribute.get_replica_context().all_reduce
-        for dtype in sorted({tensor.dtype.name for tensor in means}):  # collectives pack what they send together
-            places = [place for place, tensor in enumerate(means) if tensor.dtype == dtype]
-            for place, mean in zip(places, reduce(tf.distribute.ReduceOp.MEAN, [means[place] for place in places])):
-                means[place] = mean
+        all_reduce = tf.distribute.get_replica_context().all_reduce
+        for dtype in sorted({tensor.dtype.name for tensor in means}):  # a collective packs tensors of one dtype
+            indices = [index for index, tensor in enumerate(means) if tensor.dtype == dtype]
+            reduced = all_reduce(tf.distribute.ReduceOp.MEAN, [means[index] for index in indices])
+            for index, mean in zip(indices, reduced):
+                means[index] = mean
         return means
 
-    def spread(self, variables: list[Any]) -> None:
-        """Give every worker the chief's values.
+    def broadcast(self, variables: list[Any]) -> None:
+        """Assign the chief's values to the variables of every worker.
 
         Raises:
-            WorkerLost: another worker went away.
+            WorkerLost: another worker is gone.
         """
         if self._cluster is None:
             return
-        with self.watched():
+        with self.detecting_lost_workers():
             values = self._from_chief([tf.cast(tf.convert_to_tensor(variable), tf.float64) for variable in variables])
         for variable, value in zip(variables, values):
             variable.assign(tf.cast(value, variable.dtype))
 
-    def by_chief(self, work: Callable[[], Any]) -> Any:
-        """Let the chief alone do something. Others get its answer where that is a whole number, else 0.
+    def on_chief(self, function: Callable[[], Any]) -> Any:
+        """Call a function on the chief alone.
+
+        Returns:
+            The result on the chief; on other workers the result if it is an int, else 0.
 
         Raises:
-            UserError: it failed there.
-            WorkerLost: another worker went away.
+            UserError: the function failed on the chief.
+            WorkerLost: another worker is gone.
         """
         if self._cluster is None:
-            return work()
-        answer, number, failure = None, FAILED, None
+            return function()
+        result, number, failure = None, FAILED, None
         if self.is_chief:
             try:
-                answer = work()
-                number = int(answer) if isinstance(answer, int) else 0
+                result = function()
+                number = int(result) if isinstance(result, int) else 0
             except BaseException as error:
                 failure = error
-        with contextlib.suppress(WorkerLost) if failure else contextlib.nullcontext(), self.watched():
+        with contextlib.suppress(WorkerLost) if failure else contextlib.nullcontext(), self.detecting_lost_workers():
             number = int(self._from_chief([tf.constant(number, tf.float64)])[0])
         if failure is not None:
             raise failure
         if number == FAILED:
-            raise UserError(f"the chief, {self._cluster.addresses[0]}, gave up; it says why")
-        return answer if self.is_chief else number
+            raise UserError(f"the chief {self._cluster.addresses[0]} failed; see its output")
+        return result if self.is_chief else number
 
     @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
-        """Inside the block a worker that goes away is a `WorkerLost`."""
+    def detecting_lost_workers(self) -> Iterator[None]:
+        """Raise `WorkerLost` for the errors of TensorFlow inside the block that a lost worker causes."""
         try:
             yield
         except LOST as error:
@@ -146,31 +150,29 @@ class Replicas:
                 raise
             log.debug("%s", error)
             raise WorkerLost(
-                f"a worker was lost ({' or '.join(self._cluster.others)}); start it again, a chief with --resume"
+                f"lost a worker ({' or '.join(self._cluster.others)}); restart all workers with --resume"
             ) from None
 
-    def _from_chief(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
-        """The chief's values of float64 tensors that all have in the same shapes: a sum to which others add zeros."""
-        return list(self._told(values))
-
     def _sum_of_chief(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
-        def summed(place: int, own: list[tf.Tensor]) -> list[tf.Tensor]:
-            speaks = self.is_chief and place == 0
-            own = [tf.identity(value) if speaks else tf.zeros_like(value) for value in own]
-            return list(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, own))
+        """The chief's values of float64 tensors: a sum to which all other replicas contribute zeros."""
 
-        return self.run(summed, [values] * max(1, len(self._devices)))
+        def on_replica(replica: int, values: list[tf.Tensor]) -> list[tf.Tensor]:
+            contributes = self.is_chief and replica == 0
+            values = [tf.identity(value) if contributes else tf.zeros_like(value) for value in values]
+            return list(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values))
+
+        return self.run(on_replica, [values] * max(1, len(self._devices)))
 
 
 def open_replicas(strategy: str = "none") -> Replicas:
-    """The replicas of a strategy. With `multi-worker` this must come before anything that TensorFlow computes.
+    """The replicas of a strategy. "multi-worker" must be opened before TensorFlow computes anything.
 
     Args:
-        strategy: "none"; "mirrored", all GPUs of this machine; "multi-worker", the workers that TF_CONFIG names.
+        strategy: "none"; "mirrored" for all GPUs of this machine; "multi-worker" for the workers in TF_CONFIG.
 
     Raises:
-        UserError: no such strategy, a TF_CONFIG that makes no sense, an address that is taken, or workers that do not
-            come within ten minutes.
+        UserError: the strategy is unknown, TF_CONFIG is invalid, the port is in use, or a worker does not start within
+            ten minutes.
     """
     if strategy == "none":
         return Replicas()
@@ -178,44 +180,43 @@ def open_replicas(strategy: str = "none") -> Replicas:
         devices = [device.name for device in tf.config.list_logical_devices("GPU")]
         devices = devices or [device.name for device in tf.config.list_logical_devices("CPU")]
         if len(devices) == 1:
-            log.info("--strategy mirrored: there is one device, %s", devices[0].removeprefix("/device:"))
+            log.info("--strategy mirrored: only one device, %s", devices[0].removeprefix("/device:"))
         return Replicas(tf.distribute.MirroredStrategy(devices))
     if strategy == "multi-worker":
         cluster = read_cluster()
-        return Replicas(_meet(cluster), cluster)
-    raise UserError(f"no strategy {strategy!r}; there are {', '.join(STRATEGIES)}")
+        return Replicas(_connect(cluster), cluster)
+    raise UserError(f"unknown strategy {strategy!r}; use one of {', '.join(STRATEGIES)}")
 
 
-def _meet(cluster: Cluster) -> tf.distribute.Strategy:
-    log.info(
-        "worker %d of %d: waiting for %s", cluster.index, len(cluster.addresses), ", ".join(cluster.others) or "none"
-    )
+def _connect(cluster: Cluster) -> tf.distribute.Strategy:
+    others = ", ".join(cluster.others) or "none"
+    log.info("worker %d of %d: waiting for %s", cluster.index, len(cluster.addresses), others)
     wait_for_others(cluster, WAIT_SECONDS)
     try:
-        with _may_be_killed():
+        with _default_signals():
             return tf.distribute.MultiWorkerMirroredStrategy()
     except LOST as error:
-        raise WorkerLost(f"the other workers could not be met: {str(error).splitlines()[0][:200]}") from None
+        raise WorkerLost(f"cannot connect to the other workers: {str(error).splitlines()[0][:200]}") from None
     except RuntimeError:
-        raise UserError("workers must be opened before TensorFlow computes anything in this process") from None
+        raise UserError("multi-worker must be opened before TensorFlow computes anything in this process") from None
 
 
 @contextlib.contextmanager
-def _may_be_killed() -> Iterator[None]:
-    """Inside the block Ctrl-C ends the process at once, and so do ten minutes.
+def _default_signals() -> Iterator[None]:
+    """Let Ctrl-C, and an alarm after ten minutes, end the process inside the block.
 
-    TensorFlow waits with Python's lock held. It does so where something answers at a worker's address that is none.
+    TensorFlow connects while holding Python's lock, and blocks if another program listens at a worker's address.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "alarm"):
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGALRM)}
-    for number in before:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGALRM)}
+    for number in handlers:
         signal.signal(number, signal.SIG_DFL)
     signal.alarm(int(WAIT_SECONDS))
     try:
         yield
     finally:
         signal.alarm(0)
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

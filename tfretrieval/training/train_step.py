@@ -1,7 +1,8 @@
-"""One step of learning, on one replica or on many: always the step that one would take on the whole batch.
+"""The training step, on one replica or many, always equal to a step on the whole batch.
 
-Every replica computes its share of a batch. Outputs are gathered, so that a loss that compares items sees all of them;
-gradients are averaged; then each worker takes the same step. The replicas of a worker are copies of its network.
+Each replica computes a shard of the batch. Outputs are gathered, so that losses on whole batches see every item;
+gradients are averaged, and every worker takes the same optimizer step. The replicas of a worker are copies of its
+network.
 """
 
 from __future__ import annotations
@@ -15,101 +16,109 @@ import tensorflow as tf
 
 from tfretrieval.training.replicas import Replicas
 
-Figures = dict[str, float]
-
 
 class Learner:
-    """A compiled network (see `build_network`) and the steps it learns by.
+    """Trains a compiled network (see `build_network`).
 
     Args:
-        network: it, with its loss and optimizer.
-        stream: its batches, see `training_stream`.
-        replicas: where it is computed.
+        network: network with its loss and optimizer.
+        stream: batches, see `training_stream`.
+        replicas: replicas that compute each batch.
+        with_accuracy: whether to report the accuracy of a classifier.
         xla: compile the step with XLA.
     """
 
-    def __init__(self, network: keras.Model, stream: tf.data.Dataset, replicas: Replicas, xla: bool = False) -> None:
+    def __init__(
+        self,
+        network: keras.Model,
+        stream: tf.data.Dataset,
+        replicas: Replicas,
+        with_accuracy: bool = False,
+        xla: bool = False,
+    ) -> None:
         self._network = network
         self._replicas = replicas
-        self._copies = [network, *replicas.more_copies(network)]
+        self._copies = [network, *replicas.clones(network)]
         network.optimizer.build(network.trainable_variables)
-        self._counts_right = bool(network.name == "classifier")
+        self._with_accuracy = with_accuracy
         self._batches = iter(stream)
-        self._compiled = tf.function(
-            self._learn, [stream.element_spec], autograph=False, jit_compile=True if xla else None
+        self._step = tf.function(
+            self._train_step, [stream.element_spec], autograph=False, jit_compile=True if xla else None
         )
 
     def begin_epoch(self, learning_rate: float) -> None:
-        """Set the learning rate, and give every worker the chief's weights and state of the optimizer.
+        """Set the learning rate, and give every worker the chief's weights and optimizer state.
 
         Raises:
-            WorkerLost: another worker went away.
+            WorkerLost: another worker is gone.
         """
         optimizer = self._network.optimizer
         optimizer.learning_rate = learning_rate
-        self._replicas.spread([*self._network.variables, *optimizer.variables])
+        self._replicas.broadcast([*self._network.variables, *optimizer.variables])
 
-    def steps(self, count: int, after_each: Callable[[], None] = lambda: None) -> Figures:
-        """Take so many steps: the mean `loss` of their items, and the `accuracy` of a classifier.
+    def train_steps(self, n: int, on_step_end: Callable[[], None] = lambda: None) -> dict[str, float]:
+        """Take n steps and return the mean "loss", and the "accuracy" of a classifier, over their items.
 
         Raises:
-            WorkerLost: another worker went away.
+            WorkerLost: another worker is gone.
         """
         sums = tf.zeros([3], tf.float64)
-        with self._replicas.watched():
-            for _ in range(count):
-                sums += self._compiled(next(self._batches))
-                after_each()
-            loss, right, items = sums.numpy().tolist()
-        figures = {"loss": loss / items}
-        return {"accuracy": right / items, **figures} if self._counts_right else figures
+        with self._replicas.detecting_lost_workers():
+            for _ in range(n):
+                sums += self._step(next(self._batches))
+                on_step_end()
+            loss, n_correct, n_items = sums.numpy().tolist()
+        accuracy = {"accuracy": n_correct / n_items} if self._with_accuracy else {}
+        return {**accuracy, "loss": loss / n_items}
 
-    def _learn(self, shares: tuple[Any, ...]) -> tf.Tensor:
-        """Learn from the local shares of a batch: sums of loss and right answers, and the items, float64 [3]."""
+    def _train_step(self, shards: tuple[Any, ...]) -> tf.Tensor:
+        """Train on the local shards of a batch; sum of losses, correct predictions and items: float64 [3]."""
         for copy in self._copies[1:]:
-            for one, other in zip(copy.variables, self._network.variables):
-                one.assign(other)
-        gradients, sums = self._replicas.run(self._computed, shares)
+            for variable, value in zip(copy.variables, self._network.variables):
+                variable.assign(value)
+        gradients, sums = self._replicas.run(self._gradients, shards)
         optimizer, weights = self._network.optimizer, self._network.trainable_variables
         if hasattr(optimizer, "get_unscaled_gradients"):  # Keras 2.15 in float16
             gradients = optimizer.get_unscaled_gradients(gradients)
         optimizer.apply_gradients(zip(gradients, weights))
         return sums
 
-    def _computed(self, place: int, share: Any) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """The gradients of the whole batch's loss and its figures, computed by local replica `place` from its share."""
-        inputs, targets = share
-        copy, optimizer = self._copies[place], self._network.optimizer
+    def _gradients(self, replica: int, shard: Any) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Gradients of the whole batch's loss, from the shard of one local replica, and the sums of `_train_step`."""
+        inputs, targets = shard
+        copy, optimizer = self._copies[replica], self._network.optimizer
         with tf.GradientTape() as tape:
-            with _joint_statistics(copy, self._replicas.count):
+            with _synchronized_batch_normalization(copy, self._replicas.count):
                 outputs = copy(inputs, training=True)
-            outputs, targets = self._replicas.gathered(outputs), self._replicas.gathered(targets)
+            outputs, targets = self._replicas.all_gather(outputs), self._replicas.all_gather(targets)
             loss = tf.reduce_mean(self._network.loss.call(targets, outputs))
             if copy.losses:
                 loss += tf.add_n(copy.losses)
             scale = getattr(optimizer, "scale_loss", getattr(optimizer, "get_scaled_loss", lambda loss: loss))
-            scaled = scale(loss)
-        unused = tf.UnconnectedGradients.ZERO
-        gradients = self._replicas.mean(tape.gradient(scaled, copy.trainable_variables, unconnected_gradients=unused))
-        items = tf.cast(tf.shape(targets)[0], tf.float64)
-        right = tf.constant(0, tf.float64)
-        if self._counts_right:
-            chosen = tf.argmax(outputs, axis=1, output_type=targets.dtype)
-            right = tf.reduce_sum(tf.cast(chosen == targets, tf.float64))
-        return gradients, tf.stack([tf.cast(loss, tf.float64) * items, right, items])
+            scaled_loss = scale(loss)
+        gradients = tape.gradient(
+            scaled_loss, copy.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        n_items = tf.cast(tf.shape(targets)[0], tf.float64)
+        n_correct = tf.constant(0, tf.float64)
+        if self._with_accuracy:
+            predicted = tf.argmax(outputs, axis=1, output_type=targets.dtype)
+            n_correct = tf.reduce_sum(tf.cast(predicted == targets, tf.float64))
+        sums = tf.stack([tf.cast(loss, tf.float64) * n_items, n_correct, n_items])
+        return self._replicas.all_reduce_mean(gradients), sums
 
 
 @contextlib.contextmanager
-def _joint_statistics(model: keras.Model, replicas: int) -> Iterator[None]:
-    """Batch normalization that learns takes its statistics from all replicas where it is traced inside the block."""
-    layers = [layer for layer in _normalizations(model) if layer.trainable] if replicas > 1 else []
-    before = [(layer.synchronized, getattr(layer, "fused", None)) for layer in layers]
+def _synchronized_batch_normalization(model: keras.Model, n_replicas: int) -> Iterator[None]:
+    """Trace trainable batch normalization with the statistics of all replicas inside the block."""
+    layers = [layer for layer in _normalizations(model) if layer.trainable] if n_replicas > 1 else []
+    previous = [(layer.synchronized, getattr(layer, "fused", None)) for layer in layers]
     for layer in layers:
         layer.synchronized, layer.fused = True, False
     try:
         yield
     finally:
-        for layer, (synchronized, fused) in zip(layers, before):
+        for layer, (synchronized, fused) in zip(layers, previous):
             layer.synchronized, layer.fused = synchronized, fused
 
 

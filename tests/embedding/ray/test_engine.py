@@ -1,4 +1,4 @@
-"""Ray gives the vectors of the engine in its actors, whatever dies on the way."""
+"""Tests of the Ray engine on a local Ray."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import logging
 import os
 import shutil
 import signal
-import socket
-import sys
 from dataclasses import replace
 
 import keras
@@ -29,9 +27,8 @@ from tfretrieval.embedding.ray import engine as module
 from tfretrieval.embedding.ray.cluster import load_ray
 from tfretrieval.embedding.ray.engine import RayEngine
 from tfretrieval.embedding.ray.parquet_shards import Shards, load_store
-from tfretrieval.embedding.ray.worker import Shipped
 
-# Ray warns of its own ways
+# warnings of Ray itself
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
@@ -41,7 +38,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module", autouse=True)
 def _ray():
-    """One Ray for all tests, as small as it can be."""
+    """A small Ray for all tests."""
     ray = load_ray()
     ray.init(
         num_cpus=2, object_store_memory=100 << 20, include_dashboard=False, log_to_driver=False,
@@ -53,7 +50,7 @@ def _ray():
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with a Keras model, and the same converted in `openvino/`."""
+    """A directory with a Keras model, converted in its subdirectory `openvino`."""
     keras.utils.set_random_seed(0)
     embedder = build_embedder("convnet", 24, 10, normalize=True)
     folder = tmp_path_factory.mktemp("home")
@@ -64,8 +61,8 @@ def home(tmp_path_factory):
 
 @pytest.fixture
 def many(scenes, monkeypatch):
-    """The scenes twenty times over under other ids, in blocks of few."""
-    monkeypatch.setattr(module, "FILES_A_BLOCK", 32)
+    """The scenes twenty times with other ids, in small blocks."""
+    monkeypatch.setattr(module, "FILES_PER_BLOCK", 32)
     catalog = Catalog.from_source(scenes)
     rows = np.tile(np.arange(len(catalog)), 20)
     return replace(catalog.subset(rows), ids=np.array([f"{i}" for i in range(len(rows))], object))
@@ -80,9 +77,9 @@ def engines(home):
     ]
 
 
-@pytest.mark.parametrize("which", [pytest.param(0, id="keras", marks=pytest.mark.slow), pytest.param(1, id="openvino")])
-def test_the_vectors_are_those_of_one_process(home, many, which, tmp_path):
-    engine, folder = engines(home)[which]
+@pytest.mark.parametrize("index", [pytest.param(0, id="keras", marks=pytest.mark.slow), pytest.param(1, id="openvino")])
+def test_embeddings_agree_with_one_process(home, many, index, tmp_path):
+    engine, folder = engines(home)[index]
     store = RayEngine(engine, folder).embed(many, made_from={"model": "m"}, directory=tmp_path / "store")
     expected = engine.embed(many)
     np.testing.assert_allclose(store.vectors, expected.vectors, atol=1e-6)
@@ -90,7 +87,7 @@ def test_the_vectors_are_those_of_one_process(home, many, which, tmp_path):
     assert store.made_from == {"engine": engine.name, "precision": "float32", "model": "m"}
 
 
-def test_an_actor_that_is_killed_changes_nothing(home, many, monkeypatch):
+def test_killed_actors_do_not_change_the_embeddings(home, many, monkeypatch):
     import psutil
 
     engine = OpenVINOEngine(home / "openvino")
@@ -99,7 +96,7 @@ def test_an_actor_that_is_killed_changes_nothing(home, many, monkeypatch):
     def killing(self, paths):
         for batch in batches(self, paths):
             workers = [p for p in psutil.process_iter(["cmdline"]) if "MapWorker" in " ".join(p.info["cmdline"] or [])]
-            if len(killed) < 2 and workers:  # while the second batch is read, a killed one may not be back yet
+            if len(killed) < 2 and workers:  # a killed worker may not have restarted yet
                 for worker in workers:
                     os.kill(worker.pid, signal.SIGKILL)
                 killed.append(len(workers))
@@ -111,7 +108,7 @@ def test_an_actor_that_is_killed_changes_nothing(home, many, monkeypatch):
     np.testing.assert_allclose(store.vectors, engine.embed(many).vectors, atol=1e-6)
 
 
-def test_an_interrupted_embedding_goes_on(home, many, tmp_path, monkeypatch):
+def test_interrupted_embedding_is_resumed(home, many, tmp_path, monkeypatch):
     engine = OpenVINOEngine(home / "openvino")
     batches, read = RayEngine.batches, []
 
@@ -121,20 +118,20 @@ def test_an_interrupted_embedding_goes_on(home, many, tmp_path, monkeypatch):
                 raise KeyboardInterrupt
             yield batch
 
-    def counted(self, paths):
+    def recorded(self, paths):
         read.extend(paths)
         return batches(self, paths)
 
     monkeypatch.setattr(RayEngine, "batches", interrupted)
     with pytest.raises(KeyboardInterrupt):
         RayEngine(engine, home / "openvino").embed(many, directory=tmp_path / "store")
-    monkeypatch.setattr(RayEngine, "batches", counted)
+    monkeypatch.setattr(RayEngine, "batches", recorded)
     store = RayEngine(engine, home / "openvino").embed(many, directory=tmp_path / "store")
     assert len(read) == len(many) - 3 * 32
     np.testing.assert_allclose(store.vectors, engine.embed(many).vectors, atol=1e-6)
 
 
-def test_broken_images_are_listed_and_left_out(home, scenes, tmp_path, caplog):
+def test_unreadable_images_are_skipped_with_a_log_line_or_an_error(home, scenes, tmp_path, caplog):
     data = shutil.copytree(scenes, tmp_path / "scenes")
     catalog = Catalog.from_source(data)
     with open(catalog.paths[4], "wb") as file:
@@ -143,13 +140,13 @@ def test_broken_images_are_listed_and_left_out(home, scenes, tmp_path, caplog):
     engine = RayEngine(OpenVINOEngine(home / "openvino"), home / "openvino")
     store = engine.embed(catalog, on_error="skip")
     assert list(store.ids) == [name for row, name in enumerate(catalog.ids) if row not in (4, 7)]
-    assert f"skipped {catalog.paths[4]} (it is no JPEG, PNG, BMP, GIF or WebP image)" in caplog.text
+    assert f"skipped {catalog.paths[4]} (not a JPEG" in caplog.text
     assert f"skipped {catalog.paths[7]} (the file does not exist)" in caplog.text
     with pytest.raises(UserError, match="cannot decode"):
         engine.embed(catalog)
 
 
-def test_images_may_lie_elsewhere(home, scenes, served, tmp_path, caplog):
+def test_remote_images_are_embedded(home, scenes, served, tmp_path, caplog):
     local = Catalog.from_source(scenes)
     with (tmp_path / "remote.csv").open("w", newline="") as file:
         rows = csv.writer(file)
@@ -157,62 +154,25 @@ def test_images_may_lie_elsewhere(home, scenes, served, tmp_path, caplog):
         for row in range(len(local)):
             where = served if row % 2 else f"file://{scenes}"
             rows.writerow([f"{where}/{local.ids[row]}", local.class_names[local.labels[row]]])
-        rows.writerow([f"{served}/nowhere.png", "sea"])
+        rows.writerow([f"{served}/missing.png", "sea"])
     remote = Catalog.from_source(tmp_path / "remote.csv")
     engine = OpenVINOEngine(home / "openvino")
     store = RayEngine(engine, home / "openvino").embed(remote, on_error="skip")
     np.testing.assert_allclose(store.vectors, engine.embed(local).vectors, atol=1e-6)
-    assert "nowhere.png (it cannot be fetched: FileNotFoundError" in caplog.text
+    assert "missing.png (download failed: FileNotFoundError" in caplog.text
 
 
-def test_a_model_travels_where_its_files_are_not(home, scenes, tmp_path):
-    folder = shutil.copytree(home / "openvino", tmp_path / "o")
-    engine = OpenVINOEngine(folder)
-    shipped = Shipped.of(engine, folder)
-    assert shipped.unpacked().directory == folder
-    shutil.rmtree(folder)
-    away = shipped.unpacked()
-    assert away.directory != folder
-    paths = list(Catalog.from_source(scenes).paths)
-    np.testing.assert_array_equal(away.vectors(paths), OpenVINOEngine(home / "openvino").vectors(paths))
-
-
-def test_nobody_there_is_one_clear_line(home, monkeypatch):
-    ray = load_ray()
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
-
-    def init(address, **_):
-        raise ConnectionError(f"Could not find any running Ray instance.\nAt {address}.")
-
-    monkeypatch.setattr(ray, "init", init)
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{listening.getsockname()[1]}"
-        engine = RayEngine(OpenVINOEngine(home / "openvino"), home / "openvino", address)
-        with pytest.raises(UserError, match=rf"^cannot reach Ray at {address}: Connection refused$"):
-            engine.vectors(["a.png"])
-        listening.listen()
-        with pytest.raises(UserError, match=rf"^cannot reach Ray at {address}: Could not find [^\n]*$"):
-            engine.vectors(["a.png"])
-
-
-def test_an_error_in_an_actor_is_one_clear_line(home, scenes, tmp_path):
+def test_error_in_an_actor_is_one_line(home, scenes, tmp_path):
     folder = shutil.copytree(home / "openvino", tmp_path / "o")
     engine = RayEngine(OpenVINOEngine(folder), folder)
     (folder / "model.xml").write_text("damage")
-    with pytest.raises(UserError, match=r"^Ray: [^\n]*damaged") as failed:
+    with pytest.raises(UserError, match=r"^Ray: [^\n]*damaged") as error:
         engine.embed(Catalog.from_source(scenes))
-    assert "\n" not in str(failed.value)
+    assert "\n" not in str(error.value)
 
 
-def test_without_ray_the_extra_is_named(home, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UserError, match=r"pip install 'tfretrieval\[ray\]'"):
-        RayEngine(OpenVINOEngine(home / "openvino"), home / "openvino")
-
-
-def test_the_nodes_write_shards_that_are_read_as_one_store(home, many, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "FILES_A_SHARD", 100)
+def test_actors_write_shards_that_load_as_one_store(home, many, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "FILES_PER_SHARD", 100)
     engine, where = OpenVINOEngine(home / "openvino"), tmp_path / "shards"
     ray_engine = RayEngine(engine, home / "openvino")
     assert ray_engine.write_shards(many, Shards(str(where)), made_from={"model": "m"}) == len(many)
@@ -227,26 +187,26 @@ def test_the_nodes_write_shards_that_are_read_as_one_store(home, many, tmp_path,
     assert [path.name for path in where.glob(".tmp*")] == []
 
     parts[1].unlink()
-    done = []
-    monkeypatch.setattr(RayEngine, "_mapped", lambda self, worker, more, blocks, mapped=RayEngine._mapped: (
-        done.extend(block["row"][0].as_py() for block in blocks) or mapped(self, worker, more, blocks)
+    embedded = []
+    monkeypatch.setattr(RayEngine, "_map_blocks", lambda self, worker, more, blocks, mapped=RayEngine._map_blocks: (
+        embedded.extend(block["row"][0].as_py() for block in blocks) or mapped(self, worker, more, blocks)
     ))  # fmt: skip
     assert ray_engine.write_shards(many, Shards(str(where)), made_from={"model": "m"}) == len(many)
-    assert done == [100], "what was there is left"
-    with pytest.raises(UserError, match="holds vectors of another model"):
+    assert embedded == [100], "existing parts are kept"
+    with pytest.raises(UserError, match="--shards"):
         ray_engine.write_shards(many, Shards(str(where)), made_from={"model": "other"})
 
 
-def test_broken_images_are_no_part_of_a_shard(home, scenes, tmp_path):
+def test_unreadable_images_are_not_in_the_shards(home, scenes, tmp_path):
     data = shutil.copytree(scenes, tmp_path / "scenes")
     catalog = Catalog.from_source(data)
     with open(catalog.paths[4], "wb") as file:
         file.write(b"no image")
     engine, shards = RayEngine(OpenVINOEngine(home / "openvino"), home / "openvino"), Shards(str(tmp_path / "shards"))
-    for _ in range(2):  # the second finds the part written
+    for _ in range(2):  # the second call finds the part of the first
         with pytest.raises(UserError, match="cannot decode"):
             engine.write_shards(catalog, shards)
-    with pytest.raises(UserError, match="is not finished"):
+    with pytest.raises(UserError, match="not finished"):
         load_store(str(tmp_path / "shards"))
     assert engine.write_shards(catalog, shards, on_error="skip") == len(catalog) - 1
     assert catalog.ids[4] not in load_store(str(tmp_path / "shards")).ids

@@ -1,4 +1,4 @@
-"""From a Keras model to the folder that `OpenVINOEngine` computes from."""
+"""Convert a Keras model for `OpenVINOEngine`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import openvino
 import tensorflow as tf
 from openvino.preprocess import PrePostProcessor
 
-from tfretrieval.embedding.openvino.core import core
+from tfretrieval.embedding.openvino.engine import core
 from tfretrieval.embedding.openvino.model_dir import write_engine
 from tfretrieval.errors import UserError
 from tfretrieval.models.embedder import image_size_of, in_float32
@@ -23,24 +23,25 @@ TOLERANCE = 1e-4
 def save_openvino_model(
     embedder: keras.Model, directory: Path, fit: str, made_from: Mapping[str, Any], seed: int = 0
 ) -> None:
-    """Convert a model, check that it answers as before, and write `model.xml`, `model.bin` and `engine.json`.
+    """Convert a model, compare its outputs, and write `model.xml`, `model.bin` and `engine.json`.
 
     Args:
-        embedder: images float [b, s, s, 3] in 0..255 -> embeddings float32 [b, d]. The converted model takes uint8.
-        directory: the new folder; an older one is replaced.
-        fit: how an image becomes a square, see `decode_and_resize`.
-        made_from: kept in `engine.json`; must name the fingerprint of the model as "model".
-        seed: of the random images of the check.
+        embedder: model from images float [b, s, s, 3] in 0..255 to embeddings float32 [b, d]. The converted model takes
+            uint8.
+        directory: directory to write; an existing one is replaced.
+        fit: resize mode, see `decode_and_resize`.
+        made_from: provenance for `engine.json`, with the fingerprint of the model as "model".
+        seed: random seed of the images for the comparison.
 
     Raises:
-        UserError: OpenVINO cannot convert the model or answers otherwise, or the folder cannot be written.
+        UserError: OpenVINO cannot convert the model, its outputs differ, or the directory cannot be written.
     """
     size = image_size_of(embedder)
-    wide = in_float32(embedder)
-    model = _converted(wide, size)
-    difference = _largest_difference(wide, model, size, seed)
+    embedder = in_float32(embedder)
+    model = _converted(embedder, size)
+    difference = _relative_difference(embedder, model, size, seed)
     if not difference <= TOLERANCE:
-        raise UserError(f"OpenVINO answers otherwise than the model (by {difference:.2g}); use --engine keras")
+        raise UserError(f"the OpenVINO model differs from the Keras model (by {difference:.2g}); use --engine keras")
     write_engine(model, directory, {**made_from, "image_size": size, "dim": int(embedder.output_shape[-1]), "fit": fit})
 
 
@@ -52,13 +53,13 @@ def _converted(embedder: keras.Model, size: int) -> Any:
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise UserError(f"OpenVINO cannot convert this model ({reason}); use --engine keras") from None
-    prepared = PrePostProcessor(model)
-    prepared.input().tensor().set_element_type(openvino.Type.u8)
-    return prepared.build()
+    preprocessor = PrePostProcessor(model)
+    preprocessor.input().tensor().set_element_type(openvino.Type.u8)
+    return preprocessor.build()
 
 
-def _largest_difference(embedder: keras.Model, model: Any, size: int, seed: int) -> float:
-    """As a share of the largest value."""
+def _relative_difference(embedder: keras.Model, model: Any, size: int, seed: int) -> float:
+    """Largest difference of the outputs on random images, relative to the largest output."""
     images = np.random.default_rng(seed).integers(0, 256, (2, size, size, 3), np.uint8)
     expected = np.asarray(embedder(images.astype(np.float32), training=False))
     compiled = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

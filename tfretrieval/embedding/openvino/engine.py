@@ -1,7 +1,7 @@
-"""The engine for CPUs: OpenVINO, on a model that was converted once. It needs no TensorFlow.
+"""`OpenVINOEngine`: computes embeddings on CPUs with a converted model, without TensorFlow.
 
-Every worker owns an inference request and a buffer of images. It reads and decodes a batch into the buffer, then
-computes on one stream, so that each core is either decoding or computing and none waits for another.
+Each worker owns an inference request and a buffer of images. It decodes a batch into the buffer, then runs inference on
+one stream, so that every core is either decoding or computing.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,129 +21,126 @@ import numpy as np
 
 from tfretrieval.data.read_image import BrokenImageError, read_image
 from tfretrieval.embedding.engine import Batch, Engine
-from tfretrieval.embedding.openvino.core import core
 from tfretrieval.embedding.openvino.model_dir import MODEL, read_header
 from tfretrieval.errors import UserError
 from tfretrieval.quiet import silent_stderr
 
-BATCH = 4  # small enough that a layer's values stay in the cache of a core
-FEW = 8  # up to so many images every core works on the same one
-HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+BATCH_SIZE = 4  # activations stay in the cache of a core
+LATENCY_LIMIT = 8  # up to this number of images, all cores work on one image at a time
+PRECISION_HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 
 
 class OpenVINOEngine(Engine):
-    """Turns images into vectors with a converted model.
+    """Computes embeddings with a converted model.
 
     Args:
-        directory: where `save_openvino_model` or `quantize` put it.
+        directory: directory of `save_openvino_model` or `quantize`.
         precision: "float32", "bfloat16", or "int8" for a quantized model.
 
     Attributes:
-        header: what `engine.json` holds.
-        directory: where the model lies.
+        header: content of `engine.json`.
+        directory: directory of the model.
 
     Raises:
-        UserError: OpenVINO is not installed, the folder is damaged, or this CPU has no bfloat16.
+        UserError: OpenVINO is not installed, the directory is damaged, or this CPU does not support bfloat16.
     """
 
     name = "openvino"
 
     def __init__(self, directory: Path, precision: str = "float32") -> None:
         if not is_installed():
-            raise UserError("the engine openvino is not installed; use pip install 'tfretrieval[openvino]'")
+            raise UserError("the engine openvino is not installed: pip install 'tfretrieval[openvino]'")
         self.header = read_header(directory)
         self.precision = precision
         self.image_size, self.dim = int(self.header["image_size"]), int(self.header["dim"])
         self.fit = self.header["fit"]
         self.directory = directory
-        self._compiled_for: dict[tuple[int, str], Any] = {}
+        self._compiled_models: dict[tuple[int, str], Any] = {}
         self._single: _Request | None = None
         self._lock = threading.Lock()
         if precision == "bfloat16" and not has_bfloat16():
-            raise UserError("this CPU does not compute in bfloat16; use --precision float32 or auto")
+            raise UserError("this CPU does not support bfloat16; use --precision float32 or auto")
 
     def batches(self, paths: Sequence[str]) -> Iterator[Batch]:
-        few = len(paths) <= FEW
-        size = 1 if few else BATCH
-        compiled = self._compiled(size, "LATENCY" if few else "THROUGHPUT")
+        size, hint = (1, "LATENCY") if len(paths) <= LATENCY_LIMIT else (BATCH_SIZE, "THROUGHPUT")
+        compiled = self._compiled(size, hint)
         n_workers = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        free: queue.SimpleQueue[_Request] = queue.SimpleQueue()
+        requests: queue.SimpleQueue[_Request] = queue.SimpleQueue()
         for _ in range(n_workers):
-            free.put(_Request(compiled, size, self.image_size, self.dim))
+            requests.put(_Request(compiled, size, self.image_size, self.dim))
 
-        def work(start: int) -> Batch:
-            request = free.get()
+        def embed_batch(start: int) -> Batch:
+            request = requests.get()
             try:
-                return self._one_batch(request, paths, range(start, min(start + size, len(paths))))
+                return self._embed_batch(request, paths, range(start, min(start + size, len(paths))))
             finally:
-                free.put(request)
+                requests.put(request)
 
-        yield from _in_window(work, range(0, len(paths), size), n_workers)
+        yield from _map_in_threads(embed_batch, range(0, len(paths), size), n_workers)
 
-    def why_broken(self, path: str) -> str:
+    def broken_reason(self, path: str) -> str:
         try:
             read_image(path, self.image_size, self.fit)
         except BrokenImageError as reason:
             return str(reason)
-        return "it could not be decoded the first time"
+        return "decoding failed on the first attempt"
 
     def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
         with self._lock:
             if self._single is None:
                 self._single = _Request(self._compiled(1, "LATENCY"), 1, self.image_size, self.dim)
             vectors = np.empty((len(pixels), self.dim), np.float32)
-            for place, image in enumerate(pixels):
+            for index, image in enumerate(pixels):
                 self._single.images[0] = image
                 self._single.compute()
-                vectors[place] = self._single.vectors[0]
+                vectors[index] = self._single.vectors[0]
         return vectors
 
-    def _one_batch(self, request: _Request, paths: Sequence[str], places: range) -> Batch:
-        whole: list[int] = []
-        for place in places:
+    def _embed_batch(self, request: _Request, paths: Sequence[str], indices: range) -> Batch:
+        decoded: list[int] = []
+        for index in indices:
             try:
-                request.images[len(whole)] = read_image(paths[place], self.image_size, self.fit)
+                request.images[len(decoded)] = read_image(paths[index], self.image_size, self.fit)
             except BrokenImageError:
                 continue
-            whole.append(place)
-        if whole:
+            decoded.append(index)
+        if decoded:
             request.compute()
-        return np.array(whole, np.int64), request.vectors[: len(whole)].copy()
+        return np.array(decoded, np.int64), request.vectors[: len(decoded)].copy()
 
-    def _compiled(self, batch: int, hint: str) -> Any:
-        """The model for batches of a size, compiled once."""
-        if (batch, hint) not in self._compiled_for:
-            self._compiled_for[batch, hint] = self._compile(batch, hint)
-        return self._compiled_for[batch, hint]
+    def _compiled(self, batch_size: int, hint: str) -> Any:
+        if (batch_size, hint) not in self._compiled_models:
+            self._compiled_models[batch_size, hint] = self._compile(batch_size, hint)
+        return self._compiled_models[batch_size, hint]
 
-    def _compile(self, batch: int, hint: str) -> Any:
+    def _compile(self, batch_size: int, hint: str) -> Any:
         try:
-            with silent_stderr():  # OpenVINO prints what its exception says
+            with silent_stderr():  # OpenVINO also prints the message of its exception
                 model = core().read_model(self.directory / MODEL)
-            model.reshape([batch, self.image_size, self.image_size, 3])
+            model.reshape([batch_size, self.image_size, self.image_size, 3])
             settings: dict[str, Any] = {
                 "PERFORMANCE_HINT": hint,
-                "INFERENCE_PRECISION_HINT": HINTS[self.precision],
+                "INFERENCE_PRECISION_HINT": PRECISION_HINTS[self.precision],
             }
             if os.access(self.directory, os.W_OK):
                 settings["CACHE_DIR"] = str(self.directory / "cache")
             return core().compile_model(model, "CPU", settings)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[-160:]
-            raise UserError(f"the engine in {self.directory} is damaged ({reason}); delete the folder") from None
+            raise UserError(f"the engine in {self.directory} is damaged ({reason}); delete the directory") from None
 
 
 class _Request:
-    """An inference request with its buffers: images uint8 [b, s, s, 3] in, vectors float32 [b, d] out.
+    """An inference request with its buffers: images uint8 [b, s, s, 3] and vectors float32 [b, d].
 
-    The buffers are bound once: OpenVINO's wrapping of arrays can block for ever where two threads do it at a time.
+    The buffers are bound once: wrapping arrays in tensors from two threads at a time can deadlock in OpenVINO.
     """
 
-    def __init__(self, compiled: Any, batch: int, size: int, dim: int) -> None:
+    def __init__(self, compiled: Any, batch_size: int, image_size: int, dim: int) -> None:
         import openvino
 
-        self.images = np.zeros((batch, size, size, 3), np.uint8)
-        self.vectors = np.zeros((batch, dim), np.float32)
+        self.images = np.zeros((batch_size, image_size, image_size, 3), np.uint8)
+        self.vectors = np.zeros((batch_size, dim), np.float32)
         self._request = compiled.create_infer_request()
         self._request.set_input_tensor(openvino.Tensor(self.images, shared_memory=True))
         self._request.set_output_tensor(openvino.Tensor(self.vectors, shared_memory=True))
@@ -152,8 +150,20 @@ class _Request:
         self._request.wait()
 
 
+@cache
+def core() -> Any:
+    """The `openvino.Core` of this process.
+
+    A Core installs an alternate signal stack in its thread and removes it when it is deleted. If two are deleted in the
+    order of their creation, the thread keeps an invalid stack, and the next Ctrl-C is a segmentation fault.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
 def is_installed() -> bool:
-    """Whether OpenVINO can be used, found out without importing it."""
+    """Whether OpenVINO is installed, without importing it."""
     try:
         metadata.version("openvino")
     except metadata.PackageNotFoundError:
@@ -162,21 +172,21 @@ def is_installed() -> bool:
 
 
 def has_bfloat16() -> bool:
-    """Whether this CPU computes in bfloat16 natively."""
+    """Whether this CPU supports bfloat16 natively."""
     return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _in_window(work: Any, starts: Sequence[int], n_workers: int) -> Iterator[Batch]:
-    """The results of `work` on each start, in order; a few more are under way than there are workers, never all."""
+def _map_in_threads(function: Callable[[int], Batch], starts: Sequence[int], n_workers: int) -> Iterator[Batch]:
+    """Results of a function for each start, in order, with a bounded number of pending calls."""
     with ThreadPoolExecutor(n_workers, thread_name_prefix="embed") as pool:
-        under_way: deque[Future[Batch]] = deque()
+        pending: deque[Future[Batch]] = deque()
         try:
             for start in starts:
-                under_way.append(pool.submit(work, start))
-                if len(under_way) > 4 * n_workers:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
+                pending.append(pool.submit(function, start))
+                if len(pending) > 4 * n_workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
         finally:
-            for future in under_way:
+            for future in pending:
                 future.cancel()

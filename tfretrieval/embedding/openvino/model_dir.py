@@ -1,4 +1,4 @@
-"""The folder of a converted model: `model.xml` and `model.bin`, as OpenVINO writes them, and `engine.json`."""
+"""The directory of a converted model: `model.xml` and `model.bin` of OpenVINO, and `engine.json`."""
 
 from __future__ import annotations
 
@@ -15,58 +15,56 @@ FORMAT = 2
 HEADER = "engine.json"
 MODEL = "model.xml"
 WEIGHTS = "model.bin"
-NEEDED = {"model", "image_size", "dim", "fit", "files"}
+REQUIRED = {"model", "image_size", "dim", "fit", "files"}
 
 
 def write_engine(model: Any, directory: Path, header: Mapping[str, Any]) -> None:
-    """Write an OpenVINO model and its header, all or none.
+    """Write an OpenVINO model and its header, completely or not at all.
 
     Args:
         model: an `openvino.Model` that takes uint8 [b, s, s, 3].
-        directory: the folder; an older one is replaced.
-        header: at least the fingerprint of the Keras model as "model", and image_size, dim and fit.
+        directory: directory to write; an existing one is replaced.
+        header: at least the fingerprint of the Keras model as "model", "image_size", "dim" and "fit".
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the directory cannot be written.
     """
     import openvino
 
     with replaced_directory(directory, HEADER) as temporary:
         openvino.save_model(model, temporary / MODEL, compress_to_fp16=False)
-        described = {**header, "format": FORMAT, "openvino": openvino.__version__, "files": _fingerprints(temporary)}
-        write_json(temporary / HEADER, described)
+        added = {"format": FORMAT, "openvino": openvino.__version__, "files": _fingerprints(temporary)}
+        write_json(temporary / HEADER, {**header, **added})
 
 
 def read_header(directory: Path) -> dict[str, Any]:
-    """What `engine.json` holds.
+    """Read and verify `engine.json`.
 
     Raises:
-        UserError: there is none, it is damaged, it was written by another version, or the model's files are not those
-            that it describes.
+        UserError: it is missing, damaged or of another format, or the files of the model have changed.
     """
     header = read_json(directory / HEADER)
-    if header.get("format") != FORMAT or NEEDED - header.keys():
-        raise UserError(f"{directory / HEADER} is not of format {FORMAT} or damaged; delete {directory}")
+    if header.get("format") != FORMAT or REQUIRED - header.keys():
+        raise UserError(f"{directory / HEADER} is damaged or not of format {FORMAT}; delete {directory}")
     if header["files"] != _fingerprints(directory):
-        raise UserError(f"the engine in {directory} is damaged (its files are not what they were); delete it")
+        raise UserError(f"the engine in {directory} is damaged (its files have changed); delete it")
     return header
 
 
 def update_header(directory: Path, **added: Any) -> None:
-    """Add to what `engine.json` holds."""
+    """Add entries to `engine.json`."""
     write_json(directory / HEADER, {**read_header(directory), **added})
 
 
 def _fingerprints(directory: Path) -> dict[str, str]:
-    """A hash of each of the model's files; "" for one that is missing."""
-    found = {}
-    for name in (MODEL, WEIGHTS):
-        file = directory / name
-        there = file.is_file()
-        found[name] = _fingerprint(file, file.stat().st_size, file.stat().st_mtime_ns) if there else ""
-    return found
+    """Hash of each file of the model, "" for a missing one."""
+    files = [directory / name for name in (MODEL, WEIGHTS)]
+    return {
+        file.name: _fingerprint(file, file.stat().st_size, file.stat().st_mtime_ns) if file.is_file() else ""
+        for file in files
+    }
 
 
 @lru_cache(maxsize=8)
-def _fingerprint(file: Path, size: int, changed: int) -> str:
+def _fingerprint(file: Path, size: int, modified_ns: int) -> str:
     return file_fingerprint(file)

@@ -1,4 +1,4 @@
-"""From a converted model to one that computes in int8, by post-training quantization."""
+"""Quantize a converted model to int8 by post-training quantization."""
 
 from __future__ import annotations
 
@@ -11,33 +11,31 @@ from pathlib import Path
 from typing import Any
 
 from tfretrieval.data.read_image import BrokenImageError, read_image
-from tfretrieval.embedding.openvino.core import core
+from tfretrieval.embedding.openvino.engine import core
 from tfretrieval.embedding.openvino.model_dir import MODEL, read_header, write_engine
 from tfretrieval.errors import UserError
 
 
 def quantize(source: Path, directory: Path, paths: Sequence[str], made_from: Mapping[str, Any]) -> None:
-    """Quantize the model in the folder `source` into `directory`, calibrated on images.
+    """Quantize a converted model, calibrated on images.
 
     Args:
-        source: a folder of `save_openvino_model`.
-        directory: the new folder; an older one is replaced.
-        paths: the images whose values set the ranges; a few hundred of the gallery.
-        made_from: added to what `engine.json` of the source says.
+        source: directory of `save_openvino_model`.
+        directory: directory to write; an existing one is replaced.
+        paths: calibration images; a few hundred of the gallery. Unreadable ones are ignored.
+        made_from: provenance to add to that of the source.
 
     Raises:
-        UserError: NNCF is not installed, or no image can be decoded.
+        UserError: NNCF is not installed, or no image is readable.
     """
     nncf = _nncf()
     header = read_header(source)
     images = []
     for path in paths:
-        try:
+        with contextlib.suppress(BrokenImageError):
             images.append(read_image(path, header["image_size"], header["fit"])[None])
-        except BrokenImageError:
-            continue
     if not images:
-        raise UserError("none of the images for calibration can be decoded")
+        raise UserError("no calibration image is readable")
     model = core().read_model(source / MODEL)
     dataset = nncf.Dataset(images)
     with contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stdout(io.StringIO()):
@@ -49,6 +47,6 @@ def _nncf() -> Any:
     try:
         import nncf
     except ImportError:
-        raise UserError("int8 needs NNCF; use pip install 'tfretrieval[int8]', or another --precision") from None
-    logging.getLogger("nncf").setLevel(logging.ERROR)  # its own set_log_level changes the handlers of others
+        raise UserError("int8 needs NNCF: pip install 'tfretrieval[int8]', or use another --precision") from None
+    logging.getLogger("nncf").setLevel(logging.ERROR)  # nncf.set_log_level would change handlers of other loggers
     return nncf

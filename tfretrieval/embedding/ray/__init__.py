@@ -1,1 +1,1 @@
-"""The Ray engine, which distributes another engine over a cluster."""
+"""The Ray engine, which distributes another engine over many machines, and Parquet shards of embeddings."""

@@ -1,4 +1,4 @@
-"""The engine for many machines: Ray Data, with another engine in each of its actors."""
+"""`RayEngine`: distributes another engine over many machines with Ray Data."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Any
 
 import numpy as np
 
-from tfretrieval.data.broken import report_broken
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.read_image import report_broken_images
 from tfretrieval.embedding.engine import Batch, Engine
 from tfretrieval.embedding.ray.cluster import connected, cores_of_nodes, load_ray
 from tfretrieval.embedding.ray.parquet_shards import Shards, part_name
-from tfretrieval.embedding.ray.worker import ShardWriter, Shipped, Worker
+from tfretrieval.embedding.ray.worker import EngineFiles, ShardWriter, Worker
 from tfretrieval.progress import progress
 
-FILES_A_BLOCK = 512
-FILES_A_SHARD = 4096
+FILES_PER_BLOCK = 512
+FILES_PER_SHARD = 4096
 
 
 class RayEngine(Engine):
-    """Embeds on a Ray cluster, or on a Ray of this machine, what another engine would embed alone.
+    """Computes the embeddings of another engine on a Ray cluster or on a local Ray.
 
-    One actor a node holds the model and uses all its cores. Blocks of files that fail with their actor are done again.
-    Vectors come back in the order in which they are ready. Paths may be those of fsspec, such as s3://, gs:// or
-    http://; what is only a path must be readable on every node.
+    Each node runs one actor, which holds the model and uses all cores. Blocks of a failed actor are retried; vectors
+    arrive in any order. Paths may be those of fsspec, such as s3://, gs:// or http://; other paths must be readable on
+    every node.
 
     Args:
-        engine: what each actor holds; its name and precision are this engine's.
-        home: the folder of that engine's model.
-        address: of a cluster, as `ray.init` takes it; None starts a Ray on this machine.
+        engine: engine of the actors; this engine takes its name and precision.
+        home: directory of that engine's model.
+        address: address of a cluster, as `ray.init` takes it; None starts Ray on this machine.
 
     Raises:
         UserError: Ray is not installed.
@@ -50,10 +50,15 @@ class RayEngine(Engine):
 
     def batches(self, paths: Sequence[str]) -> Iterator[Batch]:
         columns = {"row": np.arange(len(paths)), "path": np.array([str(path) for path in paths], dtype=object)}
-        starts = range(0, len(paths), FILES_A_BLOCK)
-        for batch in self._mapped(Worker, (), [_rows(columns, start, FILES_A_BLOCK) for start in starts]):
-            whole = self._whole(batch, paths)
-            yield batch["row"][whole], np.asarray(batch["vector"][whole], np.float32)
+        blocks = [_arrow_table(columns, start, FILES_PER_BLOCK) for start in range(0, len(paths), FILES_PER_BLOCK)]
+        for batch in self._map_blocks(Worker, (), blocks):
+            decoded = batch["reason"] == ""
+            for row, reason in zip(batch["row"][~decoded], batch["reason"][~decoded]):
+                self._reasons[str(paths[row])] = str(reason)
+            yield batch["row"][decoded], np.asarray(batch["vector"][decoded], np.float32)
+
+    def broken_reason(self, path: str) -> str:
+        return self._reasons.get(path, "no worker could read it")
 
     def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
         return self._engine.embed_pixels(pixels)
@@ -61,25 +66,23 @@ class RayEngine(Engine):
     def write_shards(
         self, catalog: Catalog, shards: Shards, on_error: str = "fail", made_from: Mapping[str, Any] | None = None
     ) -> int:
-        """Let the actors write the vectors of a catalog as shards; parts that are there already stay.
-
-        No vector comes to this process.
+        """Let the actors write the vectors of a catalog as shards; existing parts are kept.
 
         Args:
             catalog: n items with files.
-            shards: where they go.
-            on_error: what a file that cannot be decoded does, "fail" or "skip". The parts are written either way.
+            shards: shards to write.
+            on_error: mode for unreadable images: "fail" or "skip". Parts are written in either mode.
             made_from: see `Engine.embed`.
 
         Returns:
-            how many vectors there are.
+            Number of vectors.
 
         Raises:
-            UserError: the shards hold something else or cannot be written, a file cannot be decoded and `on_error` is
-                "fail", or none can.
+            UserError: the shards hold other vectors or cannot be written, an image is unreadable and `on_error` is
+                "fail", or all are.
         """
         made_from = {"engine": self.name, "precision": self.precision, **(made_from or {})}
-        there = shards.begin(self.dim, catalog.class_names, made_from)
+        existing = shards.begin(self.dim, catalog.class_names, made_from)
         names = np.array([*catalog.class_names, ""], dtype=object)
         columns = {
             "row": np.arange(len(catalog)),
@@ -88,50 +91,41 @@ class RayEngine(Engine):
             "label": names[catalog.labels],
             "split": catalog.splits,
         }
-        starts = range(0, len(catalog), FILES_A_SHARD)
-        missing = [start for start in starts if part_name(start) not in there]
+        starts = range(0, len(catalog), FILES_PER_SHARD)
+        blocks = [_arrow_table(columns, start, FILES_PER_SHARD) for start in starts if part_name(start) not in existing]
         with progress(None, "embed", total=len(catalog)) as bar:
-            bar.update(len(catalog) - sum(min(FILES_A_SHARD, len(catalog) - start) for start in missing))
-            blocks = [_rows(columns, start, FILES_A_SHARD) for start in missing]
-            for batch in self._mapped(ShardWriter, (shards.where,), blocks):
+            bar.update(len(catalog) - sum(len(block) for block in blocks))
+            for batch in self._map_blocks(ShardWriter, (shards.where,), blocks):
                 bar.update(len(batch["row"]))
         parts = [part_name(start) for start in starts]
-        n, broken = shards.counted(parts)
+        n, broken = shards.count(parts)
         if broken:
-            report_broken(broken, on_error, everything=not n)
+            report_broken_images(broken, on_error, all_broken=not n)
         shards.finish(parts, n)
         return n
 
-    def _mapped(self, worker: type, arguments: tuple[Any, ...], blocks: list[Any]) -> Iterator[dict[str, np.ndarray]]:
-        """What the workers give for each block, in the order in which they are ready."""
+    def _map_blocks(
+        self, worker: type, arguments: tuple[Any, ...], blocks: list[Any]
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Results of the workers for each block, in the order in which they finish."""
         if not blocks:
             return
         with connected(self._address) as ray:
             cores = cores_of_nodes(ray)
-            shipped = ray.put(Shipped.of(self._engine, self._home))
+            engine_files = ray.put(EngineFiles.of(self._engine, self._home))
             dataset = ray.data.from_arrow(blocks).map_batches(
                 worker,
-                fn_constructor_args=([shipped], *arguments),
+                fn_constructor_args=([engine_files], *arguments),
                 batch_size=None,
                 num_cpus=min(cores),
                 concurrency=(1, sum(count // min(cores) for count in cores)),
             )
             yield from dataset.iter_batches(batch_size=None)
 
-    def _whole(self, batch: dict[str, np.ndarray], paths: Sequence[str] | np.ndarray) -> np.ndarray:
-        """Which rows of a batch were decoded, bool [b]; why others were not is kept."""
-        whole = batch["reason"] == ""
-        for row, reason in zip(batch["row"][~whole], batch["reason"][~whole]):
-            self._reasons[str(paths[row])] = str(reason)
-        return whole
 
-    def why_broken(self, path: str) -> str:
-        return self._reasons.get(path, "no worker could read it")
-
-
-def _rows(columns: Mapping[str, np.ndarray], start: int, count: int) -> Any:
-    """Some rows of columns as an Arrow table."""
+def _arrow_table(columns: Mapping[str, np.ndarray], start: int, n: int) -> Any:
+    """Up to n rows of columns as an Arrow table."""
     import pyarrow as pa
 
-    here = {name: column[start : start + count] for name, column in columns.items()}
-    return pa.table({name: pa.array(c.tolist() if c.dtype == object else c) for name, c in here.items()})
+    rows = {name: column[start : start + n] for name, column in columns.items()}
+    return pa.table({name: pa.array(c.tolist() if c.dtype == object else c) for name, c in rows.items()})

@@ -1,9 +1,8 @@
-"""Embeddings as Parquet shards, which many machines write and which are read as one store.
+"""Embeddings as Parquet shards, which many machines write and which are loaded as one store.
 
-A folder of shards, on a disk or wherever fsspec writes, holds `shards.json` (what made the vectors) and
-`part-<first row>.parquet` with the columns id, path, label, split and vector. A part is named after the rows it is made
-from, so that a part that is written twice is the same part. A `shards.json` that says how many items there are is the
-last thing to be written.
+A directory of shards, local or on a file system of fsspec, holds `shards.json` (provenance) and
+`part-<first row>.parquet` with the columns id, path, label, split and vector. A part is named by its rows, so that
+writing it again replaces it. The number of items is added to `shards.json` last, when all parts are written.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tfretrieval.data.cache import cache_folder
 from tfretrieval.embedding.store import Embeddings
@@ -25,17 +26,17 @@ from tfretrieval.errors import UserError
 
 HEADER = "shards.json"
 FORMAT = 1
-BROKEN = b"broken"  # in a part's metadata
+BROKEN_KEY = b"broken"  # in the metadata of a part
 
 
 class Shards:
-    """A folder of shards.
+    """A directory of shards.
 
     Args:
-        where: a path, or an address of fsspec such as s3://bucket/vectors.
+        where: path, or fsspec URL such as s3://bucket/vectors.
 
     Raises:
-        UserError: fsspec or what it needs for the address is not installed.
+        UserError: the URL is not supported, or fsspec or a package for the URL is not installed.
     """
 
     def __init__(self, where: str) -> None:
@@ -44,81 +45,83 @@ class Shards:
 
             self._files, self._root = fsspec.core.url_to_fs(where)
         except ImportError as error:
-            raise UserError(f"{where} needs {error.name or 'fsspec'}; use pip install 'tfretrieval[ray]'") from None
+            raise UserError(f"{where} needs {error.name or 'fsspec'}: pip install 'tfretrieval[ray]'") from None
         except ValueError as error:
             raise UserError(f"{where}: {error}") from None
         self.where = where
 
     def begin(self, dim: int, class_names: tuple[str, ...], made_from: Mapping[str, Any]) -> set[str]:
-        """Claim the folder for vectors that are made from something; the parts that are there already.
+        """Create the directory, or check that it holds shards of the same provenance.
+
+        Args:
+            dim: dimension of the vectors.
+            class_names: names of the classes.
+            made_from: provenance of the vectors.
+
+        Returns:
+            Names of the existing files.
 
         Raises:
-            UserError: it holds vectors that were made from something else, or cannot be written.
+            UserError: the directory holds other vectors, or cannot be written.
         """
         header = {"format": FORMAT, "dim": dim, "class_names": list(class_names), "made_from": dict(made_from)}
-        before = self.header()
-        if before is not None and {name: before.get(name) for name in header} != header:
-            raise UserError(f"{self.where} holds vectors of another model or other images; give another --shards")
-        with self._clear():
+        existing = self.header()
+        if existing is not None and {name: existing.get(name) for name in header} != header:
+            raise UserError(f"{self.where} holds vectors of another model or other images; use another --shards")
+        with self._one_line_errors():
             self._files.makedirs(self._root, exist_ok=True)
-            if before is None:
+            if existing is None:
                 self._write(HEADER, json.dumps(header).encode())
             return {posixpath.basename(path) for path in self._files.ls(self._root, detail=False)}
 
     def write_part(self, name: str, columns: Mapping[str, Any], broken: Mapping[str, str]) -> None:
-        """Write a part, whole or not at all.
+        """Write a part, completely or not at all.
 
         Args:
             name: see `part_name`.
-            columns: id, path, label (None: not known), split, vector [b, d].
-            broken: {path: reason} of the files that are not among them.
+            columns: "id", "path", "label" (class name, None if unknown), "split" and "vector" (float32 [b, d]).
+            broken: {path: reason} of the unreadable images of these rows.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         vectors = np.ascontiguousarray(columns["vector"], np.float32)
         arrays = {key: pa.array(list(columns[key]), pa.string()) for key in ("id", "path", "label", "split")}
         flat = pa.array(vectors.reshape(-1), pa.float32())
         arrays["vector"] = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
         sink = pa.BufferOutputStream()
-        table = pa.table(arrays).replace_schema_metadata({BROKEN: json.dumps(dict(broken))})
+        table = pa.table(arrays).replace_schema_metadata({BROKEN_KEY: json.dumps(dict(broken))})
         pq.write_table(table, sink, compression="none")
         self._write(name, sink.getvalue().to_pybytes())
 
-    def counted(self, parts: list[str]) -> tuple[int, dict[str, str]]:
-        """How many items some parts hold, and {path: reason} of the files that were broken.
+    def count(self, parts: list[str]) -> tuple[int, dict[str, str]]:
+        """Number of items in some parts, and {path: reason} of the unreadable images.
 
         Raises:
-            UserError: a part is not there or damaged.
+            UserError: a part is missing or damaged.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         n, broken = 0, {}
-        with self._clear():
+        with self._one_line_errors():
             for name in parts:
                 try:
                     with self._files.open(f"{self._root}/{name}", "rb") as file:
-                        whole = pq.ParquetFile(file).metadata
-                        n += whole.num_rows
-                        broken.update(json.loads((whole.metadata or {}).get(BROKEN, b"{}")))
+                        metadata = pq.ParquetFile(file).metadata
+                        n += metadata.num_rows
+                        broken.update(json.loads((metadata.metadata or {}).get(BROKEN_KEY, b"{}")))
                 except (FileNotFoundError, pa.ArrowException):
                     raise UserError(f"{self.where} is damaged: delete {name} and embed again") from None
         return n, broken
 
     def finish(self, parts: list[str], n: int) -> None:
-        """Write down which parts there are and that they hold n items."""
+        """Mark the shards as finished, with these parts and n items."""
         header = self.header() or {}
-        with self._clear():
+        with self._one_line_errors():
             self._write(HEADER, json.dumps({**header, "parts": parts, "n": n}).encode())
 
     def header(self) -> dict[str, Any] | None:
-        """What `shards.json` holds; None where there is none.
+        """Content of `shards.json`; None if it is missing.
 
         Raises:
-            UserError: it cannot be read.
+            UserError: it is damaged or cannot be read.
         """
-        with self._clear():
+        with self._one_line_errors():
             try:
                 return dict(json.loads(self._files.cat_file(f"{self._root}/{HEADER}")))
             except FileNotFoundError:
@@ -126,52 +129,28 @@ class Shards:
             except ValueError:
                 raise UserError(f"{self.where} is damaged: {HEADER} cannot be read") from None
 
-    def joined(self, directory: Path) -> Embeddings:
-        """All parts as one store, in a folder; memory holds ids and one part.
+    def to_store(self, directory: Path) -> Embeddings:
+        """Concatenate all parts into an embedding store; memory holds the ids and one part.
+
+        Args:
+            directory: directory of the store. An up-to-date store there is returned as it is.
 
         Raises:
-            UserError: the shards are not finished or damaged, or the folder cannot be written.
+            UserError: the shards are unfinished or damaged, or the directory cannot be written.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        header = self.header()
-        if header is None:
-            raise UserError(f"{self.where} holds neither an embedding store nor shards of one")
-        if "parts" not in header:
-            raise UserError(f"{self.where} is not finished; go on with the `tfret embed --shards` that began it")
-        with self._clear():
-            there = {posixpath.basename(path) for path in self._files.ls(self._root, detail=False)}
-        if gone := sorted(set(header["parts"]) - there):
-            raise UserError(
-                f"{self.where} is damaged: {gone[0]} is gone; the `tfret embed` that wrote it makes it anew"
-            )
+        header = self._finished_header()
         if (directory / "embeddings.json").is_file():
             stored = Embeddings.load(directory)
             if stored.provenance == header["made_from"] and len(stored) == header["n"]:
                 return stored
         directory.parent.mkdir(parents=True, exist_ok=True)
         file = directory.parent / f".tmp-{uuid.uuid4().hex}.npy"
-        columns: dict[str, list[Any]] = {"id": [], "path": [], "label": [], "split": []}
         try:
-            vectors = np.lib.format.open_memmap(file, "w+", np.float32, (header["n"], header["dim"]))
-            start = 0
-            for name in header["parts"]:
-                with self._clear():
-                    content = self._files.cat_file(f"{self._root}/{name}")
-                table = pq.read_table(pa.BufferReader(content))
-                flat = table["vector"].combine_chunks().flatten()
-                vectors[start : start + len(table)] = np.asarray(flat).reshape(-1, header["dim"])
-                start += len(table)
-                for key, values in columns.items():
-                    values.extend(table[key].to_pylist())
-            vectors.flush()
-            if start != header["n"]:
-                raise ValueError(f"{start} items where there should be {header['n']}")
-            number_of = {name: label for label, name in enumerate(header["class_names"])}
+            vectors, columns = self._read_parts(header, file)
+            label_of = {name: label for label, name in enumerate(header["class_names"])}
             Embeddings.from_arrays(
                 vectors,
-                [-1 if label is None else number_of[label] for label in columns["label"]],
+                [-1 if name is None else label_of[name] for name in columns["label"]],
                 header["class_names"],
                 columns["id"],
                 columns["path"],
@@ -184,34 +163,72 @@ class Shards:
             file.unlink(missing_ok=True)
         return Embeddings.load(directory)
 
+    def _finished_header(self) -> dict[str, Any]:
+        header = self.header()
+        if header is None:
+            raise UserError(f"{self.where} is neither an embedding store nor shards of one")
+        if "parts" not in header:
+            raise UserError(f"{self.where} is not finished; repeat the `tfret embed --shards` that wrote it")
+        with self._one_line_errors():
+            existing = {posixpath.basename(path) for path in self._files.ls(self._root, detail=False)}
+        if missing := sorted(set(header["parts"]) - existing):
+            raise UserError(
+                f"{self.where} is damaged: {missing[0]} is missing; repeat the `tfret embed --shards` that wrote it"
+            )
+        return header
+
+    def _read_parts(self, header: Mapping[str, Any], file: Path) -> tuple[np.ndarray, dict[str, list[Any]]]:
+        """Copy the vectors of all parts to a .npy file; the memory-mapped vectors and the other columns."""
+        columns: dict[str, list[Any]] = {"id": [], "path": [], "label": [], "split": []}
+        vectors = np.lib.format.open_memmap(file, "w+", np.float32, (header["n"], header["dim"]))
+        start = 0
+        for name in header["parts"]:
+            with self._one_line_errors():
+                content = self._files.cat_file(f"{self._root}/{name}")
+            table = pq.read_table(pa.BufferReader(content))
+            flat = table["vector"].combine_chunks().flatten()
+            vectors[start : start + len(table)] = np.asarray(flat).reshape(-1, header["dim"])
+            start += len(table)
+            for key, values in columns.items():
+                values.extend(table[key].to_pylist())
+        vectors.flush()
+        if start != header["n"]:
+            raise ValueError(f"{start} items instead of {header['n']}")
+        return vectors, columns
+
     def _write(self, name: str, content: bytes) -> None:
         path = f"{self._root}/{name}"
         if "file" not in (self._files.protocol if isinstance(self._files.protocol, tuple) else (self._files.protocol,)):
-            self._files.pipe_file(path, content)  # which appears whole
+            self._files.pipe_file(path, content)  # object stores write files atomically
             return
         temporary = f"{self._root}/.tmp-{uuid.uuid4().hex}"
         self._files.pipe_file(temporary, content)
         Path(temporary).replace(path)
 
     @contextlib.contextmanager
-    def _clear(self) -> Iterator[None]:
-        """Inside the block what a file system raises, which may be anything but that a file is missing, is one line."""
+    def _one_line_errors(self) -> Iterator[None]:
+        """Turn the errors of a file system inside the block, of any class, into one line; missing files excepted."""
         try:
             yield
         except (UserError, FileNotFoundError):
             raise
         except Exception as error:
-            words = " ".join(f"{type(error).__name__} {error}".split())[:160]
-            raise UserError(f"{self.where} cannot be used: {words}") from None
+            reason = " ".join(f"{type(error).__name__} {error}".split())[:160]
+            raise UserError(f"cannot use {self.where}: {reason}") from None
 
 
 def part_name(first_row: int) -> str:
-    """The name of the part that begins with a row of its catalog."""
+    """File name of the part that starts at a row of the catalog."""
     return f"part-{first_row:012d}.parquet"
 
 
 def load_store(where: str) -> Embeddings:
-    """An embedding store, or the shards of one: those are joined beside themselves, or where remote in the cache.
+    """Load an embedding store, or the shards of one.
+
+    Shards are first concatenated into a store in their subdirectory `joined`, or in the cache folder if remote.
+
+    Args:
+        where: path, or fsspec URL.
 
     Raises:
         UserError: it is neither, or damaged.
@@ -219,5 +236,5 @@ def load_store(where: str) -> Embeddings:
     if "://" not in where:
         if not (Path(where) / HEADER).is_file():
             return Embeddings.load(where)
-        return Shards(where).joined(Path(where) / "joined")
-    return Shards(where).joined(cache_folder() / "shards" / re.sub(r"[^\w.-]+", "_", where))
+        return Shards(where).to_store(Path(where) / "joined")
+    return Shards(where).to_store(cache_folder() / "shards" / re.sub(r"[^\w.-]+", "_", where))

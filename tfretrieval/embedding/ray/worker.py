@@ -1,4 +1,4 @@
-"""What runs in the actors of a Ray: an engine that has travelled there, and blocks of files."""
+"""Actors of the Ray engine, and the engine that is sent to them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tfretrieval.embedding.ray.parquet_shards import Shards, part_name
 
 
 @dataclass(frozen=True)
-class Shipped:
-    """An engine as it travels to another machine.
+class EngineFiles:
+    """An engine and the files of its model, to be sent to another machine.
 
     Attributes:
         name: "openvino" or "keras".
-        precision: of `PRECISIONS`.
-        fit: how an image becomes a square.
+        precision: one of `PRECISIONS`.
+        fit: resize mode.
         files: {relative name: content} of the model.
-        home: where the files lie on the machine that they come from.
+        home: directory of the files on the sending machine.
     """
 
     name: str
@@ -35,16 +35,21 @@ class Shipped:
     home: Path
 
     @classmethod
-    def of(cls, engine: Engine, home: Path) -> Shipped:
-        """An engine whose model lies in a folder: the converted model, or the run with its `model.keras`."""
+    def of(cls, engine: Engine, home: Path) -> EngineFiles:
+        """The files of an engine.
+
+        Args:
+            engine: an OpenVINO or Keras engine.
+            home: directory of the converted model, or of `model.keras`.
+        """
         names = ("engine.json", "model.xml", "model.bin") if engine.name == "openvino" else ("model.keras",)
         files = {name: (home / name).read_bytes() for name in names}
         return cls(engine.name, engine.precision, engine.fit, files, home)
 
-    def unpacked(self) -> Engine:
-        """The engine, from the files where they came from if these are the same, else from copies of them."""
+    def load(self) -> Engine:
+        """The engine, from its original files if this machine has the same ones, else from copies."""
         home = self.home
-        if not all(_holds(home / name, content) for name, content in self.files.items()):
+        if not all(_has_content(home / name, content) for name, content in self.files.items()):
             home = Path(tempfile.mkdtemp(prefix="tfretrieval-"))
             for name, content in self.files.items():
                 (home / name).write_bytes(content)
@@ -57,47 +62,70 @@ class Shipped:
 
 
 class Worker:
-    """What an actor does: it holds one engine and embeds blocks of files."""
+    """An actor that computes the embeddings of blocks of files with one engine.
 
-    def __init__(self, shipped: list[Any]) -> None:
+    Args:
+        engine_files: a list with the object reference of `EngineFiles`.
+    """
+
+    def __init__(self, engine_files: list[Any]) -> None:
         import ray
 
-        self._engine = ray.get(shipped[0]).unpacked()
+        self._engine = ray.get(engine_files[0]).load()
 
     def __call__(self, block: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """{"row": int64 [b], "path": str [b]} -> {"row", "vector": float32 [b, d], "reason": str [b]}, "" if whole."""
+        """Embed a block.
+
+        Args:
+            block: "row" int64 [b] and "path" str [b].
+
+        Returns:
+            "row" int64 [b], "vector" float32 [b, d], and "reason" str [b], "" for decodable images.
+        """
         paths = [str(path) for path in block["path"]]
         vectors = np.zeros((len(paths), self._engine.dim), np.float32)
         reasons = np.full(len(paths), "", dtype=object)
         with fetched(paths) as (files, failures):
-            whole = np.zeros(len(paths), bool)
-            for places, batch in self._engine.batches(files):
-                vectors[places], whole[places] = batch, True
-            for place in np.flatnonzero(~whole):
-                reasons[place] = failures.get(int(place)) or self._engine.why_broken(files[place])
+            decoded = np.zeros(len(paths), bool)
+            for indices, batch in self._engine.batches(files):
+                vectors[indices], decoded[indices] = batch, True
+            for index in np.flatnonzero(~decoded):
+                reasons[index] = failures.get(int(index)) or self._engine.broken_reason(files[index])
         return {"row": block["row"], "vector": vectors, "reason": reasons.astype(str)}
 
 
 class ShardWriter(Worker):
-    """An actor that writes what it embeds as parts of `Shards` and gives back only how that went."""
+    """An actor that writes its embeddings as a part of `Shards`.
 
-    def __init__(self, shipped: list[Any], where: str) -> None:
-        super().__init__(shipped)
+    Args:
+        engine_files: see `Worker`.
+        where: address of the shards.
+    """
+
+    def __init__(self, engine_files: list[Any], where: str) -> None:
+        super().__init__(engine_files)
         self._shards = Shards(where)
 
     def __call__(self, block: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """{"row", "id", "path", "label", "split"}, each [b] -> {"row": int64 [b], "reason": str [b]}."""
-        done = super().__call__(block)
-        whole = done["reason"] == ""
-        columns = {name: block[name][whole].tolist() for name in ("id", "path", "split", "label")}
+        """Embed a block and write it as a part.
+
+        Args:
+            block: "row" int64 [b], and "id", "path", "label" and "split", str [b] each.
+
+        Returns:
+            "row" int64 [b], and "reason" str [b], "" for decodable images.
+        """
+        result = super().__call__(block)
+        decoded = result["reason"] == ""
+        columns = {name: block[name][decoded].tolist() for name in ("id", "path", "split", "label")}
         columns["label"] = [label or None for label in columns["label"]]
-        broken = {str(block["path"][place]): str(done["reason"][place]) for place in np.flatnonzero(~whole)}
+        broken = {str(block["path"][index]): str(result["reason"][index]) for index in np.flatnonzero(~decoded)}
         name = part_name(int(block["row"][0]))
-        self._shards.write_part(name, {**columns, "vector": done["vector"][whole]}, broken)
-        return {"row": done["row"], "reason": done["reason"]}
+        self._shards.write_part(name, {**columns, "vector": result["vector"][decoded]}, broken)
+        return {"row": result["row"], "reason": result["reason"]}
 
 
-def _holds(path: Path, content: bytes) -> bool:
+def _has_content(path: Path, content: bytes) -> bool:
     try:
         return path.stat().st_size == len(content) and path.read_bytes() == content
     except OSError:

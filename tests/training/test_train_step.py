@@ -1,0 +1,75 @@
+"""Tests of the training step on one replica and on several."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.images import ImageTable
+from tfretrieval.training.config import TrainConfig
+from tfretrieval.training.network import build_network
+from tfretrieval.training.replicas import Replicas
+from tfretrieval.training.streams import training_stream
+from tfretrieval.training.train_step import Learner
+
+SCRIPT = Path(__file__).with_name("losses_of_steps.py")
+SMALL = {"image_size": 16, "batch_size": 7}
+CASES = [
+    ["resnet", {**SMALL, "backbone": "convnet", "weights": "none", "accumulate": 2, "augment": "standard"}],
+    ["triplet", {**SMALL, "classes_per_batch": 3, "images_per_class": 3}],
+]
+MORE_CASES = [["siamese", SMALL], ["triplet", {**SMALL, "loss": "triplet"}]]
+NORMALIZING = ["resnet", {"backbone": "mobilenet_v2_0.35", "weights": "none", "image_size": 32, "batch_size": 7}]
+
+
+@pytest.fixture
+def losses(start_worker, free_ports, scenes):
+    """A function that returns the losses [case, step] of each worker, in float64 because rounding errors grow."""
+
+    def train(strategy: str, n_workers: int, cases: list) -> list[np.ndarray]:
+        ports = free_ports(n_workers)
+        command = [SCRIPT, strategy, "float64", scenes, json.dumps(cases)]
+        results = []
+        for process in [start_worker(ports, index, *command) for index in range(n_workers)]:
+            out, err = process.communicate(timeout=300)
+            assert process.returncode == 0, err
+            results.append(np.array(json.loads(out)))
+        return results
+
+    return train
+
+
+@pytest.mark.parametrize("cases", [CASES, pytest.param(MORE_CASES, marks=pytest.mark.slow)], ids=["some", "others"])
+def test_two_workers_or_two_devices_take_the_steps_of_one(losses, cases):
+    (single,) = losses("none", 1, cases)
+    first, second = losses("multi-worker", 2, cases)
+    (mirrored,) = losses("mirrored", 1, cases)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first, single, atol=1e-5)
+    np.testing.assert_allclose(mirrored, single, atol=1e-5)
+    assert (np.ptp(single, axis=1) > 1e-3).all(), "the loss changes"
+
+
+@pytest.mark.slow
+def test_batch_normalization_uses_the_statistics_of_all_workers(losses):
+    (single,) = losses("none", 1, [NORMALIZING])
+    first, second = losses("multi-worker", 2, [NORMALIZING])
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first[:, :3], single[:, :3], atol=1e-4)  # rounding errors grow later
+
+
+def test_loss_and_accuracy_are_means_over_the_items_of_a_step(scenes):
+    config = TrainConfig.for_recipe("triplet", loss="cross-entropy", image_size=16, batch_size=6, augment="none")
+    table = ImageTable(Catalog.from_source(scenes).split("train"), 16)
+    network = build_network(config, 3)
+    stream, _ = training_stream(table, config)
+    (images, labels), *_ = next(iter(stream))
+    logits = network(np.asarray(images, np.float32)).numpy()
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    metrics = Learner(network, stream, Replicas(), with_accuracy=True).train_steps(1)
+    assert metrics["loss"] == pytest.approx(-np.log(probabilities[np.arange(6), labels]).mean(), rel=1e-4)
+    assert metrics["accuracy"] == pytest.approx(np.mean(logits.argmax(axis=1) == labels))

@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import csv
 import json
-import re
 import statistics
 import subprocess
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from embed import TFRET, inputs, trained
 from made_up import clusters
 from results import RESULTS, publish
@@ -28,8 +28,9 @@ from timing import in_turn, spread
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
-from tfretrieval.retrieval import FaissRetriever, MilvusRetriever
-from tfretrieval.retrieval.recall import near_enough
+from tfretrieval.retrieval.milvus.retriever import MilvusRetriever
+from tfretrieval.retrieval.recall import is_true_neighbor, true_neighbors
+from tfretrieval.retrieval.transformed import TransformedVectors
 
 D, C, WITHIN, K = 128, 5000, 0.35, 10
 LIMIT = "1GB"
@@ -137,8 +138,8 @@ def within_memory(home: Path, n: int) -> dict[str, str]:
 
 def by_milvus(home: Path, n: int, repeats: int) -> list[dict[str, str]]:
     gallery, queries = (clusters(size, D, C, WITHIN, 0, part)[0] for part, size in enumerate((n, 200)))
-    flat = FaissRetriever().fit(gallery)
-    limits = flat.kneighbors(queries, K)[0][:, -1:]
+    vectors = TransformedVectors(gallery)
+    limits = true_neighbors(vectors, queries, K).distances[:, -1:]
     rows = []
     for index_type in ("FLAT", "HNSW"):
         file = home / f"{index_type}.db"
@@ -147,7 +148,7 @@ def by_milvus(home: Path, n: int, repeats: int) -> list[dict[str, str]]:
         retriever.fit(gallery)
         filling = time.perf_counter() - started
         asking = in_turn({"ask": lambda retriever=retriever: retriever.kneighbors(queries, K)}, repeats)["ask"]
-        recall = float(near_enough(flat, queries, retriever.kneighbors(queries, K)[1], limits).mean())
+        recall = float(is_true_neighbor(vectors, queries, retriever.kneighbors(queries, K)[1], limits).mean())
         size = sum(path.stat().st_size for path in [file, *file.rglob("*")] if path.is_file())
         rows.append(
             row(
@@ -164,14 +165,14 @@ def by_milvus(home: Path, n: int, repeats: int) -> list[dict[str, str]]:
 
 
 def seconds_and_peak(command: list[Any]) -> tuple[float, int, dict[str, Any]]:
-    """Run a command: its seconds, its highest resident memory in bytes, and what it says in JSON."""
+    """Run a command: its seconds, its highest allocated memory in bytes without mapped files, and its JSON output."""
     started, peak = time.perf_counter(), 0
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen([str(word) for word in command], stdout=out, stderr=err)
         while process.poll() is None:
-            with contextlib.suppress(OSError, IndexError):  # it has just ended
-                status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-                peak = max(peak, int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) * 1024)
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                memory = psutil.Process(process.pid).memory_info()
+                peak = max(peak, memory.rss - memory.shared)
             time.sleep(0.05)
         seconds = time.perf_counter() - started
         out.seek(0)

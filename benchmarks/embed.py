@@ -29,7 +29,7 @@ from tfretrieval.embedding.cosine import cosines
 from tfretrieval.embedding.openvino.model_dir import MODEL
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation.evaluator import evaluate
-from tfretrieval.retrieval import make_retriever
+from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
 
 RUNS = HERE / ".runs"
@@ -79,7 +79,7 @@ def measured(backbone: str, run: Run, data: Path, repeats: int, with_torch: bool
     started = time.perf_counter()
     embed(run, output)
     first = time.perf_counter() - started
-    precision = Embeddings.load(output / "train").made_from["precision"]
+    precision = Embeddings.load(output / "train").provenance["precision"]
     keras_predict = Peer("keras_predict.py", str(run.model_path), str(IN_MEMORY), str(BATCH))
     sides: dict[str, Any] = {
         "tfret embed": lambda: embed(run, output),
@@ -162,8 +162,7 @@ def agreement(run: Run, output: Path) -> tuple[float, float]:
     lowest, maps = 1.0, []
     for folder in (output, reference):
         gallery, queries = Embeddings.load(folder / "train"), Embeddings.load(folder / "test")
-        retriever = make_retriever("knn", metric="cosine").fit(gallery.vectors)
-        maps.append(evaluate(retriever, queries, gallery, n_bootstrap=0).metrics["map"])
+        maps.append(evaluate(Index.build(gallery), queries, n_bootstrap=0).metrics["map"])
     for split in ("train", "test"):
         ours, exact = (Embeddings.load(folder / split).vectors for folder in (output, reference))
         lowest = min(lowest, float(cosines(ours, exact).min()))

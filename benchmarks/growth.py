@@ -32,7 +32,9 @@ from results import publish
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation.evaluator import evaluate
-from tfretrieval.retrieval import FaissRetriever, load_retriever
+from tfretrieval.retrieval.faiss import FaissRetriever
+from tfretrieval.retrieval.index import Index
+from tfretrieval.retrieval.settings import FaissSettings, load_retriever
 
 WORK = HERE / ".runs" / "growth"
 IMAGE = HERE.parent / "docs" / "growth.png"
@@ -144,8 +146,9 @@ def evaluated(n: int, what: str) -> dict[str, float]:
         Embeddings.from_arrays(vectors, labels, [str(i) for i in range(c)], [f"{part}-{i}" for i in range(len(labels))])
         for part, (vectors, labels) in enumerate((clusters(n, D, c, 0.35, 0, 0), clusters(Q, D, c, 0.35, 0, 1)))
     )
-    retriever = load_retriever(WORK / f"{what}-{n}")
-    return timed(lambda: evaluate(retriever, queries, gallery, depth=min(DEPTH, n)))
+    settings = FaissSettings("euclidean", factory=factory_of(what, n))
+    index = Index.build(gallery, settings)
+    return timed(lambda: evaluate(index, queries, depth=min(DEPTH, n)))
 
 
 STEPS = {"embed": embed, "index": index, "search": search, "evaluate": evaluated}

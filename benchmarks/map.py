@@ -20,7 +20,7 @@ from timing import spread
 
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.retrieval.index import Index
-from tfretrieval.retrieval.settings import IndexSettings
+from tfretrieval.retrieval.settings import FaissSettings
 from tfretrieval.serve.app import create_app
 from tfretrieval.serve.background import Later
 from tfretrieval.serve.collection import Collection
@@ -101,7 +101,7 @@ def made_up(n: int) -> Service:
     gallery = Embeddings.from_arrays(
         points, labels, ids=[f"train/class-{label}/{i}.jpg" for i, label in enumerate(labels)]
     )
-    index = Index.build(gallery, IndexSettings("faiss", metric="euclidean"))
+    index = Index.build(gallery, FaissSettings(metric="euclidean"))
     service = Service(Collection("made up", gallery, gallery, {"faiss": index}))
     service.maps["umap"] = Later("the map", lambda: Map(np.arange(n, dtype=np.int32), points))
     return service

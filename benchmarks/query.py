@@ -21,7 +21,7 @@ from timing import in_turn, spread, times_as_fast
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.retrieval.index import Index
-from tfretrieval.retrieval.settings import IndexSettings
+from tfretrieval.retrieval.settings import settings_for
 from tfretrieval.runs import Run
 
 
@@ -68,20 +68,20 @@ def with_gallery(source: Run, engine: str, n: int) -> Run:
     embed = [str(TFRET), "embed", "--run", str(run.directory), "--engine", engine, "--split", "train"]
     subprocess.run(embed, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     few = Embeddings.load(run.embeddings("train"), mmap=False)
-    drawn = np.arange(n) % len(few)
+    items, drawn = few.items, np.arange(n) % len(few)
     noise = np.random.default_rng(0).normal(0, 0.01, (n, few.dim)).astype(np.float32)
     gallery = Embeddings.from_arrays(
         few.vectors[drawn] + noise,
-        few.labels[drawn],
-        few.class_names,
-        [f"{few.ids[row]}-{number}" for number, row in enumerate(drawn)],
-        few.paths[drawn],
-        few.splits[drawn],
-        few.made_from,
+        items.labels[drawn],
+        items.class_names,
+        [f"{items.ids[row]}-{number}" for number, row in enumerate(drawn)],
+        items.paths[drawn],
+        items.splits[drawn],
+        few.provenance,
     )
     gallery.save(run.embeddings("train"))
     for retriever in ("knn", "faiss"):
-        Index.build(gallery, IndexSettings(retriever=retriever)).save(run.index(retriever))
+        Index.build(gallery, settings_for(retriever)).save(run.index(retriever))
     return run
 
 

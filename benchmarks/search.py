@@ -15,7 +15,7 @@ from made_up import clusters
 from results import publish
 from timing import in_turn, spread
 
-from tfretrieval.retrieval import FaissRetriever
+from tfretrieval.retrieval.faiss import FaissRetriever
 
 D, C, WITHIN, K, BATCH = 128, 1000, 0.5, 10, 2000
 

@@ -16,9 +16,10 @@ from made_up import clusters
 from results import as_text, publish
 from timing import in_turn, spread, times_as_fast
 
-from tfretrieval.retrieval import FaissRetriever
-from tfretrieval.retrieval.recall import near_enough
-from tfretrieval.retrieval.tuning import Tuned, tune
+from tfretrieval.retrieval.faiss import FaissRetriever
+from tfretrieval.retrieval.recall import is_true_neighbor, true_neighbors
+from tfretrieval.retrieval.transformed import TransformedVectors
+from tfretrieval.retrieval.tuning import Tuning, tune
 
 D, C, WITHIN, K, BATCH, TARGET = 128, 5000, 0.35, 10, 2000, 0.95
 
@@ -50,8 +51,9 @@ def measured(name: str, n: int, c: int, within: float, bar: str, repeats: int) -
     show(tuned)
     chosen = FaissRetriever(tuned.chosen.factory, search=tuned.chosen.search or None).fit(gallery)
     flat = FaissRetriever().fit(gallery)
-    limits = flat.kneighbors(queries, K)[0][:, -1:]
-    recall = float(near_enough(flat, queries, chosen.kneighbors(queries, K)[1], limits).mean())
+    vectors = TransformedVectors(gallery)
+    limits = true_neighbors(vectors, queries, K).distances[:, -1:]
+    recall = float(is_true_neighbor(vectors, queries, chosen.kneighbors(queries, K)[1], limits).mean())
     seconds = in_turn(
         {"chosen": lambda: chosen.kneighbors(queries, K), "flat": lambda: flat.kneighbors(queries, K)}, repeats
     )
@@ -70,7 +72,7 @@ def measured(name: str, n: int, c: int, within: float, bar: str, repeats: int) -
     return row
 
 
-def show(tuned: Tuned) -> None:
+def show(tuned: Tuning) -> None:
     rows = [
         {
             "index": trial.factory,

@@ -14,7 +14,8 @@ import numpy as np
 
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation import evaluate
-from tfretrieval.retrieval import FaissRetriever
+from tfretrieval.retrieval.index import Index
+from tfretrieval.retrieval.settings import FaissSettings
 
 
 def peak() -> int:
@@ -32,9 +33,9 @@ for line in sys.stdin:
         Embeddings.from_arrays(arrays[name], arrays[labels], ids=[f"{name}{row}" for row in range(len(arrays[labels]))])
         for name, labels in (("queries", "query_labels"), ("gallery", "gallery_labels"))
     )
-    retriever = FaissRetriever().fit(gallery.vectors)
+    index = Index.build(gallery, FaissSettings(metric="euclidean"))
     started = time.perf_counter()
-    evaluate(retriever, queries, gallery, depth=depth)
+    evaluate(index, queries, depth=depth)
     seconds = time.perf_counter() - started
     vectors = queries.vectors.nbytes + gallery.vectors.nbytes
     print(json.dumps({"seconds": seconds, "bytes": peak() - before, "vectors": vectors}), flush=True)

@@ -20,7 +20,7 @@ def test_axe_finds_nothing_serious(browser, client, service, view, scheme):
     page.wait_for_selector(READY[view], timeout=60_000)
     if view == "search":
         page.click(".image button")
-        page.wait_for_selector(".way .image")
+        page.wait_for_selector(".result .image")
     if view == "map":
         page.click(".legend button")
         page.wait_for_selector(".chosen .image")

@@ -112,8 +112,8 @@ def _label_section(result: dict[str, Any], images: _Images) -> Iterator[Section]
     hint = "--json lists more" if len(cases) < len(result["label_issues"]) else "--label-issues N lists more"
     yield Section(
         "Label issues",
-        f"{result['n_label_issues']:,} images fit another class better than their own, highest score first (at most 1). "
-        "Beside each image are the most similar images of the suggested class."
+        f"{result['n_label_issues']:,} images fit another class better than their own, highest score first (at most "
+        "1). Beside each image: the most similar images of the suggested class."
         + _shown(len(cases), result["n_label_issues"], hint),
         cases=cases,
     )

@@ -9,12 +9,15 @@ from tfretrieval.cli.options import Bytes, KeyValue, PCASize
 
 
 def test_choices_are_those_of_the_library():
-    from tfretrieval.cli.options import MILVUS_INDEXES, RETRIEVERS
+    from tfretrieval.cli.options import METRICS, MILVUS_INDEXES, ON_ERROR, RETRIEVERS
     from tfretrieval.retrieval import KINDS
     from tfretrieval.retrieval.milvus.retriever import INDEX_TYPES
+    from tfretrieval.training.config import CHOICES
 
     assert tuple(KINDS) == RETRIEVERS
     assert INDEX_TYPES == MILVUS_INDEXES
+    assert CHOICES["metric"] == METRICS
+    assert CHOICES["on_error"] == ON_ERROR
 
 
 @pytest.mark.parametrize(("text", "value"), [("8", 8), ("0.9", 0.9), ("none", "none"), ("1", 1)])

@@ -40,10 +40,9 @@ def test_verify_exits_with_1_and_prints_its_result(tfret, tmp_path):
     assert len(json.loads(outcome.out)["faults"]) == 2688
 
 
-def test_a_line_break_in_a_file_name_is_escaped(tfret, data, tmp_path, train_fails):
+def test_a_line_break_in_a_file_name_is_escaped(tfret, data):
     broken = data / "train" / "sea" / "two\nlines.jpg"
     broken.write_bytes(b"no image")
-    assert "two\\nlines.jpg" in train_fails(data, tmp_path)
     outcome = tfret("data", "audit", data)
     assert "train/sea/two\\nlines.jpg" in outcome.out
 

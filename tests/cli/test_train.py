@@ -150,6 +150,11 @@ def test_on_error_skip_lists_skipped_images(tfret, data, tmp_path):
     assert "broken.jpg" in tfret("embed", "--run", tmp_path / "new", *elsewhere).failure
 
 
+def test_a_line_break_in_a_file_name_is_escaped(data, train_fails):
+    (data / "train" / "sea" / "two\nlines.jpg").write_bytes(b"no image")
+    assert "two\\nlines.jpg" in train_fails(data)
+
+
 def test_only_unreadable_images_are_an_error(tfret, data, tmp_path, images, train_fails):
     for path in images(data):
         path.write_bytes(b"no image")
@@ -200,7 +205,7 @@ def test_a_repeated_file_in_a_csv_is_an_error(tfret, data, tmp_path, images, wri
     [
         ("--loss", "hinge", "hinge"),
         ("--backbone", "resnet9", "resnet9"),
-        ("--backbone", "resnet50_0.5", "resnet50_0.5"),
+        ("--backbone", "resnet50_0.5", "--backbone resnet50"),
         ("--weights", "imagenet", "weights"),
         ("--steps-per-epoch", 0, None),
         ("--image-size", 2, None),

@@ -93,5 +93,5 @@ def test_an_address_requires_ray(tfret, run):
 
 def test_remote_images_require_ray(tfret, run, tmp_path):
     (tmp_path / "remote.csv").write_text("path,label\nhttp://localhost:9/a.jpg,a\nhttp://localhost:9/b.jpg,b\n")
-    said = tfret("embed", "--run", run, "--data", tmp_path / "remote.csv", "--split", "train").failure
-    assert "--engine ray" in said
+    error = tfret("embed", "--run", run, "--data", tmp_path / "remote.csv", "--split", "train").failure
+    assert "--engine ray" in error

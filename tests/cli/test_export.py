@@ -25,8 +25,8 @@ def test_the_export_agrees_with_the_model_in_plain_tensorflow(tfret, run, scenes
         "assert 'keras' not in [m.split('.')[0] for m in sys.modules if m.startswith('tfretrieval')]\n"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path / "saved", tmp_path / "v.npy", *store.paths[:5]], check=True)
-    answers = np.load(tmp_path / "v.npy")
-    np.testing.assert_allclose(answers, store.vectors[:5], atol=1e-5 * np.abs(store.vectors).max())
+    embeddings = np.load(tmp_path / "v.npy")
+    np.testing.assert_allclose(embeddings, store.vectors[:5], atol=1e-5 * np.abs(store.vectors).max())
 
 
 def test_an_unwritable_output_is_an_error(tfret, run, scenes, tmp_path):

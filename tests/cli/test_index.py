@@ -32,12 +32,12 @@ def test_the_recall_of_an_approximate_index_is_printed(tfret, run):
 
 
 def test_target_recall_prints_the_trials(tfret, run):
-    ask = ("index", "--run", run, "--retriever", "faiss", "--target-recall", 0.9)
-    result = tfret(*ask, "--json").result
+    command = ("index", "--run", run, "--retriever", "faiss", "--target-recall", 0.9)
+    result = tfret(*command, "--json").result
     assert result["exact"]
     assert result["tuning"]["target_recall"] == 0.9
     assert [trial["factory"] for trial in result["tuning"]["table"]] == ["Flat"]
-    text = tfret(*ask).out.splitlines()
+    text = tfret(*command).out.splitlines()
     assert text[1].split()[:2] == ["index", "parameters"]
     assert text[2].split()[:3] == ["*", "Flat", "1.0000"]
 
@@ -46,8 +46,8 @@ def test_add_and_remove_change_the_gallery(tfret, run, scenes):
     new = scenes / "test"
     result = tfret("index", "--run", run, "--add", new, "--remove", "train/sea/0.png", "--json").result
     assert result["n"] == 18 + 9 - 1
-    answer = tfret("query", new / "sea" / "1.png", "--run", run, "-k", 1, "--json").result["results"][0]
-    assert answer["neighbors"][0]["id"] == "sea/1.png"
+    nearest = tfret("query", new / "sea" / "1.png", "--run", run, "-k", 1, "--json").result["results"][0]
+    assert nearest["neighbors"][0]["id"] == "sea/1.png"
 
 
 def test_too_many_components_are_an_error(tfret, run):

@@ -10,9 +10,9 @@ import pytest
 def test_a_gallery_image_is_its_own_nearest_neighbor(tfret, run, scenes, tmp_path):
     image = sorted((scenes / "train").rglob("*.png"))[0]
     arguments = ("query", image, "--run", run, "-k", 3, "--figure", tmp_path / "f.png")
-    answer = tfret(*arguments, "--json").result["results"][0]
-    assert answer["neighbors"][0]["id"] == image.relative_to(scenes).as_posix()
-    assert answer["neighbors"][0]["distance"] == pytest.approx(0, abs=1e-3)
+    result = tfret(*arguments, "--json").result["results"][0]
+    assert result["neighbors"][0]["id"] == image.relative_to(scenes).as_posix()
+    assert result["neighbors"][0]["distance"] == pytest.approx(0, abs=1e-3)
     assert (tmp_path / "f.png").stat().st_size > 1000
     assert image.name in tfret(*arguments).out
 
@@ -50,12 +50,12 @@ def test_a_missing_or_unreadable_image_is_an_error(tfret, run, tmp_path):
 
 
 def test_skipped_images_are_listed(tfret, data, run, tmp_path, images):
-    broken, whole = tmp_path / "text.jpg", images(data)[0]
+    broken, readable = tmp_path / "text.jpg", images(data)[0]
     broken.write_text("no image")
-    outcome = tfret("query", broken, whole, "--run", run, "--on-error", "skip", "--json")
+    outcome = tfret("query", broken, readable, "--run", run, "--on-error", "skip", "--json")
     output = outcome.result
     assert output["skipped"] == [str(broken)]
-    assert [result["image"] for result in output["results"]] == [str(whole)]
+    assert [result["image"] for result in output["results"]] == [str(readable)]
 
 
 def test_an_unknown_class_or_split_is_an_error(tfret, data, run, images):

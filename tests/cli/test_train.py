@@ -289,6 +289,6 @@ def test_overwrite_keeps_the_old_run_if_training_cannot_start(tfret, run, data, 
 
 
 def test_an_unknown_loss_is_an_error_before_the_run_is_created(tfret, scenes, tmp_path):
-    said = tfret("train", "resnet", "--data", scenes, "--run", tmp_path / "r", "--loss", "foo").failure
-    assert "'foo'" in said
+    error = tfret("train", "resnet", "--data", scenes, "--run", tmp_path / "r", "--loss", "foo").failure
+    assert "'foo'" in error
     assert not (tmp_path / "r").exists()

@@ -12,46 +12,48 @@ from tfretrieval.serve.maps import METHODS
 
 
 def test_the_collection_is_described(client, service):
-    answer = client.get("/api/collection").json()
+    response = client.get("/api/collection").json()
     gallery = service.collection.gallery
-    assert (answer["n_gallery"], answer["dim"]) == (len(gallery), gallery.dim)
-    assert answer["class_counts"] == np.bincount(gallery.labels).tolist()
-    assert list(answer["retrievers"]) == answer["evaluated"] == ["knn", "faiss"]
-    assert "/" not in answer["facts"]["Data"]
+    assert (response["n_gallery"], response["dim"]) == (len(gallery), gallery.dim)
+    assert response["class_counts"] == np.bincount(gallery.labels).tolist()
+    assert list(response["retrievers"]) == response["evaluated"] == ["knn", "faiss"]
+    assert "/" not in response["facts"]["Data"]
 
 
 def test_items_are_those_of_the_gallery(client, service):
-    answer = client.get("/api/items").json()
-    assert answer["ids"] == list(service.collection.gallery.ids)
-    assert answer["labels"] == service.collection.gallery.labels.tolist()
+    response = client.get("/api/items").json()
+    assert response["ids"] == list(service.collection.gallery.ids)
+    assert response["labels"] == service.collection.gallery.labels.tolist()
 
 
 def test_an_upload_gives_the_neighbors_of_its_embedding(client, service, query_file):
-    found = client.post("/api/search", files={"image": query_file.read_bytes()}, data={"k": 7, "by": ["knn", "faiss"]})
+    response = client.post(
+        "/api/search", files={"image": query_file.read_bytes()}, data={"k": 7, "by": ["knn", "faiss"]}
+    )
     queries = service.collection.queries
-    for answer in found.json()["results"]:
-        index = service.collection.indexes[answer["retriever"]]
+    for result in response.json()["results"]:
+        index = service.collection.indexes[result["retriever"]]
         distances, rows = index.search(queries.vectors[:1], 7)
-        near = answer["hits"]
-        assert [item["row"] for item in near] == rows[0].tolist()
-        assert [item["rank"] for item in near] == list(range(1, 8))
-        np.testing.assert_allclose([item["distance"] for item in near], distances[0], rtol=5e-3)  # bfloat16
-        assert [item["id"] for item in near] == list(service.collection.gallery.ids[rows[0]])
+        hits = result["hits"]
+        assert [item["row"] for item in hits] == rows[0].tolist()
+        assert [item["rank"] for item in hits] == list(range(1, 8))
+        np.testing.assert_allclose([item["distance"] for item in hits], distances[0], rtol=5e-3)  # bfloat16
+        assert [item["id"] for item in hits] == list(service.collection.gallery.ids[rows[0]])
 
 
 def test_a_gallery_item_is_excluded_from_its_results(client, service):
     name = str(service.collection.gallery.ids[3])
-    found = client.get("/api/search", params={"id": name, "k": 9, "by": ["knn", "knn:expansion", "knn:reciprocal"]})
-    for answer in found.json()["results"]:
-        assert len(answer["hits"]) == 9
-        assert name not in [item["id"] for item in answer["hits"]]
+    response = client.get("/api/search", params={"id": name, "k": 9, "by": ["knn", "knn:expansion", "knn:reciprocal"]})
+    for result in response.json()["results"]:
+        assert len(result["hits"]) == 9
+        assert name not in [item["id"] for item in result["hits"]]
 
 
 def test_head_requests_are_answered_without_a_body(client):
     for path in ("/api/health", "/api/ready", "/api/collection", "/metrics", "/"):
-        whole, head = client.get(path), client.head(path)
+        full, head = client.get(path), client.head(path)
         assert (head.status_code, head.content) == (200, b"")
-        assert head.headers["content-type"] == whole.headers["content-type"]
+        assert head.headers["content-type"] == full.headers["content-type"]
     assert client.head("/api/search").status_code == 422
 
 
@@ -69,19 +71,19 @@ def test_head_requests_are_answered_without_a_body(client):
     ],
 )
 def test_invalid_parameters_are_rejected_by_name(client, path, reason):
-    answer = client.get(path)
-    assert answer.status_code in (404, 422)
-    assert list(answer.json()) == ["error"]
-    assert reason in answer.json()["error"]
+    response = client.get(path)
+    assert response.status_code in (404, 422)
+    assert list(response.json()) == ["error"]
+    assert reason in response.json()["error"]
 
 
 def test_results_can_be_limited_to_classes(client, service):
     name = str(service.collection.queries.ids[0])
     wanted = list(service.collection.gallery.class_names[3:6:2])
     for by in ("knn", "faiss", "knn:reciprocal", "faiss:expansion"):
-        answer = client.get("/api/search", params={"id": name, "k": 20, "by": by, "class": wanted}).json()
-        assert {item["label"] for item in answer["results"][0]["hits"]} <= set(wanted)
-        assert len(answer["results"][0]["hits"]) == 20
+        response = client.get("/api/search", params={"id": name, "k": 20, "by": by, "class": wanted}).json()
+        assert {item["label"] for item in response["results"][0]["hits"]} <= set(wanted)
+        assert len(response["results"][0]["hits"]) == 20
 
 
 def test_an_item_has_a_description_a_file_and_a_thumbnail(client, service, query_file):
@@ -99,21 +101,21 @@ def test_an_item_has_a_description_a_file_and_a_thumbnail(client, service, query
 
 
 def test_the_stored_evaluation_is_returned(client, service):
-    kept = service.collection.evaluations["knn"]
-    answer = client.get("/api/evaluation/knn").json()
-    assert answer["metrics"] == pytest.approx(kept.metrics)
-    assert answer["confusion"] == kept.confusion.tolist()
-    assert set(answer["curves"]) == set(kept.curves)
+    evaluation = service.collection.evaluations["knn"]
+    response = client.get("/api/evaluation/knn").json()
+    assert response["metrics"] == pytest.approx(evaluation.metrics)
+    assert response["confusion"] == evaluation.confusion.tolist()
+    assert set(response["curves"]) == set(evaluation.curves)
 
 
 def test_confused_queries_match_the_confusion_matrix(client, service):
-    kept = service.collection.evaluations["knn"]
-    for i, j in zip(*np.nonzero(kept.confusion)):
-        names = {"class": kept.class_names[i], "nearest": kept.class_names[j], "n": 500}
-        answer = client.get("/api/evaluation/knn/confused", params=names).json()
-        assert answer["total"] == len(answer["queries"]) == kept.confusion[i, j]
-        assert {query["label"] for query in answer["queries"]} == {kept.class_names[i]}
-        assert {query["nearest_label"] for query in answer["queries"]} == {kept.class_names[j]}
+    evaluation = service.collection.evaluations["knn"]
+    for i, j in zip(*np.nonzero(evaluation.confusion)):
+        names = {"class": evaluation.class_names[i], "nearest": evaluation.class_names[j], "n": 500}
+        response = client.get("/api/evaluation/knn/confused", params=names).json()
+        assert response["total"] == len(response["queries"]) == evaluation.confusion[i, j]
+        assert {query["label"] for query in response["queries"]} == {evaluation.class_names[i]}
+        assert {query["nearest_label"] for query in response["queries"]} == {evaluation.class_names[j]}
 
 
 def test_hardest_queries_are_sorted_by_average_precision(client, service):
@@ -140,9 +142,9 @@ def test_a_map_has_a_point_per_item_and_a_position_of_the_query(client, service)
         points = np.frombuffer(data, "<f4", offset=4 * state["n"]).reshape(-1, 2)
         assert rows.tolist() == list(range(state["n"]))
         assert np.abs(points).max() == pytest.approx(1, abs=1e-5)
-        found = client.get("/api/search", params={"id": str(service.collection.queries.ids[0]), "k": 5}).json()
-        nearest = [item["row"] for item in found["results"][0]["hits"]]
-        assert min(np.linalg.norm(points[nearest] - found["positions"][method], axis=1)) < 1e-6
+        response = client.get("/api/search", params={"id": str(service.collection.queries.ids[0]), "k": 5}).json()
+        nearest = [item["row"] for item in response["results"][0]["hits"]]
+        assert min(np.linalg.norm(points[nearest] - response["positions"][method], axis=1)) < 1e-6
 
 
 def test_health_readiness_and_metrics(client):
@@ -167,10 +169,10 @@ def test_every_response_has_security_headers(client):
 
 
 def test_the_audit_result_is_returned(client, service):
-    found = service.audit.result(240)
-    answer = client.get("/api/audit").json()
-    assert answer["state"] == "ready"
-    assert answer["n_label_issues"] == found["n_label_issues"] > 0
-    assert [one["id"] for one in answer["label_issues"]] == [one["id"] for one in found["label_issues"]]
-    groups = [[item["id"] for item in group["items"]] for group in answer["duplicates"]]
-    assert groups == [group["ids"] for group in (*found["duplicates"], *found["near_duplicates"])]
+    result = service.audit.result(240)
+    response = client.get("/api/audit").json()
+    assert response["state"] == "ready"
+    assert response["n_label_issues"] == result["n_label_issues"] > 0
+    assert [issue["id"] for issue in response["label_issues"]] == [issue["id"] for issue in result["label_issues"]]
+    groups = [[item["id"] for item in group["items"]] for group in response["duplicates"]]
+    assert groups == [group["ids"] for group in (*result["duplicates"], *result["near_duplicates"])]

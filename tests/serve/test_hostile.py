@@ -98,14 +98,14 @@ NAMES = [
 ]
 
 
-def error_of(answer) -> str:
+def error_of(response) -> str:
     """The error of a rejected request, which must not name paths."""
-    assert 400 <= answer.status_code < 500, answer.text
-    message = answer.json()["error"]
+    assert 400 <= response.status_code < 500, response.text
+    message = response.json()["error"]
     assert message
     assert "\n" not in message
     for secret in ("/tmp", "/work", "/usr", "/home", "site-packages", "Traceback", "root:"):
-        assert secret not in answer.text
+        assert secret not in response.text
     return message
 
 
@@ -116,14 +116,14 @@ def test_invalid_images_are_rejected(client, name):
 
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_unusual_images_are_accepted(client, name):
-    answer = client.post("/api/search", files={"image": ("a.jpg", ACCEPTED[name], "text/html")}, data={"k": 2})
-    assert len(answer.json()["results"][0]["hits"]) == 2
+    response = client.post("/api/search", files={"image": ("a.jpg", ACCEPTED[name], "text/html")}, data={"k": 2})
+    assert len(response.json()["results"][0]["hits"]) == 2
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_file_names_of_uploads_are_ignored(client, name):
-    answer = client.post("/api/search", files={"image": (name, PNG, "image/png")}, data={"k": 1})
-    assert answer.status_code == 200 or (name in ("", "a\x00b.jpg") and error_of(answer))
+    response = client.post("/api/search", files={"image": (name, PNG, "image/png")}, data={"k": 1})
+    assert response.status_code == 200 or (name in ("", "a\x00b.jpg") and error_of(response))
 
 
 @pytest.mark.parametrize(
@@ -187,17 +187,17 @@ def test_an_upload_over_the_limit_is_rejected(service, start):
             for _ in range(100):
                 yield bytes(1000)
 
-        answer = client.post(
+        response = client.post(
             "/api/search", content=parts(), headers={"content-type": "multipart/form-data; boundary=x"}
         )
-        assert answer.status_code == 413
+        assert response.status_code == 413
 
 
 def test_too_many_concurrent_requests_get_429(service, start):
     with start(Service(service.collection, Limits(in_flight=0))) as client:
-        answer = client.get("/api/health")
-        assert "try again" in error_of(answer)
-        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+        response = client.get("/api/health")
+        assert "try again" in error_of(response)
+        assert (response.status_code, response.headers["retry-after"]) == (429, "1")
 
 
 def test_other_host_names_are_rejected(client):
@@ -220,6 +220,6 @@ def test_missing_and_corrupt_files_get_404(service, start, tmp_path):
 def test_a_collection_without_a_model_is_searched_by_id(service, start):
     with start(Service(replace(service.collection, engine=None))) as client:
         assert "no model" in error_of(client.post("/api/search", files={"image": PNG}))
-        found = client.get("/api/search", params={"id": str(service.collection.gallery.ids[0]), "k": 3}).json()
-        assert len(found["results"][0]["hits"]) == 3
-        assert np.isfinite([item["distance"] for item in found["results"][0]["hits"]]).all()
+        results = client.get("/api/search", params={"id": str(service.collection.gallery.ids[0]), "k": 3}).json()
+        assert len(results["results"][0]["hits"]) == 3
+        assert np.isfinite([item["distance"] for item in results["results"][0]["hits"]]).all()

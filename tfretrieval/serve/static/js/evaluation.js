@@ -105,7 +105,7 @@ function summary(evaluation) {
   const known = METRICS.filter(([name]) => name in evaluation.metrics);
   return make(
     "div", {},
-    make("p", { class: "muted" }, `${count(evaluation.n_queries, "query", "queries")} against ${count(evaluation.n_gallery, "gallery item")}, ${evaluation.dim.toLocaleString("en")} values each. A random ranking has a precision of ${decimal(evaluation.chance_precision)}. Below each figure: its 95 % interval.`),
+    make("p", { class: "muted" }, `${count(evaluation.n_queries, "query", "queries")} against ${count(evaluation.n_gallery, "gallery item")}, ${count(evaluation.dim, "dimension")}. Chance precision ${decimal(evaluation.chance_precision)}. Below each metric: its 95 % interval.`),
     make("dl", { class: "facts" }, known.map(([name, short]) => {
       const interval = evaluation.intervals[name];
       return make("div", {}, make("dt", {}, short), make("dd", {}, decimal(evaluation.metrics[name]), interval ? make("small", {}, `${decimal(interval[0])} to ${decimal(interval[1])}`) : null));

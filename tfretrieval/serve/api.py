@@ -14,8 +14,8 @@ from tfretrieval.serve.limits import MAX_NEIGHBORS
 from tfretrieval.serve.service import Service
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": schemas.Error, "description": words}
-    for status, words in {
+    status: {"model": schemas.Error, "description": description}
+    for status, description in {
         400: "The request is malformed.",
         404: "Unknown item, class, retriever or map.",
         408: "The request did not arrive in time.",

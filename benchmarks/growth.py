@@ -183,9 +183,9 @@ def photographs() -> Path | None:
 def draw(series: dict[str, list[dict[str, Any]]]) -> None:
     from matplotlib.figure import Figure
 
-    from tfretrieval.visualize.theme import class_style, look, save_figure
+    from tfretrieval.visualize.theme import class_style, save_figure, themed
 
-    with look():
+    with themed():
         figure = Figure(figsize=(11, 5), layout="constrained")
         left, right = figure.subplots(1, 2)
         for number, (name, rows) in enumerate(series.items()):

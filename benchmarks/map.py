@@ -22,7 +22,7 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.settings import FaissSettings
 from tfretrieval.serve.app import create_app
-from tfretrieval.serve.background import Later
+from tfretrieval.serve.background import BackgroundTask
 from tfretrieval.serve.collection import Collection
 from tfretrieval.serve.maps import Map
 from tfretrieval.serve.service import Service
@@ -103,7 +103,7 @@ def made_up(n: int) -> Service:
     )
     index = Index.build(gallery, FaissSettings(metric="euclidean"))
     service = Service(Collection("made up", gallery, gallery, {"faiss": index}))
-    service.maps["umap"] = Later("the map", lambda: Map(np.arange(n, dtype=np.int32), points))
+    service.maps["umap"] = BackgroundTask("the map", lambda: Map(np.arange(n, dtype=np.int32), points))
     return service
 
 

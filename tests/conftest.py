@@ -69,6 +69,35 @@ def scenes(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def catalog(scenes):
+    """The catalog of the scenes."""
+    from tfretrieval.data.catalog import Catalog
+
+    return Catalog.from_source(scenes)
+
+
+@pytest.fixture(scope="session")
+def trained_run(catalog, tmp_path_factory) -> Path:
+    """The directory of a run trained on the scenes for one epoch; tests must not change it."""
+    from tfretrieval.runs import Run
+    from tfretrieval.training.config import TrainConfig
+    from tfretrieval.training.fit import train
+
+    directory = tmp_path_factory.mktemp("trained") / "run"
+    settings = {"image_size": 16, "batch_size": 4, "images_per_class": 3, "steps_per_epoch": 2, "epochs": 1}
+    train(catalog, TrainConfig.for_recipe("triplet", **settings), Run(directory))
+    return directory
+
+
+@pytest.fixture
+def run(trained_run, tmp_path):
+    """A copy of the trained run that a test may change."""
+    from tfretrieval.runs import Run
+
+    return Run(shutil.copytree(trained_run, tmp_path / "run"))
+
+
 @pytest.fixture
 def served(scenes):
     """The address of the scenes on a web server."""

@@ -1,4 +1,4 @@
-"""Unusual images are told apart by their heads and by their pixels."""
+"""Image issues from file headers and pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tfretrieval.audit.image_issues import ODDITIES, SUFFIXES, oddities_of_file, oddities_of_pixels
+from tfretrieval.audit.image_issues import IMAGE_ISSUES, SUFFIXES, file_issues, pixel_issues
 from tfretrieval.data.read_image import FORMATS
 from tfretrieval.data.sources import IMAGE_SUFFIXES
 
@@ -24,14 +24,14 @@ def file_of(image: Image.Image, form: str = "PNG", **options) -> bytes:
     return file.getvalue()
 
 
-def turned(orientation: int) -> Image.Exif:
+def exif_orientation(orientation: int) -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = orientation
     return exif
 
 
 def png_of_16_bits_in_color() -> bytes:
-    """Pillow writes none: the head of one says it."""
+    """Pillow cannot write one; the header is patched."""
     content = bytearray(file_of(RGB))
     content[24] = 16
     content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
@@ -43,73 +43,73 @@ def png_of_16_bits_in_color() -> bytes:
     [
         (file_of(RGB), []),
         (file_of(RGB, "JPEG"), []),
-        (file_of(RGB.convert("L")), ["gray"]),
-        (file_of(RGB.convert("1")), ["gray"]),
+        (file_of(RGB.convert("L")), ["grayscale"]),
+        (file_of(RGB.convert("1")), ["grayscale"]),
         (file_of(RGB.convert("P")), []),
         (file_of(RGB.convert("RGBA")), ["alpha"]),
-        (file_of(RGB.convert("LA")), ["gray", "alpha"]),
+        (file_of(RGB.convert("LA")), ["grayscale", "alpha"]),
         (file_of(RGB.convert("P"), transparency=3), ["alpha"]),
         (file_of(Image.new("RGBA", (40, 40), (9, 9, 9, 90)), "WEBP"), ["alpha"]),
-        (file_of(RGB.convert("CMYK"), "JPEG"), ["CMYK"]),
-        (file_of(Image.fromarray(np.full((40, 40), 9, np.uint16))), ["gray", "16 bit"]),
-        (file_of(RGB, "JPEG", exif=turned(6)), ["rotated"]),
-        (file_of(RGB, "JPEG", exif=turned(1)), []),
-        (file_of(RGB, "JPEG", exif=turned(99)), []),
-        (file_of(RGB, "PNG", exif=turned(3)), ["not turned"]),
-        (file_of(RGB, "WEBP", exif=turned(3)), ["not turned"]),
+        (file_of(RGB.convert("CMYK"), "JPEG"), ["cmyk"]),
+        (file_of(Image.fromarray(np.full((40, 40), 9, np.uint16))), ["grayscale", "16_bit"]),
+        (file_of(RGB, "JPEG", exif=exif_orientation(6)), ["exif_rotated"]),
+        (file_of(RGB, "JPEG", exif=exif_orientation(1)), []),
+        (file_of(RGB, "JPEG", exif=exif_orientation(99)), []),
+        (file_of(RGB, "PNG", exif=exif_orientation(3)), ["exif_ignored"]),
+        (file_of(RGB, "WEBP", exif=exif_orientation(3)), ["exif_ignored"]),
         (file_of(RGB, "GIF", save_all=True, append_images=[RGB.rotate(90)]), ["animated"]),
         (file_of(RGB, "JPEG")[:-100], []),
-        (file_of(RGB.resize((31, 64))), ["tiny"]),
+        (file_of(RGB.resize((31, 64))), ["small"]),
         (file_of(RGB.resize((32, 96))), []),
-        (file_of(RGB.resize((32, 97))), ["long"]),
-        (file_of(Image.new("1", (8000, 6400))), ["gray", "huge"]),
-        (png_of_16_bits_in_color(), ["16 bit"]),
+        (file_of(RGB.resize((32, 97))), ["aspect_ratio"]),
+        (file_of(Image.new("1", (8000, 6400))), ["grayscale", "large"]),
+        (png_of_16_bits_in_color(), ["16_bit"]),
         (b"", []),
         (b"no image", []),
     ],
 )
-def test_the_head_of_a_file_says_what_is_odd(content, found):
-    assert oddities_of_file(content) == found
+def test_issues_of_a_file_header(content, found):
+    assert file_issues(content) == found
 
 
-def test_a_jpeg_with_a_second_image_is_a_jpeg_and_not_animated():
-    content = file_of(RGB, "MPO", save_all=True, append_images=[RGB], exif=turned(6))
-    assert oddities_of_file(content, "a.jpg") == ["rotated"]
+def test_a_multi_picture_jpeg_is_not_animated():
+    content = file_of(RGB, "MPO", save_all=True, append_images=[RGB], exif=exif_orientation(6))
+    assert file_issues(content, "a.jpg") == ["exif_rotated"]
 
 
-def test_an_image_beyond_what_pillow_opens_is_huge(monkeypatch):
+def test_an_image_beyond_the_limit_of_pillow_is_large(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    assert oddities_of_file(file_of(RGB)) == ["huge"]
+    assert file_issues(file_of(RGB)) == ["large"]
 
 
-@pytest.mark.parametrize(("name", "odd"), [("a.png", False), ("a.PNG", False), ("a.jpg", True), ("a", False)])
-def test_a_name_that_promises_another_format(name, odd):
-    assert oddities_of_file(file_of(RGB), name) == (["misnamed"] if odd else [])
+@pytest.mark.parametrize(("name", "is_wrong"), [("a.png", False), ("a.PNG", False), ("a.jpg", True), ("a", False)])
+def test_a_suffix_of_another_format(name, is_wrong):
+    assert file_issues(file_of(RGB), name) == (["wrong_suffix"] if is_wrong else [])
 
 
-def test_every_format_and_suffix_that_is_read_is_known():
+def test_all_readable_formats_have_suffixes():
     assert set(SUFFIXES) == set(FORMATS)
     assert {suffix for several in SUFFIXES.values() for suffix in several} == IMAGE_SUFFIXES
 
 
 def pixels_of(images):
     images = np.asarray(images, np.uint8)
-    return oddities_of_pixels(images, images.mean(axis=-1).round().astype(np.uint8))
+    return pixel_issues(images, images.mean(axis=-1).round().astype(np.uint8))
 
 
-def test_pixels_say_what_is_odd():
+def test_issues_of_pixels():
     noise = np.random.default_rng(0).integers(0, 256, (8, 8, 3))
     gray = np.repeat(noise[..., :1], 3, axis=-1)
     assert pixels_of([noise, gray, noise // 5, 242 + noise // 20, np.full((8, 8, 3), (9, 99, 200))]) == [
         [],
-        ["gray in color"],
+        ["grayscale_pixels"],
         ["dark"],
         ["bright"],
-        ["one color"],
+        ["single_color"],
     ]
 
 
 @given(st.binary(max_size=400), st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "WEBP"]), st.integers(0, 300))
-def test_damaged_files_are_never_an_error(noise, form, at):
+def test_corrupt_files_do_not_raise(noise, form, at):
     content = file_of(RGB, form)
-    assert set(oddities_of_file(content[:at] + noise + content[at + len(noise) :], "a.jpg")) <= set(ODDITIES)
+    assert set(file_issues(content[:at] + noise + content[at + len(noise) :], "a.jpg")) <= set(IMAGE_ISSUES)

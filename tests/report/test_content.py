@@ -3,7 +3,7 @@ import math
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.report.content import Estimate, Measured, ReportFigure, Table, written
+from tfretrieval.report.content import Estimate, ReportFigure, Rounded, Table, format_cell
 
 
 def best_cells(values, direction):
@@ -23,21 +23,21 @@ def best_cells(values, direction):
         (["n/a", None], "max", []),
     ],
 )
-def test_the_best_is_judged_as_it_is_written(values, direction, best):
+def test_best_values_are_compared_as_shown(values, direction, best):
     assert best_cells(values, direction) == best
 
 
-def test_only_chosen_columns_have_a_best():
+def test_only_selected_columns_have_a_best_value():
     table = Table(["name", "value"], [["a", 1], ["b", 2]])
     assert not table.is_best(1, 1)
 
 
-def test_a_row_that_is_too_short_is_a_users_mistake():
-    with pytest.raises(UserError, match="2 columns has a row of 1"):
+def test_a_row_of_another_length_raises():
+    with pytest.raises(UserError, match="columns"):
         Table(["a", "b"], [["x"]])
 
 
-def test_a_best_of_no_column_is_a_users_mistake():
+def test_a_best_value_of_an_unknown_column_raises():
     with pytest.raises(UserError, match="'mAP'"):
         Table(["a"], [["x"]], best={"mAP": "max"})
 
@@ -50,19 +50,19 @@ def test_a_best_of_no_column_is_a_users_mistake():
         (math.nan, "–"),
         (None, "–"),
         ("1881", "1881"),
-        (Measured(1234.56, 1), "1,234.6"),
-        (Measured(2.5), "2"),
+        (Rounded(1234.56, 1), "1,234.6"),
+        (Rounded(2.5), "2"),
     ],
 )
-def test_cells_are_written(cell, text):
-    assert written(cell) == text
+def test_cells_are_formatted(cell, text):
+    assert format_cell(cell) == text
 
 
-def test_a_figure_is_read_from_bytes_or_from_a_path(tmp_path):
+def test_a_figure_is_read_from_bytes_or_a_path(tmp_path):
     (tmp_path / "a.png").write_bytes(b"123")
     assert ReportFigure("t", "a", b"123").read() == ReportFigure("t", "a", tmp_path / "a.png").read() == b"123"
 
 
-def test_a_missing_figure_is_named(tmp_path):
+def test_a_missing_figure_raises_with_its_path(tmp_path):
     with pytest.raises(UserError, match=r"gone\.png"):
         ReportFigure("t", "a", tmp_path / "gone.png").read()

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tfretrieval.errors import UserError
-from tfretrieval.report.image import LARGEST_PNG, LARGEST_SVG, data_uri, lightest, pixels_uri, shown_size
+from tfretrieval.report.image import MAX_PNG_BYTES, MAX_SVG_BYTES, data_uri, page_size, pixels_uri, smaller_format
 
 
 def png(pixels):
@@ -15,19 +15,19 @@ def png(pixels):
     return file.getvalue()
 
 
-def test_a_small_image_stays_as_it_is():
+def test_a_small_png_is_embedded_unchanged():
     data = png(np.zeros((3, 5, 3), np.uint8))
     kind, _, text = data_uri(data).partition(",")
     assert kind == "data:image/png;base64"
     assert base64.b64decode(text) == data
 
 
-def test_a_large_image_becomes_smaller_and_looks_the_same():
+def test_a_large_png_becomes_webp_with_similar_pixels():
     x, y = np.meshgrid(np.linspace(0, 200, 640), np.linspace(0, 200, 640))
     noise = np.random.default_rng(0).integers(0, 30, (640, 640, 3))
     pixels = (np.stack([x, y, 200 - x], axis=2) + noise).astype(np.uint8)
     data = png(pixels)
-    assert len(data) > LARGEST_PNG
+    assert len(data) > MAX_PNG_BYTES
     kind, _, text = data_uri(data).partition(",")
     assert kind == "data:image/webp;base64"
     webp = base64.b64decode(text)
@@ -36,15 +36,15 @@ def test_a_large_image_becomes_smaller_and_looks_the_same():
     assert np.abs(shown - pixels).mean() < 10
 
 
-def test_a_drawing_stays_as_it_is():
+def test_an_svg_is_embedded_unchanged():
     svg = b'<?xml version="1.0"?>\n<svg xmlns="x" width="72pt" height="144.5pt" viewBox="0 0 1 1"></svg>'
     kind, _, text = data_uri(svg).partition(",")
     assert kind == "data:image/svg+xml;base64"
     assert base64.b64decode(text) == svg
-    assert shown_size(svg) == (96, 193)
+    assert page_size(svg) == (96, 193)
 
 
-def test_pixels_come_back_as_they_look():
+def test_pixels_survive_encoding():
     pixels = np.zeros((20, 30, 3), np.uint8)
     pixels[:, 15:] = (250, 200, 10)
     kind, _, text = pixels_uri(pixels).partition(",")
@@ -54,22 +54,22 @@ def test_pixels_come_back_as_they_look():
     assert np.abs(shown - pixels).mean() < 10
 
 
-def test_the_svg_is_lightest_where_it_is_there_and_small(tmp_path):
+def test_an_svg_is_preferred_up_to_its_size_limit(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"png")
-    assert lightest(path) == path
-    path.with_suffix(".svg").write_bytes(b"x" * LARGEST_SVG)
-    assert lightest(path) == tmp_path / "a.svg"
-    path.with_suffix(".svg").write_bytes(b"x" * (LARGEST_SVG + 1))
-    assert lightest(path) == path
+    assert smaller_format(path) == path
+    path.with_suffix(".svg").write_bytes(b"x" * MAX_SVG_BYTES)
+    assert smaller_format(path) == tmp_path / "a.svg"
+    path.with_suffix(".svg").write_bytes(b"x" * (MAX_SVG_BYTES + 1))
+    assert smaller_format(path) == path
 
 
-def test_the_size_is_width_and_then_height_in_pixels_of_a_page():
-    assert shown_size(png(np.zeros((300, 150, 3), np.uint8))) == (96, 192)
+def test_page_size_is_width_and_height_at_96_dpi():
+    assert page_size(png(np.zeros((300, 150, 3), np.uint8))) == (96, 192)
 
 
 @pytest.mark.parametrize("data", [b"GIF89a", b"", b"<svg></svg>", b"\x89PNG\r\n\x1a\n"])
-def test_what_is_neither_is_a_users_mistake(data):
-    for use in (shown_size, data_uri):
-        with pytest.raises(UserError, match="must be a PNG, or an SVG"):
+def test_other_formats_raise(data):
+    for use in (page_size, data_uri):
+        with pytest.raises(UserError, match="PNG"):
             use(data)

@@ -1,4 +1,4 @@
-"""A report as a browser shows it: alone, without a network, in light and dark, on a phone and on paper."""
+"""A report in a browser: offline, in light and dark mode, on a phone and printed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def page_file(tmp_path_factory):
     row = ImageRow(
         ReportImage(gray, "a", "query"), [ReportImage(gray, "a", "0.1", True), ReportImage(gray, "b", "0.2", False)]
     )
-    figures = [ReportFigure("Confusion", "A matrix", path, "What is taken for what.") for path in folder.glob("a.*")]
+    figures = [ReportFigure("Confusion", "A matrix", path, "A caption.") for path in folder.glob("a.*")]
     table = Table(["Model", *(f"A rather long metric {i}" for i in range(12))], [["net", *([0.123] * 12)]], "A table")
     report = Report(
         "Title", "Summary", facts=[("Queries", 3)], table=table, figures=figures,
-        sections=[Section("Neighbors", "Some.", images=[ImageRows("Some", [row] * 3, "Right and wrong.")])],
+        sections=[Section("Neighbors", "Some.", images=[ImageRows("Some", [row] * 3, "A caption.")])],
         provenance=[("Command", "tfret study --data " + "a/long/path/" * 20)],
     )  # fmt: skip
     write_report(folder / "report.html", report)
@@ -34,30 +34,30 @@ def page_file(tmp_path_factory):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_stands_alone_and_axe_finds_nothing_serious(browser, page_file, scheme):
+def test_the_page_is_self_contained_and_accessible(browser, page_file, scheme):
     axe_core = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing")
     context = browser.new_context(color_scheme=scheme, offline=True, bypass_csp=True)
-    page, asked, said = context.new_page(), [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: said.append(message.text))
+    page, requests, messages = context.new_page(), [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: messages.append(message.text))
     page.goto(page_file.as_uri())
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
     assert page.evaluate("document.images.length") >= 11
-    assert [url for url in asked if not url.startswith(("data:", page_file.as_uri()))] == []
-    assert said == []
-    found = axe_core.Axe().run(page).response["violations"]
+    assert [url for url in requests if not url.startswith(("data:", page_file.as_uri()))] == []
+    assert messages == []
+    violations = axe_core.Axe().run(page).response["violations"]
     context.close()
-    assert [fault["id"] for fault in found if fault["impact"] in ("serious", "critical")] == []
+    assert [issue["id"] for issue in violations if issue["impact"] in ("serious", "critical")] == []
 
 
-def test_a_phone_shows_it_without_scrolling_sideways(browser, page_file):
+def test_the_page_fits_a_phone(browser, page_file):
     page = browser.new_page(viewport={"width": 390, "height": 844})
     page.goto(page_file.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.close()
 
 
-def test_it_prints(browser, page_file, tmp_path):
+def test_the_page_can_be_printed(browser, page_file, tmp_path):
     page = browser.new_page()
     page.goto(page_file.as_uri())
     assert page.pdf(path=tmp_path / "a.pdf")[:4] == b"%PDF"

@@ -18,7 +18,7 @@ from tfretrieval.report.content import (
     Table,
 )
 from tfretrieval.report.page import render_report, write_report
-from tfretrieval.visualize.theme import look, new_figure, save_both
+from tfretrieval.visualize.theme import new_figure, save_both, themed
 
 EVIL = "<script>alert('1')</script>"
 GREY = np.full((4, 6, 3), 128, np.uint8)
@@ -58,7 +58,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def png(tmp_path_factory):
     path = tmp_path_factory.mktemp("figures") / "a.png"
-    with look():
+    with themed():
         save_both(new_figure(3, 2, "x"), path)
     return path
 
@@ -74,7 +74,7 @@ def report(png):
     )
     return Report(
         title=f"Study {EVIL}",
-        summary="What is best?",
+        summary="A summary.",
         facts=[("Queries", 807), ("Best mAP", Estimate(0.9, 0.88, 0.92))],
         table=table,
         sections=[
@@ -85,7 +85,7 @@ def report(png):
                 EVIL,
                 "One.\n\nTwo.",
                 figures=[ReportFigure("Map", "points", png.with_suffix(".svg"), wide=True)],
-                images=[ImageRows("Neighbors", [ROW], "What was found")],
+                images=[ImageRows("Neighbors", [ROW], "Nearest neighbors")],
                 sections=[Section("A part", figures=[ReportFigure("Last", "last", png.read_bytes())])],
             ),
         ],
@@ -93,20 +93,20 @@ def report(png):
     )
 
 
-def test_the_page_is_well_formed_and_says_its_language_and_title(report):
+def test_the_page_is_well_formed_with_language_and_title(report):
     page = Page(render_report(report))
     assert page.all("html") == [{"lang": "en"}]
     assert [len(page.all(tag)) for tag in ("title", "h1", "main", "nav")] == [1, 1, 1, 1]
 
 
-def test_text_from_outside_is_escaped_everywhere(report):
+def test_text_is_escaped_everywhere(report):
     page = Page(render_report(report))
     assert page.all("script") == []
     assert sum(EVIL in text for text in page.text) >= 5
     assert page.all("img")[0]["alt"] == f'curves "{EVIL}"'
 
 
-def test_nothing_is_fetched_and_nothing_runs(report):
+def test_the_page_has_no_scripts_and_fetches_nothing(report):
     html = render_report(report)
     assert not re.search(r"https?:|url\(|@import|//[a-z]", re.sub(r"base64,[^\"]*", "", html))
     page = Page(html)
@@ -116,7 +116,7 @@ def test_nothing_is_fetched_and_nothing_runs(report):
     assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
 
 
-def test_figures_hold_their_bytes_their_size_and_their_words(report, png):
+def test_figures_are_embedded_with_size_and_alternative_text(report, png):
     first, second, *images, last = Page(render_report(report)).all("img")
     assert base64.b64decode(first["src"].partition(",")[2]) == png.read_bytes()
     assert second["src"].startswith("data:image/svg+xml;base64,")
@@ -126,36 +126,36 @@ def test_figures_hold_their_bytes_their_size_and_their_words(report, png):
     assert [image["alt"] for image in images] == [EVIL, "a", "b", "class unknown"]
 
 
-def test_figures_and_tables_are_numbered_as_they_are_read_and_have_their_captions(report):
+def test_figures_and_tables_are_numbered_in_reading_order(report):
     text = " ".join(Page(render_report(report)).text)
     assert re.findall(r"(?:Figure|Table) \d+\. (?:Test against train|PR curves|Map|Neighbors|Last)", text) == [
         "Table 1. Test against train", "Table 2. Test against train", "Figure 1. PR curves", "Figure 2. Map",
         "Figure 3. Neighbors", "Figure 4. Last",
     ]  # fmt: skip
-    assert "What was found" in text
+    assert "Nearest neighbors" in text
     assert f"First {EVIL}" in text
 
 
-def test_right_and_wrong_are_said_by_sign_by_word_and_by_frame(report):
+def test_correct_and_wrong_differ_by_sign_text_and_frame(report):
     html = render_report(report)
     cells = re.findall(r'<div class="cell (\w+)">(.*?)</div>', html, flags=re.DOTALL)
-    assert [role for role, _ in cells] == ["asks", "right", "wrong", "open"]
-    said = [("✓" in cell, "✗" in cell, "right: " in cell, "wrong: " in cell) for _, cell in cells]
+    assert [role for role, _ in cells] == ["query", "correct", "wrong", "unknown"]
+    said = [("✓" in cell, "✗" in cell, "correct: " in cell, "wrong: " in cell) for _, cell in cells]
     assert said == [(False,) * 4, (True, False, True, False), (False, True, False, True), (False,) * 4]
     frames = {
-        role: re.search(rf"\.cell\.{role} img {{ border: 3px (\w+)", html)[1] for role in ("right", "wrong", "asks")
+        role: re.search(rf"\.cell\.{role} img {{ border: 3px (\w+)", html)[1] for role in ("correct", "wrong", "query")
     }
     assert len(set(frames.values())) == 3
 
 
-def test_a_blank_line_parts_paragraphs_and_parts_have_their_heading(report):
+def test_paragraphs_and_subsections_are_rendered(report):
     page = render_report(report)
     assert "<p>One.</p>" in page
     assert "<p>Two.</p>" in page
     assert "<h3>A part</h3>" in page
 
 
-def test_the_contents_lead_to_every_section(report):
+def test_the_table_of_contents_links_to_every_section(report):
     page = Page(render_report(report))
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
@@ -164,18 +164,18 @@ def test_the_contents_lead_to_every_section(report):
     assert {"s1-resnet", "s2-script-alert-1-script", "provenance"} <= targets
 
 
-def test_regions_that_scroll_have_names_of_their_own(report):
+def test_scrollable_regions_have_distinct_names(report):
     names = [attrs["aria-label"] for _, attrs in Page(render_report(report)).tags if attrs.get("role") == "region"]
     assert names == ["Table 1. Test against train", "Table 2. Test against train"]
 
 
-def test_table_headers_have_a_scope_and_row_names_are_headers(report):
+def test_table_headers_have_a_scope(report):
     page = Page(render_report(report))
     scopes = [attrs.get("scope") for attrs in page.all("th")]
     assert scopes == ["col", "col", "col", "row", "row", "row", "row"] * 2
 
 
-def test_the_best_value_is_marked_by_more_than_color_and_its_interval_stands_beside_it(report):
+def test_the_best_value_is_marked_with_text_and_its_interval(report):
     html = render_report(report)
     assert html.count("<strong>0.900</strong>") == 2
     assert "<strong>0.800</strong>" not in html
@@ -183,46 +183,46 @@ def test_the_best_value_is_marked_by_more_than_color_and_its_interval_stands_bes
     assert "<small>0.880 to 0.920</small>" in html
 
 
-def test_cases_show_their_images_side_by_side_with_words_for_each():
-    asked = ReportImage(GREY, "Labelled cat", name=f"a.jpg, labelled {EVIL}")
-    cases = [Case(EVIL, "Looks like a dog.", [asked, ReportImage(GREY, "dog", "cosine 0.9")], True), Case("c", "", [])]
-    page = Page(render_report(Report("Audit", sections=[Section("Doubtful labels", cases=cases)])))
+def test_cases_show_images_with_labels_and_notes():
+    query = ReportImage(GREY, "Labelled cat", name=f"a.jpg, labelled {EVIL}")
+    cases = [Case(EVIL, "Looks like a dog.", [query, ReportImage(GREY, "dog", "cosine 0.9")], True), Case("c", "", [])]
+    page = Page(render_report(Report("Audit", sections=[Section("Label issues", cases=cases)])))
     assert [attrs["alt"] for attrs in page.all("img")] == [f"a.jpg, labelled {EVIL}", "dog"]
     assert [attrs["class"] for attrs in page.all("div") if "cell" in attrs.get("class", "")] == [
-        "cell asks",
-        "cell open",
+        "cell query",
+        "cell unknown",
     ]
     for text in (EVIL, "Looks like a dog.", "Labelled cat", "dog", "cosine 0.9"):
         assert text in page.text
     assert page.all("script") == []
 
 
-def test_the_page_knows_dark_print_and_phone(report):
+def test_the_page_has_styles_for_dark_mode_print_and_phones(report):
     html = render_report(report)
     for query in ("prefers-color-scheme: dark", "@media print", "max-width", 'name="viewport"'):
         assert query in html
 
 
-def test_provenance_is_written(report):
+def test_provenance_is_listed(report):
     text = Page(render_report(report)).text
     assert text.index("Seed") < text.index("0", text.index("Seed"))
     assert "tfret study --data <folder>" in " ".join(word for word in text if word)
 
 
-def test_a_bare_report_has_a_title_and_no_contents():
+def test_an_empty_report_has_a_title_and_no_contents():
     page = Page(render_report(Report("Nothing yet")))
     assert page.all("nav") == page.all("table") == page.all("img") == []
     assert page.text.count("Nothing yet") == 2
 
 
-def test_the_same_report_is_written_with_the_same_bytes(report, tmp_path):
+def test_rendering_is_reproducible(report, tmp_path):
     write_report(tmp_path / "a.html", report)
     write_report(tmp_path / "b.html", report)
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
     assert (tmp_path / "a.html").read_text("utf-8") == render_report(report)
 
 
-def test_a_missing_figure_leaves_the_page_of_before(tmp_path):
+def test_a_missing_figure_keeps_the_previous_page(tmp_path):
     (tmp_path / "a.html").write_text("before")
     with pytest.raises(UserError, match=r"gone\.png"):
         write_report(tmp_path / "a.html", Report("x", figures=[ReportFigure("t", "a", tmp_path / "gone.png")]))

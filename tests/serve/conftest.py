@@ -1,4 +1,4 @@
-"""A run, and a server over it."""
+"""A run, and a server of it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def service(served_run) -> Service:
 
 @contextlib.contextmanager
 def serving(service: Service, hosts: tuple[str, ...] = ("127.0.0.1",)) -> Iterator[httpx.Client]:
-    """The application on a port of this machine, and who asks it."""
+    """A client of the application on a local port."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(create_app(service, hosts), log_level="warning"))
@@ -64,7 +64,7 @@ def client(service):
 
 @pytest.fixture(scope="session")
 def start():
-    """`serving`, for a test that wants a server of its own."""
+    """`serving`, for tests that need their own server."""
     return serving
 
 

@@ -1,14 +1,14 @@
-"""What takes long is computed once, when it is asked for, and its failure is told."""
+"""Background tasks run once, on demand, and report failures."""
 
 from __future__ import annotations
 
 import threading
 
 from tfretrieval.errors import UserError
-from tfretrieval.serve.background import Later
+from tfretrieval.serve.background import BackgroundTask
 
 
-def test_it_begins_when_it_is_asked_for_and_is_computed_once():
+def test_a_task_starts_on_demand_and_runs_once():
     calls, go = [], threading.Event()
 
     def compute():
@@ -16,20 +16,21 @@ def test_it_begins_when_it_is_asked_for_and_is_computed_once():
         go.wait(10)
         return 7
 
-    later = Later("seven", compute)
-    assert (later.begun, calls) == (False, [])
-    assert (later.state, later.value(0)) == ("working", None)
+    task = BackgroundTask("seven", compute)
+    assert (task.is_started, calls) == (False, [])
+    assert (task.state, task.result(0)) == ("running", None)
     go.set()
-    assert later.value(10) == 7
-    assert (later.state, later.reason, calls) == ("ready", "", [1])
+    assert task.result(10) == 7
+    assert (task.state, task.error, calls) == ("ready", "", [1])
 
 
-def test_a_users_mistake_is_told_and_any_other_failure_is_in_the_log(caplog):
-    def mistaken():
+def test_user_errors_are_reported_and_other_failures_logged(caplog):
+    def fail():
         raise UserError("too few")
 
-    told, hidden = Later("the map", mistaken), Later("the map", lambda: 1 / 0)
-    assert (told.value(10), told.state, told.reason) == (None, "failed", "too few")
-    assert (hidden.value(10), hidden.state) == (None, "failed")
-    assert hidden.reason == "the map failed; the server's log says why"
+    user_error, other = BackgroundTask("the map", fail), BackgroundTask("the map", lambda: 1 / 0)
+    assert (user_error.result(10), user_error.state, user_error.error) == (None, "failed", "too few")
+    assert (other.result(10), other.state) == (None, "failed")
+    assert other.error
+    assert "division" not in other.error
     assert "division" in caplog.text

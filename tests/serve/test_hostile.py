@@ -1,4 +1,4 @@
-"""Uploads, ids and requests that mean ill end in a 4xx with one line, and nothing is told that should not be."""
+"""Malicious uploads, ids and requests get a 4xx with one line that reveals no paths."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def encoded(kind: str, mode: str = "RGB", size: tuple[int, int] = (40, 30), **op
     return file.getvalue()
 
 
-def png_that_says(width: int, height: int) -> bytes:
+def png_with_size(width: int, height: int) -> bytes:
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
@@ -32,7 +32,7 @@ def png_that_says(width: int, height: int) -> bytes:
     )
 
 
-def jpeg_that_says(width: int, height: int) -> bytes:
+def jpeg_with_size(width: int, height: int) -> bytes:
     data = bytearray(encoded("JPEG"))
     start = data.index(b"\xff\xc0")
     data[start + 5 : start + 9] = struct.pack(">HH", height, width)
@@ -41,7 +41,7 @@ def jpeg_that_says(width: int, height: int) -> bytes:
 
 JPEG, PNG, GIF, WEBP, BMP = (encoded(kind) for kind in ("JPEG", "PNG", "GIF", "WEBP", "BMP"))
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
-REFUSED = {
+REJECTED = {
     "empty": b"",
     "one byte": b"\xff",
     "text": b"hello",
@@ -63,19 +63,19 @@ REFUSED = {
     "truncated bmp": BMP[: len(BMP) // 2],
     "truncated gif": GIF[:40],
     "png with a wrong checksum": PNG[:40] + bytes([PNG[40] ^ 255]) + PNG[41:],
-    "png bomb 50,000 x 50,000": png_that_says(50_000, 50_000),
-    "png bomb 12,000 x 12,000": png_that_says(12_000, 12_000),
-    "png of no width": png_that_says(0, 10),
-    "png of negative size": png_that_says(2**31, 2**31 - 1),
-    "jpeg bomb 65,500 x 65,500": jpeg_that_says(65_500, 65_500),
-    "jpeg of no height": jpeg_that_says(40, 0),
+    "png bomb 50,000 x 50,000": png_with_size(50_000, 50_000),
+    "png bomb 12,000 x 12,000": png_with_size(12_000, 12_000),
+    "png of no width": png_with_size(0, 10),
+    "png of negative size": png_with_size(2**31, 2**31 - 1),
+    "jpeg bomb 65,500 x 65,500": jpeg_with_size(65_500, 65_500),
+    "jpeg of no height": jpeg_with_size(40, 0),
     "gif bomb": GIF[:6] + struct.pack("<HH", 65_535, 65_535) + GIF[10:],
     "bmp that says it is huge": BMP[:18] + struct.pack("<ii", 60_000, 60_000) + BMP[26:],
     "bmp of negative width": BMP[:18] + struct.pack("<ii", -5, 5) + BMP[26:],
     "jpeg with noise in it": JPEG[:200] + bytes(range(256)) * 4,
     "webp of a wrong length": WEBP[:4] + struct.pack("<I", 2**32 - 1) + WEBP[8:40],
 }
-TAKEN = {
+ACCEPTED = {
     "jpeg and zip at once": JPEG + b"PK\x03\x04" + bytes(100),
     "gif and script at once": GIF + b"/*<script>alert(1)</script>*/",
     "greyscale": encoded("JPEG", "L"),
@@ -98,32 +98,32 @@ NAMES = [
 ]
 
 
-def said(answer) -> str:
-    """The one line of a refusal, which names no path."""
-    assert 400 <= answer.status_code < 500, answer.text
-    words = answer.json()["error"]
-    assert words
-    assert "\n" not in words
+def error_of(response) -> str:
+    """The error of a rejected request, which must not name paths."""
+    assert 400 <= response.status_code < 500, response.text
+    message = response.json()["error"]
+    assert message
+    assert "\n" not in message
     for secret in ("/tmp", "/work", "/usr", "/home", "site-packages", "Traceback", "root:"):
-        assert secret not in answer.text
-    return words
+        assert secret not in response.text
+    return message
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_whole_image_is_refused(client, name):
-    said(client.post("/api/search", files={"image": ("a.jpg", REFUSED[name], "image/jpeg")}))
+@pytest.mark.parametrize("name", REJECTED)
+def test_invalid_images_are_rejected(client, name):
+    error_of(client.post("/api/search", files={"image": ("a.jpg", REJECTED[name], "image/jpeg")}))
 
 
-@pytest.mark.parametrize("name", TAKEN)
-def test_what_is_an_image_is_taken(client, name):
-    answer = client.post("/api/search", files={"image": ("a.jpg", TAKEN[name], "text/html")}, data={"k": 2})
-    assert len(answer.json()["answers"][0]["neighbors"]) == 2
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_unusual_images_are_accepted(client, name):
+    response = client.post("/api/search", files={"image": ("a.jpg", ACCEPTED[name], "text/html")}, data={"k": 2})
+    assert len(response.json()["results"][0]["hits"]) == 2
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_an_upload_is_called_does_not_count(client, name):
-    answer = client.post("/api/search", files={"image": (name, PNG, "image/png")}, data={"k": 1})
-    assert answer.status_code == 200 or (name in ("", "a\x00b.jpg") and said(answer))
+def test_file_names_of_uploads_are_ignored(client, name):
+    response = client.post("/api/search", files={"image": (name, PNG, "image/png")}, data={"k": 1})
+    assert response.status_code == 200 or (name in ("", "a\x00b.jpg") and error_of(response))
 
 
 @pytest.mark.parametrize(
@@ -141,16 +141,16 @@ def test_what_an_upload_is_called_does_not_count(client, name):
     ],
 )
 @pytest.mark.parametrize("what", ["item", "item/image", "item/thumbnail", "search"])
-def test_only_what_is_in_the_catalog_can_be_read(client, name, what):
-    said(client.get(f"/api/{what}", params={"id": name}))
+def test_only_catalog_items_can_be_read(client, name, what):
+    error_of(client.get(f"/api/{what}", params={"id": name}))
 
 
 @pytest.mark.parametrize(
     "path",
     ["/../app.py", "/%2e%2e/app.py", "/js/../../app.py", "/js/%2e%2e/%2e%2e/app.py", "/..%5capp.py", "//etc/passwd"],
 )
-def test_nothing_beside_the_page_is_served(client, path):
-    said(client.get(path))
+def test_only_static_files_are_served(client, path):
+    error_of(client.get(path))
 
 
 @pytest.mark.parametrize(
@@ -160,52 +160,52 @@ def test_nothing_beside_the_page_is_served(client, path):
         {"class": "nobody"}, {"by": ["knn"] * 13},
     ],
 )  # fmt: skip
-def test_values_out_of_range_are_refused_by_name(client, service, values):
-    said(client.get("/api/search", params={"id": str(service.collection.queries.ids[0]), **values}))
-    said(client.post("/api/search", files={"image": PNG}, data=values))
+def test_values_out_of_range_are_rejected(client, service, values):
+    error_of(client.get("/api/search", params={"id": str(service.collection.queries.ids[0]), **values}))
+    error_of(client.post("/api/search", files={"image": PNG}, data=values))
 
 
-def test_a_search_without_an_image_is_refused(client):
-    assert "image" in said(client.post("/api/search"))
-    assert "a file is needed" in said(client.post("/api/search", data={"image": "text"}))
-    said(
+def test_an_upload_without_an_image_is_rejected(client):
+    assert "image" in error_of(client.post("/api/search"))
+    assert "file" in error_of(client.post("/api/search", data={"image": "text"}))
+    error_of(
         client.post(
             "/api/search", content=b"--x\r\nnonsense", headers={"content-type": "multipart/form-data; boundary=x"}
         )
     )
-    said(client.post("/api/search", content=b"{}", headers={"content-type": "multipart/form-data"}))
+    error_of(client.post("/api/search", content=b"{}", headers={"content-type": "multipart/form-data"}))
 
 
-def test_an_upload_over_the_limit_is_refused_before_it_is_read(service, start):
+def test_an_upload_over_the_limit_is_rejected(service, start):
     small = Service(service.collection, Limits(upload_bytes=10_000, pixels=1000))
     with start(small) as client:
-        assert "10,000 bytes" in said(client.post("/api/search", files={"image": bytes(20_000)}))
-        assert "pixels" in said(client.post("/api/search", files={"image": PNG}))
+        assert "10,000 bytes" in error_of(client.post("/api/search", files={"image": bytes(20_000)}))
+        assert "pixels" in error_of(client.post("/api/search", files={"image": PNG}))
 
         def parts():
             yield b"--x\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n"
             for _ in range(100):
                 yield bytes(1000)
 
-        answer = client.post(
+        response = client.post(
             "/api/search", content=parts(), headers={"content-type": "multipart/form-data; boundary=x"}
         )
-        assert answer.status_code == 413
+        assert response.status_code == 413
 
 
-def test_one_request_too_many_is_told_to_wait(service, start):
+def test_too_many_concurrent_requests_get_429(service, start):
     with start(Service(service.collection, Limits(in_flight=0))) as client:
-        answer = client.get("/api/health")
-        assert "try again" in said(answer)
-        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+        response = client.get("/api/health")
+        assert "try again" in error_of(response)
+        assert (response.status_code, response.headers["retry-after"]) == (429, "1")
 
 
-def test_another_sites_name_for_this_server_is_refused(client):
+def test_other_host_names_are_rejected(client):
     assert client.get("/api/health").status_code == 200
     assert client.get("/api/health", headers={"host": "evil.example"}).status_code == 400
 
 
-def test_a_file_that_is_gone_or_damaged_is_said_to_be(service, start, tmp_path):
+def test_missing_and_corrupt_files_get_404(service, start, tmp_path):
     gallery = service.collection.gallery
     paths = gallery.paths.copy()
     paths[0], paths[1], paths[2] = str(tmp_path / "gone.png"), str(tmp_path / "broken.png"), ""
@@ -214,12 +214,12 @@ def test_a_file_that_is_gone_or_damaged_is_said_to_be(service, start, tmp_path):
     with start(Service(spoiled)) as client:
         for row in range(3):
             for what in ("image", "thumbnail"):
-                said(client.get(f"/api/item/{what}", params={"id": str(gallery.ids[row])}))
+                error_of(client.get(f"/api/item/{what}", params={"id": str(gallery.ids[row])}))
 
 
 def test_a_collection_without_a_model_is_searched_by_id(service, start):
     with start(Service(replace(service.collection, engine=None))) as client:
-        assert "no model" in said(client.post("/api/search", files={"image": PNG}))
-        found = client.get("/api/search", params={"id": str(service.collection.gallery.ids[0]), "k": 3}).json()
-        assert len(found["answers"][0]["neighbors"]) == 3
-        assert np.isfinite([item["distance"] for item in found["answers"][0]["neighbors"]]).all()
+        assert "no model" in error_of(client.post("/api/search", files={"image": PNG}))
+        results = client.get("/api/search", params={"id": str(service.collection.gallery.ids[0]), "k": 3}).json()
+        assert len(results["results"][0]["hits"]) == 3
+        assert np.isfinite([item["distance"] for item in results["results"][0]["hits"]]).all()

@@ -1,4 +1,4 @@
-"""What is served of a run is up to date."""
+"""Loading of a run as a collection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tfretrieval.serve.loading import open_collection
 from tfretrieval.workflows.index import ensure_index
 
 
-def test_an_index_that_was_built_anew_is_measured_anew(served_run, tmp_path):
+def test_a_rebuilt_index_is_evaluated_again(served_run, tmp_path):
     run = Run(shutil.copytree(served_run.directory, tmp_path / "run"))
     first = open_collection(run, retrievers=("knn",))
     measured = (run.evaluation("knn") / "metrics.json").stat().st_mtime_ns
@@ -20,8 +20,9 @@ def test_an_index_that_was_built_anew_is_measured_anew(served_run, tmp_path):
     assert open_collection(run, retrievers=("knn",)).evaluations["knn"].dim == 2
 
 
-def test_without_names_the_indexes_of_the_run_are_served_knn_first(served_run, tmp_path):
+def test_by_default_the_indexes_of_the_run_are_loaded(served_run, tmp_path):
     run = Run(shutil.copytree(served_run.directory, tmp_path / "run"))
     gallery = open_collection(run).gallery
-    ensure_index(run, "faiss", gallery)
+    for kind in ("faiss", "knn"):
+        ensure_index(run, kind, gallery)
     assert list(open_collection(run).indexes) == ["knn", "faiss"]

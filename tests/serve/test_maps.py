@@ -1,4 +1,4 @@
-"""Maps: kept, drawn from many, and where a query belongs."""
+"""Maps: cache, sampling and the position of a query."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.serve import maps
-from tfretrieval.serve.collection import Collection, Found
-from tfretrieval.serve.maps import Map, map_of
+from tfretrieval.serve.collection import Collection
+from tfretrieval.serve.maps import Map, compute_map
 
 
 def collection(n: int, directory=None, seed: int = 0) -> Collection:
@@ -18,45 +18,44 @@ def collection(n: int, directory=None, seed: int = 0) -> Collection:
     return Collection("made up", gallery, gallery, {}, directory=directory)
 
 
-def test_a_query_lies_where_the_neighbor_in_the_midst_of_the_others_does():
+def test_a_query_is_at_the_medoid_of_its_neighbors():
     points = np.array([[0, 0], [1, 0], [0.9, 0.1], [0.8, -0.1], [-1, 1]], np.float32)
-    made = Map(np.array([2, 4, 6, 8, 9], np.int32), points)
-    found = [Found(row, 0.1) for row in (9, 4, 6, 8, 2)]
-    assert made.place(found) == pytest.approx([0.9, 0.1])
-    assert made.place([Found(9, 0.1)]) == [-1, 1]
+    computed = Map(np.array([2, 4, 6, 8, 9], np.int32), points)
+    assert computed.query_position(np.array([9, 4, 6, 8, 2])) == pytest.approx([0.9, 0.1])
+    assert computed.query_position(np.array([9])) == [-1, 1]
 
 
-def test_neighbors_that_are_not_on_the_map_do_not_count():
-    made = Map(np.array([2, 4], np.int32), np.array([[0, 0], [1, 1]], np.float32))
-    assert made.place([Found(3, 0.1), Found(4, 0.2)]) == [1, 1]
-    assert made.place([Found(3, 0.1), Found(99, 0.2)]) is None
-    assert made.place([]) is None
+def test_neighbors_outside_the_map_are_ignored():
+    computed = Map(np.array([2, 4], np.int32), np.array([[0, 0], [1, 1]], np.float32))
+    assert computed.query_position(np.array([3, 4])) == [1, 1]
+    assert computed.query_position(np.array([3, 99])) is None
+    assert computed.query_position(np.array([], np.int64)) is None
 
 
-def test_a_map_is_kept_until_the_gallery_changes(tmp_path, monkeypatch):
-    first = map_of(collection(30, tmp_path), "tsne")
+def test_a_map_is_cached_until_the_gallery_changes(tmp_path, monkeypatch):
+    first = compute_map(collection(30, tmp_path), "tsne")
     with monkeypatch.context() as patch:
-        patch.setattr(maps, "project", lambda *_: pytest.fail("it was laid out again"))
-        again = map_of(collection(30, tmp_path), "tsne")
+        patch.setattr(maps, "project", lambda *_: pytest.fail("the map was computed again"))
+        again = compute_map(collection(30, tmp_path), "tsne")
     np.testing.assert_array_equal(first.points, again.points)
     assert np.abs(first.points).max() == pytest.approx(1)
-    other = map_of(collection(30, tmp_path, seed=1), "tsne")
+    other = compute_map(collection(30, tmp_path, seed=1), "tsne")
     assert not np.allclose(other.points, first.points)
 
 
-def test_a_map_that_was_damaged_is_made_anew(tmp_path):
-    first = map_of(collection(30, tmp_path), "tsne")
+def test_a_damaged_map_is_recomputed(tmp_path):
+    first = compute_map(collection(30, tmp_path), "tsne")
     (tmp_path / "tsne" / "points.npy").write_bytes(b"damaged")
-    np.testing.assert_array_equal(map_of(collection(30, tmp_path), "tsne").points, first.points)
+    np.testing.assert_array_equal(compute_map(collection(30, tmp_path), "tsne").points, first.points)
 
 
-def test_of_too_many_items_some_are_drawn(monkeypatch):
-    monkeypatch.setitem(maps.MOST, "tsne", 12)
-    made = map_of(collection(40), "tsne")
-    assert len(made.rows) == len(made.points) == 12
-    assert (np.diff(made.rows) > 0).all()
+def test_large_galleries_are_sampled(monkeypatch):
+    monkeypatch.setitem(maps.MAX_ITEMS, "tsne", 12)
+    computed = compute_map(collection(40), "tsne")
+    assert len(computed.rows) == len(computed.points) == 12
+    assert (np.diff(computed.rows) > 0).all()
 
 
-def test_too_few_items_are_a_users_mistake():
+def test_too_few_items_raise():
     with pytest.raises(UserError, match="at least 4"):
-        map_of(collection(3), "umap")
+        compute_map(collection(3), "umap")

@@ -1,4 +1,4 @@
-"""The page, driven as a person would: in a browser, by mouse, keyboard and touch, without a word on the console."""
+"""The page in a browser: mouse, keyboard and touch, without console messages."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 60_000  # milliseconds
+TIMEOUT = 60_000  # milliseconds
 
 
 @pytest.fixture
 def open_page(browser, client):
-    """Opens the page at a view; afterwards its console must be empty and all requests must have gone to the server."""
+    """Open a view of the page; afterwards there must be no console messages, failed or external requests."""
     base = str(client.base_url).rstrip("/")
-    contexts, faults = [], []
+    contexts, problems = [], []
 
     def opened(view: str = "search", **options):
         context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("console", lambda message: faults.append(message.text) if is_fault(message) else None)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("request", lambda r: faults.append(r.url) if not r.url.startswith((base, "blob:", "data:")) else None)
-        page.on("response", lambda r: faults.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+        page.set_default_timeout(TIMEOUT)
+        page.on("console", lambda message: problems.append(message.text) if is_problem(message) else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda r: problems.append(r.url) if not r.url.startswith((base, "blob:", "data:")) else None)
+        page.on("response", lambda r: problems.append(f"{r.status} {r.url}") if r.status >= 400 else None)
         page.goto(f"{base}/#{view}")
         page.wait_for_selector(f"nav a[data-view={view.partition('?')[0]}][aria-current=page]")
         return page
@@ -37,32 +37,32 @@ def open_page(browser, client):
     yield opened
     for context in contexts:
         context.close()
-    assert not faults
+    assert not problems
 
 
-def is_fault(message) -> bool:
-    """Whether the page says this; a browser that draws by software complains of its own slowness."""
+def is_problem(message) -> bool:
+    """Whether a console message is an error or warning of the page, not of software rendering."""
     return message.type in ("error", "warning") and "GL Driver Message" not in message.text
 
 
-def ids_of(page, way: str = "knn") -> list[str]:
-    page.wait_for_selector(f".way[data-way='{way}']")
+def ids_of(page, method: str = "knn") -> list[str]:
+    page.wait_for_selector(f".result[data-method='{method}']")
     page.wait_for_function("!document.querySelector('.results').hasAttribute('aria-busy')")
-    return page.eval_on_selector_all(f".way[data-way='{way}'] .image", "all => all.map(one => one.dataset.id)")
+    return page.eval_on_selector_all(f".result[data-method='{method}'] .image", "all => all.map(one => one.dataset.id)")
 
 
 def expected(client, k: int = 12, **values) -> list[str]:
-    found = client.get("/api/search", params={"k": k, **values}).json()
-    return [item["id"] for item in found["answers"][0]["neighbors"]]
+    results = client.get("/api/search", params={"k": k, **values}).json()
+    return [item["id"] for item in results["results"][0]["hits"]]
 
 
 def upload(client, path) -> list[str]:
-    found = client.post("/api/search", files={"image": path.read_bytes()}, data={"k": 12}).json()
-    return [item["id"] for item in found["answers"][0]["neighbors"]]
+    results = client.post("/api/search", files={"image": path.read_bytes()}, data={"k": 12}).json()
+    return [item["id"] for item in results["results"][0]["hits"]]
 
 
 def drawn_map(open_page, service, **options):
-    assert service.maps["umap"].value(300) is not None
+    assert service.maps["umap"].result(300) is not None
     page = open_page("map", **options)
     page.wait_for_selector("canvas[data-ready]")
     page.wait_for_timeout(300)
@@ -70,7 +70,7 @@ def drawn_map(open_page, service, **options):
 
 
 def point_at(page, index: int) -> tuple[float, float]:
-    """Where a point of the map is on the page."""
+    """Page position of a point of the map."""
     page.locator(".canvas").scroll_into_view_if_needed()
     box = page.locator(".canvas").bounding_box()
     x, y = page.evaluate(f"document.querySelector('.canvas').plot.getScreenPosition({index})")
@@ -102,7 +102,7 @@ def test_a_dropped_or_pasted_image_is_searched(open_page, client, query_file, ac
     assert ids_of(page) == upload(client, query_file)
 
 
-def test_what_is_no_image_is_said_to_be_none_and_the_last_one_is_gone(browser, client, query_file, tmp_path):
+def test_an_invalid_upload_shows_an_error_and_no_preview(browser, client, query_file, tmp_path):
     file = tmp_path / "a.png"
     file.write_bytes(b"no image")
     page = browser.new_page()
@@ -110,43 +110,43 @@ def test_what_is_no_image_is_said_to_be_none_and_the_last_one_is_gone(browser, c
     page.set_input_files("input[type=file]", query_file)
     ids_of(page)
     page.set_input_files("input[type=file]", file)
-    assert "not an image" in page.inner_text("[role=alert]")
+    assert "not a readable image" in page.inner_text("[role=alert]")
     assert page.inner_text(".query-name").strip() == "a.png"
-    page.wait_for_selector(".asked img", state="hidden")
+    page.wait_for_selector(".query img", state="hidden")
     assert page.inner_text("#announce") == ""
     page.set_input_files("input[type=file]", query_file)
     ids_of(page)
     page.fill("#k", "")
     page.keyboard.press("Enter")
     page.wait_for_selector("[role=alert]")
-    assert "give a whole number from 1 to" in page.inner_text("[role=alert]")
+    assert "must be an integer from 1 to" in page.inner_text("[role=alert]")
     page.close()
 
 
-def test_any_image_can_be_clicked_and_the_way_back_leads_back(open_page, client):
+def test_a_clicked_image_is_searched_and_the_back_button_works(open_page, client):
     page = open_page()
     first = page.get_attribute(".image", "data-id")
     page.click(".image button")
-    found = ids_of(page)
-    assert found == expected(client, id=first)
-    page.click(f".way .image[data-id='{found[2]}'] button")
-    page.wait_for_function(f"document.querySelector('.query-name').textContent.includes({found[2]!r})")
-    assert ids_of(page) == expected(client, id=found[2])
+    results = ids_of(page)
+    assert results == expected(client, id=first)
+    page.click(f".result .image[data-id='{results[2]}'] button")
+    page.wait_for_function(f"document.querySelector('.query-name').textContent.includes({results[2]!r})")
+    assert ids_of(page) == expected(client, id=results[2])
     page.go_back()
     page.wait_for_function(f"document.querySelector('.query-name').textContent.includes({first!r})")
 
 
-def test_k_and_the_class_change_what_is_found(open_page, client, service):
+def test_k_and_class_change_the_results(open_page, client, service):
     name = str(service.collection.queries.ids[0])
     wanted = service.collection.gallery.class_names[7]
     page = open_page(f"search?id={quote(name, safe='')}")
     assert len(ids_of(page)) == 12
     page.fill("#k", "30")
     page.press("#k", "Enter")
-    page.wait_for_function("document.querySelectorAll('.way .image').length === 30")
+    page.wait_for_function("document.querySelectorAll('.result .image').length === 30")
     page.select_option("#filter", wanted)
     page.wait_for_function(
-        f"[...document.querySelectorAll('.way strong')].every(one => one.textContent === {wanted!r})"
+        f"[...document.querySelectorAll('.result strong')].every(one => one.textContent === {wanted!r})"
     )
     assert ids_of(page) == expected(client, id=name, k=30, **{"class": wanted})
 
@@ -156,25 +156,25 @@ def test_retrievers_and_rerankers_stand_side_by_side(open_page, client, service)
     page = open_page(f"search?id={quote(name, safe='')}")
     page.get_by_label("faiss").check()
     page.get_by_label("k-reciprocal").check()
-    for way, by in (
+    for method, by in (
         ("knn", "knn"),
         ("faiss", "faiss"),
         ("knn, reciprocal", "knn:reciprocal"),
         ("faiss, reciprocal", "faiss:reciprocal"),
     ):
-        assert ids_of(page, way) == expected(client, id=name, by=by)
-    boxes = [way.bounding_box() for way in page.query_selector_all(".way")]
+        assert ids_of(page, method) == expected(client, id=name, by=by)
+    boxes = [column.bounding_box() for column in page.query_selector_all(".result")]
     assert boxes[0]["y"] == boxes[1]["y"]
 
 
-def test_right_and_wrong_are_told_by_more_than_color(open_page, service):
+def test_correct_and_wrong_hits_differ_by_more_than_color(open_page, service):
     name = str(service.collection.queries.ids[0])
     page = open_page(f"search?id={quote(name, safe='')}")
     ids_of(page)
     own = service.collection.class_of(service.collection.queries, 0)
-    for image in page.query_selector_all(".way .image"):
+    for image in page.query_selector_all(".result .image"):
         same = image.query_selector("strong").inner_text() == own
-        assert image.query_selector(".verdict").inner_text().strip() == ("✓" if same else "✗")
+        assert image.query_selector(".mark").inner_text().strip() == ("✓" if same else "✗")
         assert (", same class" if same else ", another class") in image.query_selector("img").get_attribute("alt")
 
 
@@ -202,7 +202,7 @@ def test_the_map_is_zoomed_and_moved(open_page, service):
 def test_a_point_shows_its_image_and_a_click_selects_it(open_page, service):
     page = drawn_map(open_page, service)
     gallery = service.collection.gallery
-    points = service.maps["umap"].value().points
+    points = service.maps["umap"].result().points
     alone = int(np.argmax(np.partition(np.abs(points[:, None] - points[None]).sum(2), 1, axis=1)[:, 1]))
     x, y = point_at(page, alone)
     page.mouse.move(x - 40, y - 40)
@@ -210,14 +210,14 @@ def test_a_point_shows_its_image_and_a_click_selects_it(open_page, service):
     page.wait_for_selector(".hint:not([hidden])")
     assert str(gallery.ids[alone]) in page.inner_text(".hint")
     page.mouse.click(x, y)
-    page.wait_for_selector(".chosen .image")
-    assert page.get_attribute(".chosen .image", "data-id") == gallery.ids[alone]
+    page.wait_for_selector(".selection .image")
+    assert page.get_attribute(".selection .image", "data-id") == gallery.ids[alone]
     page.mouse.move(5, 5)
-    page.click(".chosen .image button")
+    page.click(".selection .image button")
     assert unquote(page.url.partition("id=")[2]) == gallery.ids[alone]
 
 
-def test_a_lasso_selects_what_is_in_it(open_page, service):
+def test_a_lasso_selects_the_points_inside(open_page, service):
     page = drawn_map(open_page, service)
     page.get_by_role("button", name="Lasso").click()
     box = page.locator(".canvas").bounding_box()
@@ -228,18 +228,18 @@ def test_a_lasso_selects_what_is_in_it(open_page, service):
         page.mouse.move(x, y, steps=12)
         page.wait_for_timeout(60)
     page.mouse.up()
-    page.wait_for_selector(".chosen h2")
-    selected = int(re.sub(r"\D", "", page.inner_text(".chosen h2").partition("selected")[0]))
+    page.wait_for_selector(".selection h2")
+    selected = int(re.sub(r"\D", "", page.inner_text(".selection h2").partition("selected")[0]))
     inside = page.evaluate(
         """() => { const plot = document.querySelector('.canvas').plot; const n = plot.get('points').length;
             let count = 0; for (let i = 0; i < n; i++) if (plot.getScreenPosition(i)) count++; return count; }"""
     )
     assert inside * 0.97 <= selected <= inside
-    assert len(page.query_selector_all(".chosen .image")) == min(60, selected)
+    assert len(page.query_selector_all(".selection .image")) == min(60, selected)
 
 
-def test_the_query_drops_in_where_it_belongs(open_page, client, service):
-    service.maps["umap"].value(120)
+def test_the_query_is_marked_at_its_neighbors(open_page, client, service):
+    service.maps["umap"].result(120)
     name = str(service.collection.queries.ids[5])
     page = open_page(f"search?id={quote(name, safe='')}")
     ids_of(page)
@@ -253,14 +253,14 @@ def test_the_query_drops_in_where_it_belongs(open_page, client, service):
     assert min(np.linalg.norm(center - point_at(page, row)) for row in nearest) < 3
 
 
-def test_the_other_layout_is_drawn_too(open_page, service):
-    service.maps["tsne"].value(120)
+def test_the_other_projection_is_drawn(open_page, service):
+    service.maps["tsne"].result(120)
     page = drawn_map(open_page, service)
     page.select_option("#method", "tsne")
     page.wait_for_selector("canvas[data-ready=tsne]")
 
 
-def test_a_cell_of_the_confusion_shows_its_images(open_page, client, service):
+def test_a_cell_of_the_confusion_matrix_shows_its_queries(open_page, client, service):
     evaluation = service.collection.evaluations["knn"]
     counts = evaluation.confusion.copy()
     np.fill_diagonal(counts, 0)
@@ -269,13 +269,15 @@ def test_a_cell_of_the_confusion_shows_its_images(open_page, client, service):
     page = open_page("evaluation")
     page.click(f".matrix button[data-label='{label}'][data-nearest='{nearest}']")
     page.wait_for_selector("#cell .pair")
+    share = 100 * counts[i, j] / evaluation.confusion[i].sum()
+    assert page.inner_text(".matrix button[aria-pressed=true]").split() == [str(counts[i, j]), f"{share:.1f}", "%"]
     shown = page.eval_on_selector_all("#cell .pair", "all => all.map(one => one.dataset.id)")
-    asked = client.get("/api/evaluation/knn/confused", params={"class": label, "nearest": nearest}).json()["queries"]
-    assert shown == [query["id"] for query in asked]
+    queries = client.get("/api/evaluation/knn/confused", params={"class": label, "nearest": nearest}).json()["queries"]
+    assert shown == [query["id"] for query in queries]
     assert len(shown) == counts[i, j]
 
 
-def test_the_evaluation_shows_what_was_measured(open_page, service):
+def test_the_evaluation_shows_metrics_and_curves(open_page, service):
     page = open_page("evaluation?retriever=faiss")
     metrics = service.collection.evaluations["faiss"].metrics
     page.wait_for_selector(".facts")
@@ -286,7 +288,7 @@ def test_the_evaluation_shows_what_was_measured(open_page, service):
     assert page.locator(".curves polyline.faint").count() == len(service.collection.gallery.class_names) - 1
 
 
-def test_errors_come_first_with_the_worst(open_page, client, service):
+def test_errors_are_listed_worst_first(open_page, client, service):
     page = open_page("errors")
     page.wait_for_selector(".hardest .pair")
     worst = client.get("/api/evaluation/knn/hardest").json()["queries"]
@@ -294,22 +296,22 @@ def test_errors_come_first_with_the_worst(open_page, client, service):
     assert shown == [query["id"] for query in worst][:12]
     page.locator(".hardest .more button").click()
     assert page.locator(".hardest .pair").count() == len(worst)
-    assert service.audit.value(240)["suspects"]
-    page.wait_for_selector(".faults .pair")
-    suspects = client.get("/api/audit").json()["suspects"]
-    shown = page.eval_on_selector_all(".faults .pair[data-id]", "all => all.map(one => one.dataset.id)")
-    assert shown == [suspect["id"] for suspect in suspects][:12]
-    page.locator(".faults .more button >> nth=0").click()
-    assert page.locator(".faults .pair[data-id]").count() == len(suspects)
-    page.locator(".parts").get_by_role("button", name="Images that are there twice").click()
-    assert page.evaluate("document.activeElement.textContent") == "Images that are there twice"
+    assert service.audit.result(240)["label_issues"]
+    page.wait_for_selector(".audit .pair")
+    issues = client.get("/api/audit").json()["label_issues"]
+    shown = page.eval_on_selector_all(".audit .pair[data-id]", "all => all.map(one => one.dataset.id)")
+    assert shown == [issue["id"] for issue in issues][:12]
+    page.locator(".audit .more button >> nth=0").click()
+    assert page.locator(".audit .pair[data-id]").count() == len(issues)
+    page.locator(".contents").get_by_role("button", name="Duplicates").click()
+    assert page.evaluate("document.activeElement.textContent") == "Duplicates"
     assert page.evaluate("scrollY") > 1000
     page.click("#view-errors table a >> nth=0")
     page.wait_for_selector("#cell .pair")
 
 
-def test_everything_can_be_done_by_keyboard(open_page, client, service):
-    assert service.maps["umap"].value(300) is not None
+def test_all_views_work_by_keyboard(open_page, client, service):
+    assert service.maps["umap"].result(300) is not None
     page = open_page()
     page.wait_for_selector(".image")
 
@@ -343,7 +345,7 @@ def test_everything_can_be_done_by_keyboard(open_page, client, service):
     assert all(not np.allclose(a, b) for a, b in itertools.pairwise(seen))
     tab_to(".legend button")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".chosen .image")
+    page.wait_for_selector(".selection .image")
     page.goto(f"{client.base_url}#evaluation")
     page.wait_for_selector(".matrix button")
     tab_to(".matrix button")
@@ -353,8 +355,8 @@ def test_everything_can_be_done_by_keyboard(open_page, client, service):
 
 
 @pytest.mark.parametrize("view", ["search", "map", "evaluation", "errors"])
-def test_a_phone_shows_it_without_scrolling_sideways(open_page, service, view):
-    assert service.maps["umap"].value(300) is not None
+def test_a_phone_needs_no_horizontal_scrolling(open_page, service, view):
+    assert service.maps["umap"].result(300) is not None
     page = open_page(view, has_touch=True)
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_selector(
@@ -364,7 +366,18 @@ def test_a_phone_shows_it_without_scrolling_sideways(open_page, service, view):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_fingers_move_the_map_pinch_it_and_draw_a_lasso(open_page, service):
+CENTRAL_POINT = """() => {
+    const frame = document.querySelector('.canvas'), plot = frame.plot;
+    const distance = (point) => {
+        const at = plot.getScreenPosition(point);
+        return at ? Math.hypot(at[0] - frame.clientWidth / 2, at[1] - frame.clientHeight / 2) : Infinity;
+    };
+    const points = [...Array(plot.get('points').length).keys()];
+    return points.reduce((best, point) => (distance(point) < distance(best) ? point : best));
+}"""
+
+
+def test_touch_pans_zooms_and_draws_a_lasso(open_page, service):
     page = drawn_map(open_page, service, has_touch=True)
     page.set_viewport_size({"width": 390, "height": 844})
     page.get_by_label("Show the whole map").click()
@@ -386,29 +399,30 @@ def test_fingers_move_the_map_pinch_it_and_draw_a_lasso(open_page, service):
     def line(start, end, steps=8):
         return [tuple(np.array(start) + (np.array(end) - start) * part) for part in np.linspace(0, 1, steps)]
 
-    x, y = point_at(page, 0)
+    central = page.evaluate(CENTRAL_POINT)
+    x, y = point_at(page, central)
     box = page.locator(".canvas").bounding_box()
     middle = np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
     whole = distance()
     move(line(middle, middle + np.array([60, 30])))
-    moved = point_at(page, 0)
+    moved = point_at(page, central)
     assert np.subtract(moved, (x, y)) == pytest.approx([60, 30], abs=8)
     assert distance() == pytest.approx(whole, rel=1e-6)
     between = np.array(moved)
     near, far = np.array([20, 0]), np.array([50, 0])
     move(line(between - near, between - far), line(between + near, between + far))
     assert distance() == pytest.approx(whole * 0.4, rel=0.02)
-    assert point_at(page, 0) == pytest.approx(moved, abs=3)
+    assert point_at(page, central) == pytest.approx(moved, abs=3)
     assert page.evaluate("scrollX") == 0
     page.get_by_label("Show the whole map").click()
     page.get_by_role("button", name="Lasso").click()
     left, top, right, bottom = *(middle - 120), *(middle + 120)
     corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top + 3)]
     move([place for pair in itertools.pairwise(corners) for place in line(*pair)])
-    page.wait_for_selector(".chosen .image")
+    page.wait_for_selector(".selection .image")
 
 
-def test_in_the_dark_it_is_dark(open_page, service):
+def test_dark_mode_is_followed(open_page, service):
     page = drawn_map(open_page, service, color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
     assert page.evaluate("document.querySelector('.canvas').plot.get('backgroundColor')")[0] < 0.2

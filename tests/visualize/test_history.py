@@ -20,7 +20,7 @@ def without(*columns):
     return [{name: value for name, value in row.items() if name not in columns} for row in FULL]
 
 
-def test_losses_stand_left_and_retrieval_right():
+def test_losses_and_validation_metrics_have_their_own_panels():
     left, right = plot_history(FULL).axes
     assert list(lines(left)) == ["training", "validation", "best epoch, 2"]
     assert list(lines(right)) == ["mAP", "P@1", "best epoch, 2"]
@@ -32,25 +32,25 @@ def test_losses_stand_left_and_retrieval_right():
     ("missing", "best"),
     [((), 2), (("val_map",), 3), (("val_map", "val_precision_at_1"), 3)],
 )
-def test_the_best_epoch_is_marked_by_the_best_measure_there_is(missing, best):
+def test_the_best_epoch_uses_the_first_available_criterion(missing, best):
     for axes in plot_history(without(*missing)).axes:
         assert axes.lines[-1].get_label() == f"best epoch, {best}"
         assert set(axes.lines[-1].get_xdata()) == {best}
 
 
-def test_the_training_loss_alone_tells_no_best_epoch():
+def test_the_training_loss_alone_gives_no_best_epoch():
     (axes,) = plot_history(without("val_loss", "val_map", "val_precision_at_1")).axes
     assert list(lines(axes)) == ["training"]
 
 
-def test_text_from_a_csv_and_gaps_are_read():
+def test_strings_and_gaps_are_accepted():
     history = [{"epoch": "1", "loss": "0.5", "val_map": ""}, {"epoch": "2", "loss": None, "val_map": "0.25"}]
     left, right = plot_history(history).axes
     np.testing.assert_array_equal(left.lines[0].get_xydata(), [[1, 0.5]])
     np.testing.assert_array_equal(right.lines[0].get_xydata(), [[2, 0.25]])
 
 
-def test_rows_without_epoch_are_counted_from_one():
+def test_epochs_are_numbered_from_one_by_default():
     np.testing.assert_array_equal(plot_history(without("epoch")).axes[0].lines[0].get_xdata(), [1, 2, 3])
 
 
@@ -62,6 +62,6 @@ def test_a_single_epoch_has_a_single_tick(tmp_path):
 
 
 @pytest.mark.parametrize("history", [[], [{"epoch": 1}], [{"loss": float("nan")}]])
-def test_an_empty_history_is_a_users_mistake(history):
+def test_an_empty_history_raises(history):
     with pytest.raises(UserError, match="history"):
         plot_history(history)

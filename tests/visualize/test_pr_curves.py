@@ -17,13 +17,13 @@ def many(count):
     return {f"class {i:02}": (*FALLING, i / count) for i in range(count)}
 
 
-def test_the_legend_goes_from_the_best_ap_to_the_worst_and_ends_with_chance():
+def test_the_legend_is_sorted_by_ap_with_chance_last():
     curves = {"coast": (*FALLING, 0.2), "forest": (*FALLING, 0.9), "street": (*FALLING, 0.5)}
     figure = plot_pr_curves(curves, chance=0.125)
     assert legend_of(figure) == ["0.900  forest", "0.500  street", "0.200  coast", "0.125  chance"]
 
 
-def test_a_curve_is_drawn_as_steps_that_reach_its_points_from_the_left():
+def test_a_curve_is_plotted_as_steps():
     line = plot_pr_curves({"coast": (*FALLING, 0.8)}).axes[0].lines[0]
     assert line.get_drawstyle() == "steps-pre"
     np.testing.assert_allclose(line.get_xydata(), [[0, 1], [0.5, 1], [0.5, 0.5], [1, 2 / 3]])
@@ -38,19 +38,19 @@ def test_the_area_under_the_steps_is_the_average_precision():
     assert (np.diff(x) * y[1:]).sum() == pytest.approx(ap)
 
 
-def test_points_in_falling_order_of_recall_give_the_same_line():
+def test_falling_recall_gives_the_same_curve():
     precision, recall = FALLING
     rising = plot_pr_curves({"a": (precision, recall, 0.8)}).axes[0].lines[0].get_xydata()
     falling = plot_pr_curves({"a": (precision[::-1], recall[::-1], 0.8)}).axes[0].lines[0].get_xydata()
     np.testing.assert_array_equal(rising, falling)
 
 
-def test_points_before_the_first_hit_do_not_hide_what_follows():
+def test_points_at_recall_zero_are_dropped():
     line = plot_pr_curves({"a": (np.array([0.0, 0.5]), np.array([0.0, 1.0]), 0.5)}).axes[0].lines[0]
     np.testing.assert_allclose(line.get_xydata(), [[0, 0.5], [1, 0.5]])
 
 
-def test_a_class_keeps_its_style_whatever_its_rank():
+def test_class_styles_do_not_depend_on_rank():
     one = plot_pr_curves({"a": (*FALLING, 0.1), "b": (*FALLING, 0.9)}).axes[0].lines
     other = plot_pr_curves({"a": (*FALLING, 0.9), "b": (*FALLING, 0.1)}).axes[0].lines
     assert {(line.get_label()[7:], line.get_color()) for line in one} == {
@@ -64,7 +64,7 @@ def test_twenty_classes_are_all_colored():
     assert FAINT.lower() not in {to_hex(line.get_color()) for line in figure.axes[0].lines}
 
 
-def test_of_many_classes_the_best_and_the_worst_stand_out_of_the_grey():
+def test_of_many_classes_only_the_best_and_worst_are_colored():
     figure = plot_pr_curves(many(50))
     labels = legend_of(figure)
     assert labels[:4] == ["0.980  class 49", "0.960  class 48", "0.940  class 47", "42 classes between"]
@@ -74,7 +74,7 @@ def test_of_many_classes_the_best_and_the_worst_stand_out_of_the_grey():
     assert sum(to_hex(line.get_color()) == FAINT.lower() for line in drawn) == 42
 
 
-def test_a_class_without_relevant_items_comes_last():
+def test_a_class_without_relevant_items_is_last():
     figure = plot_pr_curves({"none": (np.zeros(2), np.zeros(2), np.nan), "some": (*FALLING, 0.0)})
     assert legend_of(figure) == ["0.000  some", "  n/a  none"]
 
@@ -83,11 +83,11 @@ def test_a_class_without_relevant_items_comes_last():
     ("precision", "recall"),
     [([1.0], [0.5, 1.0]), ([], []), ([2.0], [1.0]), ([np.nan], [1.0]), ([0.5], [-1.0])],
 )
-def test_a_curve_that_is_none_is_named(precision, recall):
+def test_an_invalid_curve_raises(precision, recall):
     with pytest.raises(UserError, match="'coast'"):
         plot_pr_curves({"coast": (np.array(precision), np.array(recall), 0.5)})
 
 
-def test_no_curves_at_all_are_a_users_mistake():
+def test_no_curves_raise():
     with pytest.raises(UserError, match="no precision-recall curve"):
         plot_pr_curves({})

@@ -16,7 +16,7 @@ def two_groups(n, d=5):
 
 
 @pytest.mark.parametrize("method", ["tsne", "umap"])
-def test_two_far_groups_stay_apart_and_the_seed_repeats(method):
+def test_distant_clusters_stay_apart_and_seeds_reproduce(method):
     vectors = two_groups(40)
     points = project(vectors, method, seed=3)
     assert points.shape == (40, 2)
@@ -30,7 +30,7 @@ def test_two_far_groups_stay_apart_and_the_seed_repeats(method):
 @pytest.mark.parametrize("method", ["tsne", "umap"])
 @pytest.mark.parametrize(("n", "d"), [(4, 3), (5, 1), (12, 2)])
 @pytest.mark.filterwarnings("error")
-def test_few_items_and_few_dimensions_are_projected_without_a_warning(method, n, d):
+def test_few_vectors_or_dimensions_give_no_warning(method, n, d):
     points = project(two_groups(n, d), method)
     assert points.shape == (n, 2)
     assert np.isfinite(points).all()
@@ -42,7 +42,7 @@ def test_repeated_vectors_are_projected(method):
 
 
 @pytest.mark.parametrize("method", ["tsne", "umap"])
-def test_equal_vectors_come_out_as_zeros(method):
+def test_equal_vectors_give_zeros(method):
     np.testing.assert_array_equal(project(np.ones((6, 3)), method), np.zeros((6, 2)))
 
 
@@ -55,12 +55,12 @@ def test_equal_vectors_come_out_as_zeros(method):
         (np.full((5, 2), np.nan), "tsne", "NaN"),
     ],
 )
-def test_what_cannot_be_projected_is_a_users_mistake(vectors, method, said):
+def test_invalid_input_raises(vectors, method, said):
     with pytest.raises(UserError, match=said):
         project(vectors, method)
 
 
-def test_the_bars_follow_the_iterations_and_stdout_stays_empty(capsys, monkeypatch):
+def test_progress_follows_the_iterations_and_stdout_stays_empty(capsys, monkeypatch):
     moved = {}
 
     class Bar:
@@ -83,7 +83,7 @@ def test_the_bars_follow_the_iterations_and_stdout_stays_empty(capsys, monkeypat
     assert capsys.readouterr().out == ""
 
 
-def test_umap_shows_its_own_bar_on_a_terminal(capsys, monkeypatch):
+def test_umap_shows_its_progress_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("tfretrieval.progress.DELAY", 0)
     project(two_groups(60), "umap")
@@ -92,7 +92,7 @@ def test_umap_shows_its_own_bar_on_a_terminal(capsys, monkeypatch):
     assert re.search(r"UMAP: +\d+%.*/s\]", said)
 
 
-def test_a_subsample_repeats_no_row_and_follows_its_seed():
+def test_a_subsample_has_distinct_rows_and_depends_on_the_seed():
     rows = subsample(1000, 100, seed=1)
     assert len(np.unique(rows)) == 100
     assert rows.min() >= 0
@@ -102,7 +102,7 @@ def test_a_subsample_repeats_no_row_and_follows_its_seed():
     assert not np.array_equal(rows, subsample(1000, 100, seed=2))
 
 
-def test_umap_does_not_load_tensorflow():
+def test_umap_does_not_import_tensorflow():
     code = (
         "import sys\n"
         "from tfretrieval.visualize.projection import _umap_class\n"

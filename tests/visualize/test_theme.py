@@ -7,23 +7,23 @@ import pytest
 from matplotlib import rcParams
 
 from tfretrieval.errors import UserError
-from tfretrieval.visualize.theme import class_style, look, new_figure, save_both, save_figure, shown
+from tfretrieval.visualize.theme import class_style, display_text, new_figure, save_both, save_figure, themed
 
 
 def figure_titled(title):
-    with look():
+    with themed():
         figure = new_figure(3, 2, title)
         figure.subplots().plot([0, 1], [0, 1])
     return figure
 
 
-def test_the_first_32_classes_differ_in_line_style_or_color_and_in_marker_or_color():
+def test_the_first_32_class_styles_are_distinct():
     styles = [class_style(i) for i in range(32)]
     assert len({(s.color, s.linestyle) for s in styles}) == 32
     assert len({(s.color, s.marker) for s in styles}) == 32
 
 
-def test_neighboring_classes_differ_in_color_and_in_line_style_and_in_marker():
+def test_consecutive_class_styles_differ_in_every_property():
     for one, next_one in zip(map(class_style, range(31)), map(class_style, range(1, 32))):
         assert one.color != next_one.color
         assert one.linestyle != next_one.linestyle
@@ -31,7 +31,7 @@ def test_neighboring_classes_differ_in_color_and_in_line_style_and_in_marker():
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
-def test_the_same_figure_gives_the_same_bytes(tmp_path, kind):
+def test_saved_files_are_reproducible(tmp_path, kind):
     for name, title in (("a", "one"), ("b", "one"), ("c", "other")):
         save_figure(figure_titled(title), tmp_path / f"{name}.{kind}")
     a, b, c = ((tmp_path / f"{name}.{kind}").read_bytes() for name in "abc")
@@ -39,10 +39,10 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path, kind):
     assert a != c
 
 
-def test_an_svg_has_the_same_bytes_in_another_process(tmp_path):
+def test_an_svg_is_reproducible_across_processes(tmp_path):
     code = (
-        "import sys; from tfretrieval.visualize.theme import look, new_figure, save_figure\n"
-        "with look():\n"
+        "import sys; from tfretrieval.visualize.theme import themed, new_figure, save_figure\n"
+        "with themed():\n"
         "    figure = new_figure(3, 2, 'one'); figure.subplots().plot([0, 1], [0, 1], marker='o')\n"
         "save_figure(figure, sys.argv[1])"
     )
@@ -51,8 +51,8 @@ def test_an_svg_has_the_same_bytes_in_another_process(tmp_path):
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
-def test_the_words_of_an_svg_are_text_in_fonts_of_one_width_and_it_has_no_date(tmp_path):
-    save_both(figure_titled(shown("Größe 5$")), tmp_path / "a.png")
+def test_svg_text_stays_text_and_there_is_no_date(tmp_path):
+    save_both(figure_titled(display_text("Größe 5$")), tmp_path / "a.png")
     svg = (tmp_path / "a.svg").read_text("utf-8")
     (heading,) = re.findall(r"<text[^>]*>Größe 5", svg)
     assert re.search(r"DejaVu Sans.*Verdana.*sans-serif", heading)
@@ -60,7 +60,7 @@ def test_the_words_of_an_svg_are_text_in_fonts_of_one_width_and_it_has_no_date(t
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_users_settings_do_not_change_the_image_and_come_back(tmp_path, monkeypatch):
+def test_user_settings_are_ignored_and_restored(tmp_path, monkeypatch):
     save_figure(figure_titled("one"), tmp_path / "a.png")
     monkeypatch.setitem(rcParams, "font.size", 30.0)
     save_figure(figure_titled("one"), tmp_path / "b.png")
@@ -68,7 +68,7 @@ def test_the_users_settings_do_not_change_the_image_and_come_back(tmp_path, monk
     assert rcParams["font.size"] == 30.0
 
 
-def test_a_png_has_150_dots_an_inch_and_no_date(tmp_path):
+def test_a_png_has_150_dpi_and_no_date(tmp_path):
     save_figure(figure_titled("x"), tmp_path / "a.png")
     data = (tmp_path / "a.png").read_bytes()
     assert (int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")) == (450, 300)
@@ -76,7 +76,7 @@ def test_a_png_has_150_dots_an_inch_and_no_date(tmp_path):
     assert b"tIME" not in data
 
 
-def test_a_folder_in_the_way_is_a_users_mistake(tmp_path):
+def test_saving_over_a_directory_raises(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write"):
         save_figure(figure_titled("x"), tmp_path / "file" / "a.png")
@@ -86,17 +86,17 @@ def test_a_folder_in_the_way_is_a_users_mistake(tmp_path):
     "name",
     ["漢字 קטן", "5$ and 6$", "\U0001f600 smile", "_hidden", "two\nlines", "a^{b", "\x00", "%s \\frac"],
 )
-def test_any_name_is_drawn_without_warning(name, tmp_path):
+def test_any_text_is_drawn_without_warning(name, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        save_both(figure_titled(shown(name)), tmp_path / "a.png")
+        save_both(figure_titled(display_text(name)), tmp_path / "a.png")
 
 
-def test_what_no_font_has_is_a_box_and_the_rest_stays():
-    assert shown("a\U00012000b é") == "a□b é"
+def test_characters_without_a_glyph_become_a_box():
+    assert display_text("a\U00012000b é") == "a□b é"
 
 
-def test_pyplot_and_tensorflow_are_never_loaded():
+def test_pyplot_and_tensorflow_are_not_imported():
     code = (
         "import sys\n"
         "from tfretrieval.visualize import comparison, confusion, history, neighbors\n"

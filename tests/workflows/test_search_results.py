@@ -53,9 +53,9 @@ def test_a_row_of_a_page_says_right_and_wrong_and_holds_the_images(result):
     found = hardest_answers(result, 4, 3)
     for answer, row in zip(found, image_rows(found)):
         np.testing.assert_array_equal(row.query.pixels, read_image(answer.path, 128, fit="pad"))
-        assert [image.right for image in row.found] == [label == answer.label for label in answer.labels]
+        assert [image.is_correct for image in row.neighbors] == [label == answer.label for label in answer.labels]
     (open_row,) = image_rows([replace(found[0], label="")])
-    assert {image.right for image in open_row.found} == {None}
+    assert {image.is_correct for image in open_row.neighbors} == {None}
 
 
 def test_a_file_that_is_gone_is_black(result):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfretrieval.report.captions import say_confusion
+from tfretrieval.report.captions import confusion_caption
 from tfretrieval.workflows.evaluate import evaluate_run
 from tfretrieval.workflows.visualize import draw_run
 
 
-def test_each_kind_makes_its_files(run, catalog):
+def test_each_kind_writes_png_and_svg(run, catalog):
     drawn = draw_run(run, catalog, ("pr", "confusion", "history"), "faiss")
     assert sorted(drawn) == ["confusion_faiss", "history", "pr_faiss"]
     for drawing in drawn.values():
@@ -18,19 +18,20 @@ def test_each_kind_makes_its_files(run, catalog):
     assert not run.evaluation("faiss").exists(), "drawing must not replace an evaluation"
 
 
-def test_no_history_no_figure(run, catalog):
+def test_without_a_history_there_is_no_history_figure(run, catalog):
     run.history_path.unlink()
     assert draw_run(run, catalog, ("history",)) == {}
 
 
-def test_a_caption_says_what_its_figure_shows(run, catalog):
-    evaluation = evaluate_run(run, catalog).evaluation
-    drawing = draw_run(run, catalog, ("confusion",))["confusion_knn"]
-    assert drawing.caption == say_confusion(evaluation.confusion, evaluation.class_names)
+def test_a_drawing_has_the_caption_of_its_values(run, catalog):
+    evaluation = evaluate_run(run, catalog, "knn").evaluation
+    drawing = draw_run(run, catalog, ("confusion",), "knn")["confusion_knn"]
+    assert drawing.title == "Confusion matrix (KNN)"
+    assert drawing.caption == confusion_caption(evaluation.confusion, evaluation.class_names)
 
 
-def test_the_hardest_queries_are_those_of_the_lowest_precision(run, catalog):
-    evaluation = evaluate_run(run, catalog).evaluation
-    drawing = draw_run(run, catalog, ("hardest",), n_queries=4)["hardest_knn"]
+def test_the_hardest_queries_have_the_lowest_average_precision(run, catalog):
+    evaluation = evaluate_run(run, catalog, "knn").evaluation
+    drawing = draw_run(run, catalog, ("hardest",), "knn", n_queries=4)["hardest_knn"]
     lowest = np.sort(evaluation.per_query["average_precision"])[:4]
-    np.testing.assert_allclose([answer.average_precision for answer in drawing.answers], lowest)
+    assert [row.query.note for row in drawing.rows] == [f"AP {value:.3f}" for value in lowest]

@@ -1,1 +1,1 @@
-"""Audits of a collection: files, duplicates, image issues and label issues."""
+"""Audit of an image collection: duplicates and leaks, image issues, label issues, and the audit page."""

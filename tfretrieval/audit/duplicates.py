@@ -1,8 +1,7 @@
-"""Images that show the same though their bytes differ: scaled, compressed again, brightened, mirrored.
+"""Near duplicates: scaled, recompressed, brightened or mirrored copies of an image.
 
-Two scenes that are merely alike have similar embeddings, and two images of a sky over a sea have similar pixels on
-the whole. Of the same image the details agree as well: what is left of 32 x 32 gray pixels when the mean of its
-surroundings is taken from each.
+Similar scenes have similar embeddings, and images of sky over sea have similar pixels. Copies of one image also agree
+in their details: the residual of 32 x 32 gray pixels after subtracting the mean of their surroundings.
 """
 
 from __future__ import annotations
@@ -12,57 +11,58 @@ from scipy.ndimage import uniform_filter
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from tfretrieval.audit.similar_items import Within
+from tfretrieval.audit.similar_items import SimilarItems
 from tfretrieval.retrieval.blocks import blocks
 from tfretrieval.vectors import unit_rows
 
-SAME = 0.85  # correlation of the details of the same image
-SIMILAR = 0.55  # the same, where embeddings agree as well: cropped a little, or taken a moment later
-CLOSE = 0.9  # cosine of embeddings that agree
-NEAREST, CLOSEST = 6, 3  # neighbors that are looked at, by details and by embedding
-SAME_BEYOND, SIMILAR_BEYOND = 10, 8  # standard deviations above what random images have in common
-SAMPLE, ENOUGH = 8192, 20  # random pairs, and images from which such can be drawn
-SURROUNDINGS = 7  # pixels of the side of the square whose mean is taken from each pixel
-FAINT = 0.5  # standard deviation of details that are but noise, of 255
-BLOCK = 4096  # images or pairs
+MIN_CORRELATION = 0.85  # of the details of two copies
+MIN_CORRELATION_CLOSE = 0.55  # the same for pairs with close embeddings: slightly cropped, or taken a moment later
+MIN_COSINE = 0.9  # of close embeddings
+N_DETAIL_NEIGHBORS, N_CLOSE_NEIGHBORS = 6, 3
+N_DEVIATIONS = np.array([10, 8])  # standard deviations above random pairs that both correlations must exceed
+SAMPLE, MIN_SAMPLED = 8192, 20  # random pairs, and the fewest images to draw them from
+WINDOW = 7  # side of the window whose mean is subtracted, in pixels
+NOISE = 0.5  # standard deviation of details that are noise, in gray levels of 0..255
+BLOCK = 4096
 
 
 def near_duplicates(
     gray: np.ndarray, neighbors: tuple[np.ndarray, np.ndarray] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of images whose details agree, upright or mirrored.
+    """Find pairs of images whose details correlate, upright or mirrored.
 
-    That is a correlation of 0.85; or of 0.55 for two whose embeddings have a cosine of 0.9 and that are among the three
-    nearest of each other. Where random images of the collection have much in common, as drawings of digits do, both
-    limits rise: to 10 and to 8 standard deviations above what these have (of Fisher's z). Images without details,
-    such as those of one color, are like no other.
+    The threshold is a correlation of 0.85; or of 0.55 for two images whose embeddings have a cosine of at least 0.9 and
+    that are among each other's three nearest neighbors. Where random pairs of the collection correlate, as drawings of
+    digits do, both thresholds rise to 10 and 8 standard deviations above their mean (of Fisher's z). Images without
+    details, such as those of a single color, match no other.
 
     Args:
-        gray: uint8 [n, s, s], the images scaled down to squares, in gray.
-        neighbors: by embeddings: cosines, float32 [n, k], greatest first, and rows, int64 [n, k], -1 for none.
+        gray: uint8 [n, s, s], images scaled to squares, in gray.
+        neighbors: neighbors by embedding: cosines, float32 [n, k], in descending order, and rows, int64 [n, k],
+            -1 for none.
 
     Returns:
-        pairs, int64 [m, 2], the lower row first, in order; and their correlations, float32 [m].
+        pairs, int64 [m, 2], sorted, lower row first; and correlations, float32 [m].
     """
     n = len(gray)
     if n < 2:
         return np.empty((0, 2), np.int64), np.empty(0, np.float32)
-    fine, mirror = details(gray), np.arange(gray[0].size).reshape(gray[0].shape)[:, ::-1].ravel()
-    within, k = Within(fine), min(NEAREST, n - 1)
-    alike = _distinct(np.concatenate([_pairs(within.neighbors(k, order)[1]) for order in (None, mirror)]))[0]
-    close = np.empty((0, 2), np.int64) if neighbors is None else _close(*neighbors)
-    pairs = np.concatenate([alike, close])
-    likeness = _likeness(fine, mirror, pairs)
-    same, similar = np.maximum([SAME, SIMILAR], _by_chance(fine, mirror))
-    same = likeness >= np.where(np.arange(len(pairs)) < len(alike), same, similar)
-    pairs, first = np.unique(pairs[same], axis=0, return_index=True)
-    return pairs, np.minimum(likeness[same][first], 1)
+    vectors, mirror = details(gray), np.arange(gray[0].size).reshape(gray[0].shape)[:, ::-1].ravel()
+    search, k = SimilarItems(vectors), min(N_DETAIL_NEIGHBORS, n - 1)
+    by_details = _unique(np.concatenate([_pairs(search.neighbors(k, order)[1]) for order in (None, mirror)]))[0]
+    by_embedding = np.empty((0, 2), np.int64) if neighbors is None else _mutual_pairs(*neighbors)
+    pairs = np.concatenate([by_details, by_embedding])
+    correlations = _correlations(vectors, mirror, pairs)
+    lower_bounds = np.maximum([MIN_CORRELATION, MIN_CORRELATION_CLOSE], _random_correlations(vectors, mirror))
+    is_duplicate = correlations >= np.repeat(lower_bounds, [len(by_details), len(by_embedding)])
+    pairs, first = np.unique(pairs[is_duplicate], axis=0, return_index=True)
+    return pairs, np.minimum(correlations[is_duplicate][first], 1)
 
 
 def details(gray: np.ndarray) -> np.ndarray:
-    """The details of images as vectors of norm 1, whose products are correlations: float32 [n, s * s].
+    """Return the details of images as unit vectors whose dot products are correlations: float32 [n, s * s].
 
-    From each pixel the mean of the 7 x 7 around it is taken. An image of one color gives zeros.
+    Each pixel minus the mean of the 7 x 7 window around it. An image of a single color gives zeros.
 
     Args:
         gray: uint8 [n, s, s].
@@ -70,65 +70,65 @@ def details(gray: np.ndarray) -> np.ndarray:
     vectors = np.empty((len(gray), gray[0].size), np.float32)
     for block in blocks(len(gray), BLOCK):
         pixels = gray[block].astype(np.float32)
-        fine = pixels - uniform_filter(pixels, (0, SURROUNDINGS, SURROUNDINGS), mode="nearest")
-        fine -= fine.mean(axis=(1, 2), keepdims=True)
-        fine[fine.std(axis=(1, 2)) < FAINT] = 0
-        vectors[block] = unit_rows(fine.reshape(len(fine), -1))
+        residual = pixels - uniform_filter(pixels, (0, WINDOW, WINDOW), mode="nearest")
+        residual -= residual.mean(axis=(1, 2), keepdims=True)
+        residual[residual.std(axis=(1, 2)) < NOISE] = 0
+        vectors[block] = unit_rows(residual.reshape(len(residual), -1))
     return vectors
 
 
-def joined(pairs: np.ndarray) -> list[list[int]]:
-    """Rows that are connected by pairs, int [m, 2], as groups of two or more, each and all in order.
+def connected_groups(pairs: np.ndarray) -> list[list[int]]:
+    """Return the connected components of pairs, int [m, 2], as sorted groups of rows.
 
-    >>> joined(np.array([[0, 4], [2, 7], [4, 9]]))
+    >>> connected_groups(np.array([[0, 4], [2, 7], [4, 9]]))
     [[0, 4, 9], [2, 7]]
     """
     if not len(pairs):
         return []
-    rows, places = np.unique(pairs, return_inverse=True)
-    one, other = places.reshape(pairs.shape).T
-    graph = coo_matrix((np.ones(len(pairs), bool), (one, other)), shape=(len(rows), len(rows)))
-    number, group_of = connected_components(graph, directed=False)
+    rows, nodes = np.unique(pairs, return_inverse=True)
+    source, target = nodes.reshape(pairs.shape).T
+    graph = coo_matrix((np.ones(len(pairs), bool), (source, target)), shape=(len(rows), len(rows)))
+    n_groups, group_of = connected_components(graph, directed=False)
     order = np.argsort(group_of, kind="stable")
-    ends = np.cumsum(np.bincount(group_of, minlength=number))[:-1]
+    ends = np.cumsum(np.bincount(group_of, minlength=n_groups))[:-1]
     return sorted(part.tolist() for part in np.split(rows[order], ends))
 
 
-def _close(cosines: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Pairs that are among the nearest of each other and have similar embeddings."""
-    near = np.where(cosines >= CLOSE, rows, -1)[:, :CLOSEST]
-    pairs, times = _distinct(_pairs(near))
-    return pairs[times == 2]
+def _mutual_pairs(cosines: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Pairs with close embeddings that are among each other's nearest neighbors."""
+    pairs, counts = _unique(_pairs(np.where(cosines >= MIN_COSINE, rows, -1)[:, :N_CLOSE_NEIGHBORS]))
+    return pairs[counts == 2]
 
 
-def _by_chance(fine: np.ndarray, mirror: np.ndarray) -> np.ndarray:
-    """Two correlations that random images do not reach, from the quartiles of a sample."""
-    if len(fine) < ENOUGH:
+def _random_correlations(vectors: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    """Two correlations that random pairs do not reach, from the quartiles of a sample."""
+    if len(vectors) < MIN_SAMPLED:
         return np.zeros(2)
-    one, other = np.random.default_rng(0).integers(0, len(fine), (2, SAMPLE))
-    pairs = np.column_stack([one, other])[one != other]
-    low, middle, high = np.percentile(np.arctanh(np.minimum(_likeness(fine, mirror, pairs), 0.999)), [25, 50, 75])
-    return np.tanh(middle + np.array([SAME_BEYOND, SIMILAR_BEYOND]) * (high - low) / 1.349)
+    first, second = np.random.default_rng(0).integers(0, len(vectors), (2, SAMPLE))
+    pairs = np.column_stack([first, second])[first != second]
+    z = np.arctanh(np.minimum(_correlations(vectors, mirror, pairs), 0.999))
+    low, median, high = np.percentile(z, [25, 50, 75])
+    return np.tanh(median + N_DEVIATIONS * (high - low) / 1.349)
 
 
-def _likeness(fine: np.ndarray, mirror: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    likeness = np.empty(len(pairs), np.float32)
+def _correlations(vectors: np.ndarray, mirror: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """The greater of the correlations of each pair, upright and mirrored."""
+    correlations = np.empty(len(pairs), np.float32)
     for block in blocks(len(pairs), BLOCK):
-        one, other = fine[pairs[block, 0]], fine[pairs[block, 1]]
-        likeness[block] = np.maximum(_products(one, other), _products(one, other[:, mirror]))
-    return likeness
+        first, second = vectors[pairs[block, 0]], vectors[pairs[block, 1]]
+        correlations[block] = np.maximum(_dot(first, second), _dot(first, second[:, mirror]))
+    return correlations
 
 
 def _pairs(rows: np.ndarray) -> np.ndarray:
-    """Neighbors int64 [n, k] as pairs [m, 2], the lower row first; those of -1 are left out."""
+    """Neighbors, int64 [n, k], as pairs [m, 2], lower row first, without those of -1."""
     pairs = np.column_stack([np.repeat(np.arange(len(rows)), rows.shape[1]), rows.ravel()])
     return np.sort(pairs[pairs[:, 1] >= 0], axis=1)
 
 
-def _distinct(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each pair once, and how many times it was there."""
+def _unique(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.unique(pairs, axis=0, return_counts=True)
 
 
-def _products(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return np.einsum("md,md->m", one, other)
+def _dot(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return np.einsum("md,md->m", first, second)

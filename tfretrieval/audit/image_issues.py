@@ -1,4 +1,4 @@
-"""What is unusual about an image that can be read: found in the head of its file and in a few of its pixels."""
+"""Image issues: unusual properties of decodable images, from the file header and a few pixels."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from PIL import Image
 
 from tfretrieval.data.read_image import FORMATS, JPEG, UNREADABLE
 
-TINY = 32  # pixels of the shorter side
-LONG = 3  # times the shorter side
-HUGE = 50_000_000  # pixels
-FLAT = 2  # standard deviation of the gray values, of 255
-DARK, BRIGHT = 64, 240  # nearly all gray values below, or above
-COLORLESS = 6  # the most that the three channels of a pixel differ
+MIN_SIDE = 32  # pixels
+MAX_ASPECT_RATIO = 3
+MAX_PIXELS = 50_000_000
+MIN_DEVIATION = 2  # standard deviation of the gray levels, of 255
+DARK, BRIGHT = 64, 240  # gray levels
+MAX_CHANNEL_DIFFERENCE = 6  # between the channels of a gray pixel
 
-ODDITIES = {
-    "gray": "stored in gray",
-    "gray in color": "stored in color, though every pixel is gray",
-    "alpha": "with an alpha channel; it is laid on white",
-    "CMYK": "in CMYK",
-    "16 bit": "of 16 bits; 8 are read",
-    "rotated": "turned upright by EXIF",
-    "not turned": "with an EXIF orientation that is not applied, because the file is no JPEG",
-    "animated": "animated; the first frame is read",
-    "misnamed": "of another format than the name says",
-    "tiny": f"with a side below {TINY} pixels",
-    "huge": f"with more than {HUGE // 1_000_000} million pixels",
-    "long": f"more than {LONG} times as long as wide, or as wide as long",
-    "one color": "of a single color",
+IMAGE_ISSUES = {
+    "grayscale": "stored in grayscale",
+    "grayscale_pixels": "stored in color, but every pixel is gray",
+    "alpha": "alpha channel; composited on white",
+    "cmyk": "CMYK; converted to RGB",
+    "16_bit": "16 bits per channel; reduced to 8",
+    "exif_rotated": "rotated upright by EXIF orientation",
+    "exif_ignored": "EXIF orientation ignored: the file is no JPEG",
+    "animated": "animated; only the first frame is read",
+    "wrong_suffix": "file name suffix does not match the format",
+    "small": f"a side below {MIN_SIDE} pixels",
+    "large": f"more than {MAX_PIXELS // 1_000_000} million pixels",
+    "aspect_ratio": f"aspect ratio above {MAX_ASPECT_RATIO}:1",
+    "single_color": "a single color",
     "dark": "nearly black",
     "bright": "nearly white",
 }
@@ -43,84 +43,81 @@ SUFFIXES = {
     "WEBP": (".webp",),
 }
 _ORIENTATION_TAG = 0x0112
-_PNG_DEPTH = 24  # where the head of a PNG file names its bits a channel
+_PNG_BIT_DEPTH_OFFSET = 24
 
 
-def oddities_of_file(content: bytes, name: str = "") -> list[str]:
-    """Keys of `ODDITIES` that the head of an image file shows; nothing is decoded.
+def file_issues(content: bytes, name: str = "") -> list[str]:
+    """Return the keys of `IMAGE_ISSUES` that an image file's header shows; nothing is decoded.
 
     Args:
-        content: the file; of one that cannot be read nothing is said.
-        name: of the file; without a suffix of an image format its format is not judged.
+        content: bytes of the file; none are returned for an unreadable file.
+        name: file name; without a known image suffix its format is not checked.
 
     >>> file = io.BytesIO()
     >>> Image.new("L", (200, 40)).save(file, "PNG")
-    >>> oddities_of_file(file.getvalue(), "strip.jpg")
-    ['gray', 'misnamed', 'long']
+    >>> file_issues(file.getvalue(), "strip.jpg")
+    ['grayscale', 'wrong_suffix', 'aspect_ratio']
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of large images and of damaged EXIF
+        warnings.simplefilter("ignore")  # Pillow warns about large images and corrupt EXIF
         try:
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                found = _of_head(image, content) + _of_name(image, name)
+                issues = _header_issues(image, content, name)
         except Image.DecompressionBombError:
-            return ["huge"]
+            return ["large"]
         except UNREADABLE:
             return []
-    return [key for key in ODDITIES if key in found]
+    return [key for key in IMAGE_ISSUES if key in issues]
 
 
-def oddities_of_pixels(images: np.ndarray, gray: np.ndarray) -> list[list[str]]:
-    """Keys of `ODDITIES` that the pixels of images show.
+def pixel_issues(images: np.ndarray, gray: np.ndarray) -> list[list[str]]:
+    """Return the keys of `IMAGE_ISSUES` that the pixels of each image show.
 
     Args:
         images: uint8 [b, s, s, 3], RGB, scaled down.
         gray: uint8 [b, s, s], the same in gray.
 
     >>> images = np.full((1, 4, 4, 3), 250, np.uint8)
-    >>> oddities_of_pixels(images, images[..., 0])
-    [['gray in color', 'one color']]
+    >>> pixel_issues(images, images[..., 0])
+    [['grayscale_pixels', 'single_color']]
     """
-    colorless = np.ptp(images.astype(np.int16), axis=-1).max(axis=(1, 2)) <= COLORLESS
-    values = gray.reshape(len(gray), -1)
-    flat = values.std(axis=1) < FLAT
-    low, high = np.percentile(values, [5, 99], axis=1)
-    marks = {
-        "gray in color": colorless,
-        "one color": flat,
-        "dark": (high < DARK) & ~flat,
-        "bright": (low > BRIGHT) & ~flat,
+    is_gray = np.ptp(images.astype(np.int16), axis=-1).max(axis=(1, 2)) <= MAX_CHANNEL_DIFFERENCE
+    levels = gray.reshape(len(gray), -1)
+    is_flat = levels.std(axis=1) < MIN_DEVIATION
+    low, high = np.percentile(levels, [5, 99], axis=1)
+    masks = {
+        "grayscale_pixels": is_gray,
+        "single_color": is_flat,
+        "dark": (high < DARK) & ~is_flat,
+        "bright": (low > BRIGHT) & ~is_flat,
     }
-    return [[key for key, holds in marks.items() if holds[row]] for row in range(len(images))]
+    return [[key for key, mask in masks.items() if mask[row]] for row in range(len(images))]
 
 
-def _of_head(image: Image.Image, content: bytes) -> list[str]:
+def _header_issues(image: Image.Image, content: bytes, name: str) -> set[str]:
     width, height = image.size
-    is_jpeg = _format(image) == "JPEG"
-    marks = {
-        "gray": image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I"),
-        "alpha": image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
-        or (image.format == "PNG" and "transparency" in image.info),
-        "CMYK": image.mode == "CMYK",
-        "16 bit": image.format == "PNG" and content[_PNG_DEPTH] == 16,
-        "animated": not is_jpeg and bool(getattr(image, "is_animated", False)),
-        "tiny": min(width, height) < TINY,
-        "huge": width * height > HUGE,
-        "long": max(width, height) > LONG * min(width, height),
+    form = "JPEG" if image.format in JPEG else image.format or ""
+    has_orientation = _orientation(image) != 1
+    checks = {
+        "grayscale": image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I"),
+        "alpha": image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or (form == "PNG" and "transparency" in image.info),
+        "cmyk": image.mode == "CMYK",
+        "16_bit": form == "PNG" and content[_PNG_BIT_DEPTH_OFFSET] == 16,
+        "exif_rotated": has_orientation and form == "JPEG",
+        "exif_ignored": has_orientation and form != "JPEG",
+        "animated": form != "JPEG" and bool(getattr(image, "is_animated", False)),
+        "wrong_suffix": _has_wrong_suffix(name, form),
+        "small": min(width, height) < MIN_SIDE,
+        "large": width * height > MAX_PIXELS,
+        "aspect_ratio": max(width, height) > MAX_ASPECT_RATIO * min(width, height),
     }
-    if _orientation(image) != 1:
-        marks["rotated" if is_jpeg else "not turned"] = True
-    return [key for key, holds in marks.items() if holds]
+    return {key for key, has_issue in checks.items() if has_issue}
 
 
-def _of_name(image: Image.Image, name: str) -> list[str]:
+def _has_wrong_suffix(name: str, form: str) -> bool:
     suffix = os.path.splitext(name)[1].lower()
-    known = suffix in {one for several in SUFFIXES.values() for one in several}
-    return ["misnamed"] if known and suffix not in SUFFIXES[_format(image)] else []
-
-
-def _format(image: Image.Image) -> str:
-    return "JPEG" if image.format in JPEG else image.format or ""
+    is_known = any(suffix in suffixes for suffixes in SUFFIXES.values())
+    return is_known and suffix not in SUFFIXES[form]
 
 
 def _orientation(image: Image.Image) -> int:

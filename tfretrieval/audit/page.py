@@ -1,52 +1,50 @@
-"""The page of an audit: what was found, as images side by side."""
+"""The audit page: issues and duplicates, with their images side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfretrieval.audit.image_issues import ODDITIES
+from tfretrieval.audit.image_issues import IMAGE_ISSUES
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.read_image import BrokenImageError, read_thumbnail
 from tfretrieval.report import Case, Report, ReportImage, Section, Table, write_report
 from tfretrieval.report.image import pixels_uri
 from tfretrieval.runs import Run, versions
 
-SIDE = 192  # pixels of an image's longer side: sharp on a dense screen, 4 to 8 kB
-GROUP = 6  # images that are shown of a group
-ODD = 6  # images that are shown of a kind
-ROOM = {"suspects": 5_000_000, "groups": 3_000_000, "odd": 1_000_000}  # bytes of images
-LISTED = 200  # lines of a table
+SIDE = 192  # longer side of an image in pixels
+MAX_GROUP_IMAGES = 6
+MAX_ISSUE_IMAGES = 6
+MAX_BYTES = {"label_issues": 5_000_000, "duplicates": 3_000_000, "image_issues": 1_000_000}  # of images
+MAX_ROWS = 200
 
 
-def write_audit_page(path: Path, catalog: Catalog, found: dict[str, Any], run: Run | None = None) -> None:
-    """Write what `audit` found as one HTML file of less than 10 MB.
+def write_audit_page(path: Path, catalog: Catalog, result: dict[str, Any], run: Run | None = None) -> None:
+    """Write the result of `audit` as one HTML file of less than 10 MB.
 
-    Where the images of a part would take more than its room, the first are shown, and the page says so.
+    A section whose images would take more than its share shows the first ones and says so.
 
     Raises:
         UserError: the file cannot be written.
     """
-    shown = _Images(catalog)
+    images = _Images(catalog)
+    sections = [
+        *_label_section(result, images),
+        *_duplicate_sections(result, images),
+        *_image_section(result, images),
+        *_broken_section(result),
+        *_notes_section(result),
+    ]
     report = Report(
         title=f"Audit of {catalog.source or 'a data set'}",
-        summary=_summary(found),
-        facts=[
-            ("Images", found["n"]),
-            ("Classes", len(found["classes"])),
-            ("Doubtful labels", found["n_suspects"]),
-            ("Same file", len(found["duplicates"])),
-            ("Near duplicates", len(found["near_duplicates"])),
-            ("Leaks between splits", len(found["leaks"])),
-            ("Broken", len(found["broken"])),
-            ("Odd", len({name for names in found["odd"].values() for name in names})),
-        ],
-        table=_classes(found),
-        sections=[section for section in _sections(found, shown) if section.cases or section.tables or section.prose],
+        summary=_summary(result),
+        facts=[(name, value) for name, value in _facts(result).items() if value is not None],
+        table=_class_table(result),
+        sections=sections,
         provenance=[
             ("Model", "none" if run is None else f"{run.directory} ({run.model_fingerprint()})"),
-            ("Data", f"{catalog.source} ({found['n']} images, fingerprint {catalog.fingerprint})"),
+            ("Data", f"{catalog.source} ({result['n']} images, fingerprint {catalog.fingerprint})"),
             *versions().items(),
         ],
     )
@@ -54,136 +52,160 @@ def write_audit_page(path: Path, catalog: Catalog, found: dict[str, Any], run: R
 
 
 class _Images:
-    """Small images of the items of a catalog."""
+    """Thumbnails of the items of a catalog, by id."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._row_of = {str(name): row for row, name in enumerate(catalog.ids)}
         self._catalog = catalog
 
     def label(self, name: str) -> str:
-        """The class of an item."""
         label = self._catalog.labels[self._row_of[name]]
         return self._catalog.class_names[label] if label >= 0 else "class unknown"
 
     def split(self, name: str) -> str:
         return str(self._catalog.splits[self._row_of[name]])
 
-    def of(self, name: str, label: str, note: str = "") -> Iterator[ReportImage]:
-        """The image of an item; none where it cannot be read."""
-        path = str(self._catalog.paths[self._row_of[name]])
+    def read(self, name: str, label: str, note: str = "") -> list[ReportImage]:
+        """Return the image of an item; an empty list if it cannot be read."""
         try:
-            pixels = read_thumbnail(path, SIDE)
+            pixels = read_thumbnail(str(self._catalog.paths[self._row_of[name]]), SIDE)
         except BrokenImageError:
-            return
-        yield ReportImage(pixels, label, note, name=f"{name}, labelled {self.label(name)}")
+            return []
+        return [ReportImage(pixels, label, note, name=f"{name}, labelled {self.label(name)}")]
 
 
-def _summary(found: dict[str, Any]) -> str:
-    if found["suspects"] is None:
-        return "Files and pixels were compared. Labels were not judged, which needs the model of a run: --run DIR."
+def _summary(result: dict[str, Any]) -> str:
+    if result["label_issues"] is None:
+        return "Files and pixels were checked. Checking labels needs the model of a run: --run DIR."
     return (
-        "Files, pixels and embeddings were compared. A doubtful label may be right: look at the images, and at "
-        "what is like them, before you change it."
+        "Files, pixels and embeddings were checked. A label issue is a candidate: compare the image with its neighbors "
+        "before you change the label."
     )
 
 
-def _classes(found: dict[str, Any]) -> Table:
-    splits = list(dict.fromkeys(split for counts in found["classes"].values() for split in counts))
+def _facts(result: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Images": result["n"],
+        "Classes": len(result["classes"]),
+        "Label issues": result["n_label_issues"],
+        "Duplicates": len(result["duplicates"]),
+        "Near duplicates": len(result["near_duplicates"]),
+        "Leaks between splits": len(result["leaks"]),
+        "Broken files": len(result["broken"]),
+        "Image issues": len({name for names in result["image_issues"].values() for name in names}),
+    }
+
+
+def _class_table(result: dict[str, Any]) -> Table:
+    splits = list(dict.fromkeys(split for counts in result["classes"].values() for split in counts))
     return Table(
         ["Class", *splits],
-        [[name, *(counts.get(split, 0) for split in splits)] for name, counts in found["classes"].items()],
-        caption="Images of each class",
+        [[name, *(counts.get(split, 0) for split in splits)] for name, counts in result["classes"].items()],
+        caption="Images per class and split",
     )
 
 
-def _sections(found: dict[str, Any], shown: _Images) -> Iterator[Section]:
-    if found["suspects"] is not None:
-        cases, cut = _fitting((_suspect(each, shown) for each in found["suspects"]), ROOM["suspects"])
-        yield Section(
-            "Doubtful labels",
-            f"{found['n_suspects']:,} images look more like another class than like their own. The most doubtful "
-            "come first; the score is 1 where the other class is certain. Beside each are the images of the other "
-            "class that are most like it." + _left_out(len(cases), found["n_suspects"], cut),
-            cases=cases,
-        )
-    groups = [("Same file", each) for each in found["duplicates"]]
-    groups += [(f"Likeness {each['likeness']:.2f}", each) for each in found["near_duplicates"]]
-    room = ROOM["groups"]
-    for heading, prose, wanted in (
-        (
-            "Leaks between splits",
-            "The same image in two splits: what is found for it says nothing about new images.",
-            True,
-        ),
-        ("More than once in a split", "The same image again, as the same file or nearly so.", False),
+def _label_section(result: dict[str, Any], images: _Images) -> Iterator[Section]:
+    if not result["label_issues"]:
+        return
+    cases = _take(MAX_BYTES["label_issues"], (_label_case(issue, images) for issue in result["label_issues"]))
+    hint = "--json lists more" if len(cases) < len(result["label_issues"]) else "--label-issues N lists more"
+    yield Section(
+        "Label issues",
+        f"{result['n_label_issues']:,} images fit another class better than their own, highest score first (at most "
+        "1). Beside each image: the most similar images of the suggested class."
+        + _shown(len(cases), result["n_label_issues"], hint),
+        cases=cases,
+    )
+
+
+def _label_case(issue: dict[str, Any], images: _Images) -> Case:
+    neighbor_labels = ", ".join(f"{count} {name}" for name, count in issue["neighbor_labels"].items())
+    query = images.read(issue["id"], f"Labelled {issue['label']}", issue["split"])
+    examples = [
+        image
+        for other in issue["neighbors"]
+        for image in images.read(other["id"], other["label"], f"cosine {other['cosine']:.3f}, {other['id']}")
+    ]
+    note = (
+        f"Label {issue['label']}, suggested {issue['suggested_label']}, score {issue['score']:.2f}. "
+        f"Nearest neighbors: {neighbor_labels}."
+    )
+    return Case(issue["id"], note, [*query, *examples], highlight_first=bool(query))
+
+
+def _duplicate_sections(result: dict[str, Any], images: _Images) -> Iterator[Section]:
+    groups = [("Duplicate", group) for group in result["duplicates"]]
+    groups += [(f"Near duplicate, similarity {group['similarity']:.2f}", group) for group in result["near_duplicates"]]
+    leaks = [(kind, group) for kind, group in groups if group["splits_differ"]]
+    others = [(kind, group) for kind, group in groups if not group["splits_differ"]]
+    max_bytes = MAX_BYTES["duplicates"]
+    for heading, prose, members in (
+        ("Leaks between splits", "Duplicates and near duplicates in two splits. They make metrics too high.", leaks),
+        ("Duplicates within a split", "Equal files and near duplicates.", others),
     ):
-        its = [(title, each) for title, each in groups if each["splits_differ"] == wanted]
-        cases, cut = _fitting((_group(title, each, shown) for title, each in its), room)
-        room -= sum(map(_size, cases))
-        if its:
-            yield Section(heading, prose + _left_out(len(cases), len(its), cut), cases=cases)
-    if found["odd"]:
-        cases = _fitting((_odd(key, names, shown) for key, names in found["odd"].items()), ROOM["odd"])[0]
-        yield Section("Odd images", "They can be read. Look whether they belong here.", cases=cases)
-    if broken := found["broken"]:
-        rows = list(broken.items())[:LISTED]
-        prose = "They cannot be decoded." + _left_out(len(rows), len(broken), len(rows) < len(broken))
-        yield Section("Broken files", prose, tables=[Table(["File", "Reason"], rows)])
-    if found["notes"]:
-        yield Section("Notes", tables=[Table(["Note"], [[note] for note in found["notes"]])])
+        cases = _take(max_bytes, (_duplicate_case(kind, group, images) for kind, group in members))
+        max_bytes -= sum(map(_size, cases))
+        if members:
+            yield Section(heading, prose + _shown(len(cases), len(members), "--json lists all"), cases=cases)
 
 
-def _suspect(each: dict[str, Any], shown: _Images) -> Case:
-    votes = ", ".join(f"{count} {name}" for name, count in each["votes"].items())
-    images = [*shown.of(each["id"], f"Labelled {each['label']}", each["split"])]
-    asked = bool(images)
-    for other in each["neighbors"]:
-        images += shown.of(other["id"], other["label"], f"cosine {other['cosine']:.3f}, {other['id']}")
+def _duplicate_case(kind: str, group: dict[str, Any], images: _Images) -> Case:
+    ids = group["ids"]
+    differ = [name for name, key in (("classes", "labels_differ"), ("splits", "splits_differ")) if group[key]]
+    note = kind + "".join(f", in different {name}" for name in differ)
+    if len(ids) > MAX_GROUP_IMAGES:
+        note += f"; {MAX_GROUP_IMAGES} of {len(ids)} images shown"
+    shown = [
+        image
+        for name in ids[:MAX_GROUP_IMAGES]
+        for image in images.read(name, f"{images.label(name)}, {images.split(name)}", name)
+    ]
+    return Case(" and ".join(ids[:2]) + (f" and {len(ids) - 2} more" if len(ids) > 2 else ""), note, shown)
+
+
+def _image_section(result: dict[str, Any], images: _Images) -> Iterator[Section]:
+    issues = result["image_issues"]
+    if issues:
+        cases = _take(MAX_BYTES["image_issues"], (_image_case(key, ids, images) for key, ids in issues.items()))
+        prose = "Decodable images with unusual properties." + _shown(len(cases), len(issues), "--json lists all")
+        yield Section("Image issues", prose, cases=cases)
+
+
+def _image_case(key: str, ids: Sequence[str], images: _Images) -> Case:
+    shown = [image for name in ids[:MAX_ISSUE_IMAGES] for image in images.read(name, images.label(name), name)]
+    more = f"; {MAX_ISSUE_IMAGES} shown" if len(ids) > MAX_ISSUE_IMAGES else ""
     return Case(
-        each["id"],
-        f"Labelled {each['label']}, looks like {each['suggested']}: score {each['score']:.2f}. "
-        f"Its nearest neighbors: {votes}.",
-        images,
-        asked,
+        key.replace("_", " "), f"{len(ids):,} image{'' if len(ids) == 1 else 's'}: {IMAGE_ISSUES[key]}{more}", shown
     )
 
 
-def _group(title: str, each: dict[str, Any], shown: _Images) -> Case:
-    names = each["ids"]
-    differ = [what for what, key in (("classes", "labels_differ"), ("splits", "splits_differ")) if each[key]]
-    note = title + "".join(f", in different {what}" for what in differ)
-    if len(names) > GROUP:
-        note += f"; {GROUP} of {len(names)} are shown"
-    images: list[ReportImage] = []
-    for name in names[:GROUP]:
-        images += shown.of(name, f"{shown.label(name)}, {shown.split(name)}", name)
-    return Case(" and ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else ""), note, images)
+def _broken_section(result: dict[str, Any]) -> Iterator[Section]:
+    if broken := result["broken"]:
+        rows = list(broken.items())[:MAX_ROWS]
+        prose = "Files that cannot be decoded." + _shown(len(rows), len(broken), "--json lists all")
+        yield Section("Broken files", prose, tables=[Table(["File", "Reason"], rows)])
 
 
-def _odd(key: str, names: list[str], shown: _Images) -> Case:
-    images: list[ReportImage] = []
-    for name in names[:ODD]:
-        images += shown.of(name, shown.label(name), name)
-    more = f" {ODD} are shown." if len(names) > ODD else ""
-    return Case(key, f"{len(names):,} {'image' if len(names) == 1 else 'images'} {ODDITIES[key]}.{more}", images)
+def _notes_section(result: dict[str, Any]) -> Iterator[Section]:
+    if result["notes"]:
+        yield Section("Notes", tables=[Table(["Note"], [[note] for note in result["notes"]])])
 
 
-def _fitting(cases: Iterable[Case], room: int) -> tuple[list[Case], bool]:
-    """The first cases that fit into so many bytes, and whether there were more."""
-    fitting: list[Case] = []
+def _take(max_bytes: int, cases: Iterable[Case]) -> list[Case]:
+    """Return the first cases whose images fit into `max_bytes`."""
+    taken: list[Case] = []
     for case in cases:
-        room -= _size(case)
-        if room < 0:
-            return fitting, True
-        fitting.append(case)
-    return fitting, False
+        max_bytes -= _size(case)
+        if max_bytes < 0:
+            break
+        taken.append(case)
+    return taken
 
 
 def _size(case: Case) -> int:
     return sum(len(pixels_uri(image.pixels)) + 1000 for image in case.images)
 
 
-def _left_out(shown: int, n: int, cut: bool) -> str:
-    if shown >= n:
-        return ""
-    return f" {shown:,} of {n:,} are shown; " + ("--json lists more." if cut else "--suspects N shows more.")
+def _shown(n_shown: int, n: int, hint: str) -> str:
+    return "" if n_shown >= n else f" {n_shown:,} of {n:,} shown; {hint}."

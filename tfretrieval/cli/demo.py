@@ -13,24 +13,32 @@ from tfretrieval.quiet import load_tensorflow
 
 
 @click.command()
-@click.option("--output", type=click.Path(path_type=Path), default=Path("runs/demo"), show_default=True, help="Folder.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=Path("runs/demo"),
+    show_default=True,
+    help="Output directory.",
+)
 @seed_option
 @prints_result
 def demo(output: Path, seed: int) -> tuple[dict[str, Any], str]:
     """Run a small study on handwritten digits.
 
-    The siamese and the triplet net learn scikit-learn's digits at 32 pixels for a few epochs. Nothing is downloaded.
+    Trains the siamese and triplet recipes on scikit-learn's digits at 32 pixels for 4 epochs. Needs no download.
     """
     load_tensorflow()
-    from tfretrieval.cli.study import study_result
+    from tfretrieval.cli.study import compare_models
     from tfretrieval.training.config import TrainConfig
 
-    small: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "image_size": 32,
         "augment": "none",
         "seed": seed,
         "epochs": 4,
         "steps_per_epoch": 60,
+        "lr_decay_every": 3,
     }
-    configs = {name: TrainConfig.for_recipe(name, lr_decay_every=3, **small) for name in ("siamese", "triplet")}
-    return study_result("digits", configs, output, 0.95)
+    configs = {name: TrainConfig.for_recipe(name, **settings) for name in ("siamese", "triplet")}
+    return compare_models("digits", configs, output, 0.95)

@@ -14,10 +14,12 @@ from tfretrieval.cli.output import prints_result
 @click.command()
 @run_option
 @data_option
-@click.option("--split", metavar="NAME", help="One split, or all.  [default: each]")
+@click.option("--split", metavar="NAME", help="Split to embed, or all for a single store.  [default: each]")
 @engine_options
-@click.option("--output", type=click.Path(path_type=Path), help="Folder of the store.  [default: in the run]")
-@click.option("--shards", metavar="DIR", help="With ray: let its nodes write Parquet shards here, such as s3://b/v.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="DIR", help="Output directory.  [default: in the run]"
+)
+@click.option("--shards", metavar="DIR", help="Ray: write Parquet shards from the nodes, such as to s3://bucket/dir.")
 @on_error_option
 @seed_option
 @prints_result
@@ -33,19 +35,19 @@ def embed(
     on_error: str,
     seed: int,
 ) -> tuple[dict[str, Any], str]:
-    """Turn the images of a split into vectors.
+    """Compute the embeddings of a split.
 
-    A store holds vectors.npy (float32), items.parquet (id, path, label, split) and embeddings.json. One that is
-    interrupted goes on where it stopped.
+    A store holds vectors.npy (float32), items.parquet (id, path, label, split) and embeddings.json. An interrupted
+    command resumes when it is repeated.
 
-    The engine auto is openvino where it is installed (pip install 'tfretrieval[openvino]'), on a machine without a GPU,
-    for 512 images or more; its model is converted once and kept in the run. The precision auto is bfloat16 where the
-    CPU has it and the vectors of a sample agree with float32 to a cosine of 0.999. int8 calibrates on 300 of the
-    images, says what it loses, and needs pip install 'tfretrieval[int8]'.
+    Engine auto is OpenVINO if it is installed (pip install 'tfretrieval[openvino]'), the machine has no GPU and there
+    are 512 images or more. The model is converted once and cached in the run. Precision auto is bfloat16 if the CPU
+    supports it and the embeddings of a sample have a cosine of 0.999 with those in float32. int8 (pip install
+    'tfretrieval[int8]') is calibrated on 300 of the images, and its loss is printed.
 
-    The engine ray (pip install 'tfretrieval[ray]') spreads the work of the named engine, or that of auto, over the
-    nodes of a Ray cluster. Images in a CSV may then be remote, such as s3://bucket/a.jpg. With --shards the vectors
-    do not come to this machine: the nodes write them, and `tfret index --store` reads them as one store.
+    Engine ray (pip install 'tfretrieval[ray]') distributes the named engine, or auto, over a Ray cluster. Images of a
+    CSV file may be remote, such as s3://bucket/a.jpg. With --shards the nodes write the embeddings themselves;
+    `tfret index --store` reads the shards as one store.
     """
     from tfretrieval.runs import Run
     from tfretrieval.workflows.embed import embed_catalog, embed_shards, embed_split
@@ -53,14 +55,14 @@ def embed(
     from tfretrieval.workflows.gallery import run_catalog
 
     if shards is not None and (output is not None or engine.partition(":")[0] != "ray"):
-        raise click.UsageError("--shards goes with --engine ray and without --output")
+        raise click.UsageError("--shards requires --engine ray and excludes --output")
     choice = EngineChoice(engine, precision, address)
     opened = Run.open(run)
     catalog = run_catalog(opened, data)
     if shards is not None:
         part = catalog.split(split) if split else catalog
         n, dim = embed_shards(opened, part, shards, on_error, choice)
-        return {"shards": shards, "n": n, "dim": dim}, f"{shards}: {n} vectors of {dim} values"
+        return {"shards": shards, "n": n, "dim": dim}, f"{shards}: {n} vectors, {dim} dimensions"
     stores = []
     for name in [split] if split else catalog.split_names:
         if output is None and data is None:
@@ -69,12 +71,21 @@ def embed(
         else:
             target = (output or Path("embeddings")) / ("" if split else name)
             embeddings = embed_catalog(opened, catalog.split(name), on_error, choice, target)
-        stores.append(
-            {"split": name, "path": str(target), "n": len(embeddings), "dim": embeddings.dim,
-             "engine": embeddings.made_from["engine"], "precision": embeddings.made_from["precision"],
-             "fingerprint": embeddings.fingerprint}
-        )  # fmt: skip
-    text = "\n".join(
-        f"{s['path']}: {s['n']} vectors of {s['dim']} values, by {s['engine']} in {s['precision']}" for s in stores
-    )
-    return {"stores": stores}, text
+        stores.append(_describe(name, target, embeddings))
+    lines = [
+        f"{store['path']}: {store['n']} vectors, {store['dim']} dimensions, {store['engine']} in {store['precision']}"
+        for store in stores
+    ]
+    return {"stores": stores}, "\n".join(lines)
+
+
+def _describe(split: str, target: Path, embeddings: Any) -> dict[str, Any]:
+    return {
+        "split": split,
+        "path": str(target),
+        "n": len(embeddings),
+        "dim": embeddings.dim,
+        "engine": embeddings.made_from["engine"],
+        "precision": embeddings.made_from["precision"],
+        "fingerprint": embeddings.fingerprint,
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,32 +18,33 @@ from tfretrieval.cli.options import (
 from tfretrieval.cli.output import prints_result, table
 from tfretrieval.errors import UserError
 
+if TYPE_CHECKING:
+    from tfretrieval.evaluation.result import Evaluation
+
 
 class Threshold(click.ParamType):
-    """NAME=VALUE, such as map=0.9."""
+    """METRIC=VALUE, such as map=0.9."""
 
     name = "METRIC=VALUE"
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
-        name, equals, number = str(value).partition("=")
+        name, _, number = str(value).partition("=")
         try:
-            if not equals:
-                raise ValueError
             return name, float(number)
         except ValueError:
-            self.fail(f"{value!r} is not of the form map=0.9", param, context)
+            self.fail(f"{value!r} is not of the form METRIC=VALUE, such as map=0.9", param, context)
 
 
 @click.command()
 @run_option
 @data_option
 @retriever_option
-@click.option("-k", "ks", type=click.IntRange(min=1), multiple=True, help="Depth; repeatable.  [default: 1 3 5 10]")
-@click.option("--query-split", metavar="NAME", help="Split that asks.  [default: test]")
+@click.option("-k", "ks", type=click.IntRange(min=1), multiple=True, help="Cutoff; repeatable.  [default: 1 3 5 10]")
+@click.option("--query-split", metavar="NAME", help="Split used as queries.  [default: test]")
 @index_options
-@click.option("--queries", type=click.Path(path_type=Path), help="Embedding store that asks, instead of a run.")
-@click.option("--gallery", type=click.Path(path_type=Path), help="Embedding store that is searched, with --queries.")
-@click.option("--fail-under", type=Threshold(), multiple=True, help="Exit with 3 where a metric is below.")
+@click.option("--queries", type=click.Path(path_type=Path), metavar="DIR", help="Query embeddings, instead of a run.")
+@click.option("--gallery", type=click.Path(path_type=Path), metavar="DIR", help="Gallery embeddings, for --queries.")
+@click.option("--fail-under", type=Threshold(), multiple=True, help="Exit with 3 if a metric is lower; repeatable.")
 @on_error_option
 @seed_option
 @prints_result
@@ -60,17 +61,18 @@ def evaluate(
     seed: int,
     **settings: Any,
 ) -> tuple[dict[str, Any], str]:
-    """Measure how well queries find their class.
+    """Evaluate retrieval: mAP, precision at k and more.
 
-    Evaluates a run, embedding and indexing what is missing; or, with --gallery and --queries, any two embedding
-    stores. Every query is ranked against the whole gallery; a query that is in the gallery does not find itself.
+    Evaluates a run, after computing missing embeddings and indexes; or, with --gallery and --queries, any two
+    embedding stores. Every query is ranked against the whole gallery. A query that is also a gallery item is excluded
+    from its own results.
     """
     if (queries is None) != (gallery is None):
-        raise click.UsageError("--queries and --gallery belong together")
-    depths = ks or None
-    if gallery is not None:
+        raise click.UsageError("--queries and --gallery must be given together")
+    cutoffs = ks or None
+    if gallery is not None and queries is not None:
         settings.pop("gallery_split")
-        evaluation = _of_stores(gallery, queries, retriever, depths, seed, settings)
+        evaluation = _evaluate_stores(gallery, queries, retriever, cutoffs, seed, settings)
     else:
         from tfretrieval.runs import Run
         from tfretrieval.workflows.evaluate import evaluate_run
@@ -79,51 +81,55 @@ def evaluate(
         opened = Run.open(run)
         catalog = run_catalog(opened, data)
         evaluation = evaluate_run(
-            opened, catalog, retriever, depths, query_split, seed=seed, on_error=on_error, **settings
+            opened, catalog, retriever, cutoffs, query_split, seed=seed, on_error=on_error, **settings
         ).evaluation
     result = evaluation.to_json()
-    missed = []
-    for name, limit in fail_under:
-        if name not in evaluation.metrics:
-            raise UserError(f"no metric {name!r}; there are {', '.join(evaluation.metrics)}")
-        if evaluation.metrics[name] < limit:
-            missed.append(f"{name} {evaluation.metrics[name]:.4f} is below {limit}")
-    if missed:
+    if failures := _failed_thresholds(evaluation, fail_under):
         result["exit_code"] = 3
-        click.echo(f"tfret: {'; '.join(missed)}", err=True)
-    return result, _text(evaluation)
+        click.echo(f"tfret: {'; '.join(failures)}", err=True)
+    return result, _format_metrics(evaluation)
 
 
-def _of_stores(
-    gallery: Path, queries: Path | None, kind: str, ks: tuple[int, ...] | None, seed: int, settings: dict[str, Any]
-) -> Any:
+def _evaluate_stores(
+    gallery_dir: Path, query_dir: Path, kind: str, ks: tuple[int, ...] | None, seed: int, settings: dict[str, Any]
+) -> Evaluation:
     from tfretrieval.embedding.store import Embeddings
     from tfretrieval.evaluation.evaluator import evaluate
     from tfretrieval.retrieval.index import Index
     from tfretrieval.retrieval.settings import IndexSettings
     from tfretrieval.workflows.index import with_changes
 
-    assert queries is not None
-    searched, asking = Embeddings.load(gallery), Embeddings.load(queries)
-    models = {store.made_from.get("model") for store in (searched, asking)} - {None}
+    gallery, queries = Embeddings.load(gallery_dir), Embeddings.load(query_dir)
+    models = {store.made_from.get("model") for store in (gallery, queries)} - {None}
     if len(models) > 1:
-        raise UserError(f"{queries} and {gallery} were embedded by different models")
-    for what in ("engine", "precision"):
-        one, other = (store.made_from.get(what) for store in (searched, asking))
-        if one != other:
-            click.echo(f"tfret: the gallery was embedded with the {what} {one}, the queries with {other}", err=True)
-    index = Index.build(searched, with_changes(IndexSettings(retriever=kind), settings))
-    return evaluate(index.retriever, asking, searched, index.transform, ks=ks, seed=seed)
+        raise UserError(f"{query_dir} and {gallery_dir} were embedded by different models; re-embed one of them")
+    for key in ("engine", "precision"):
+        of_gallery, of_queries = (store.made_from.get(key) for store in (gallery, queries))
+        if of_gallery != of_queries:
+            click.echo(f"tfret: warning: gallery {key} is {of_gallery}, query {key} is {of_queries}", err=True)
+    index = Index.build(gallery, with_changes(IndexSettings(retriever=kind), settings))
+    return evaluate(index.retriever, queries, gallery, index.transform, ks=ks, seed=seed)
 
 
-def _text(evaluation: Any) -> str:
+def _failed_thresholds(evaluation: Evaluation, thresholds: tuple[tuple[str, float], ...]) -> list[str]:
+    for name, _ in thresholds:
+        if name not in evaluation.metrics:
+            raise UserError(f"--fail-under: unknown metric {name!r}; choose from {', '.join(evaluation.metrics)}")
+    return [
+        f"{name} {evaluation.metrics[name]:.4f} is below {limit}"
+        for name, limit in thresholds
+        if evaluation.metrics[name] < limit
+    ]
+
+
+def _format_metrics(evaluation: Evaluation) -> str:
     rows = [
         [name, f"{value:.4f}", "{:.4f} to {:.4f}".format(*evaluation.intervals[name])]
         for name, value in evaluation.metrics.items()
     ]
-    skipped = f", {evaluation.n_skipped} left out" if evaluation.n_skipped else ""
-    head = (
-        f"{evaluation.retriever}: {evaluation.n_queries} queries{skipped}, {evaluation.n_gallery} in the gallery, "
-        f"{evaluation.dim} values; chance {evaluation.chance_precision:.4f}"
+    skipped = f" ({evaluation.n_skipped} skipped)" if evaluation.n_skipped else ""
+    heading = (
+        f"{evaluation.retriever}: {evaluation.n_queries} queries{skipped}, {evaluation.n_gallery} gallery items, "
+        f"{evaluation.dim} dimensions, chance precision {evaluation.chance_precision:.4f}"
     )
-    return head + "\n" + table(["metric", "mean", "95 % interval"], rows)
+    return f"{heading}\n{table(['metric', 'mean', '95 % interval'], rows)}"

@@ -14,15 +14,16 @@ from tfretrieval.quiet import load_tensorflow
 
 @click.command()
 @run_option
-@click.option("--output", type=click.Path(path_type=Path), help="Folder of the SavedModel.  [default: in the run]")
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="DIR", help="SavedModel directory.  [default: in the run]"
+)
 @seed_option
 @prints_result
 def export(run: Path | None, output: Path | None, seed: int) -> tuple[dict[str, Any], str]:
-    """Write a run's model as a SavedModel.
+    """Export a run's model as a SavedModel.
 
-    It has two signatures, both to embeddings: serving_default takes images as floats in 0..255, encoded takes the
-    bytes of image files. The command loads what it wrote with plain TensorFlow and checks that it answers as the
-    model does.
+    The SavedModel has two signatures that return embeddings: serving_default takes float images in 0..255,
+    encoded takes the bytes of image files. After writing, its outputs are compared with those of the model.
     """
     load_tensorflow()
     from tfretrieval.runs import Run
@@ -32,4 +33,4 @@ def export(run: Path | None, output: Path | None, seed: int) -> tuple[dict[str, 
     opened = Run.open(run)
     target = output or opened.directory / "saved_model"
     result = export_saved_model(load_model(opened), target, run_config(opened).fit, seed)
-    return result, f"{target}: checked against the model, largest difference {result['max_difference']:.1e}"
+    return result, f"{target}: verified against the model, maximum difference {result['max_difference']:.1e}"

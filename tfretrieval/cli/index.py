@@ -24,13 +24,11 @@ from tfretrieval.cli.output import prints_result, table
 @data_option
 @retriever_option
 @index_options
-@click.option(
-    "--memory-limit", type=Bytes(), help="FAISS: build within so much RAM, such as 4GB, on the disk if need be."
-)
+@click.option("--memory-limit", type=Bytes(), help="FAISS: memory limit of the build, such as 4GB.")
 @click.option("--store", metavar="DIR", help="Embedding store or shards to index, instead of a run.")
-@click.option("--output", type=click.Path(path_type=Path), help="Folder of that index.")
-@click.option("--add", metavar="SOURCE", multiple=True, help="Put the images of a folder or CSV into the gallery.")
-@click.option("--remove", metavar="ID", multiple=True, help="Take an item out of the gallery; repeatable.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Index directory, for --store.")
+@click.option("--add", metavar="SOURCE", multiple=True, help="Add the images of a folder or CSV file; repeatable.")
+@click.option("--remove", metavar="ID", multiple=True, help="Remove an item from the gallery; repeatable.")
 @click.option("--replace", is_flag=True, help="Milvus: drop a collection that holds vectors of another model.")
 @on_error_option
 @seed_option
@@ -50,18 +48,16 @@ def index(
     seed: int,
     **settings: Any,
 ) -> tuple[dict[str, Any], str]:
-    """Build an index over the gallery's vectors.
+    """Build a search index over the gallery.
 
-    Vectors are embedded first where they are missing. For an index that is approximate, its recall against exact
-    search is measured and printed. With --target-recall several kinds of FAISS index are tried on the gallery; what
-    they reached is printed as a table.
+    Missing embeddings are computed first. Omitted options keep the settings of an existing index. For an approximate
+    index, recall against exact search is measured and printed. --target-recall tries several FAISS index types and
+    prints the trials as a table. --memory-limit builds an index on disk if it would not fit.
 
-    An option that is left out keeps what the index that is there has; the defaults are those of a new one.
+    --add and --remove change the gallery for all commands that follow. Only new images are embedded.
 
-    --add and --remove change the gallery from now on, for every command. Only new images are embedded.
-
-    With --retriever milvus the vectors go to a collection of a Milvus database: in this process, or on a server. Only
-    what is missing there is inserted, so that an interrupted command goes on when it is repeated.
+    With --retriever milvus the vectors are stored in a Milvus collection, embedded or on a server. Only missing
+    vectors are inserted, so an interrupted command resumes when it is repeated.
     """
     from tfretrieval.embedding.ray.parquet_shards import load_store
     from tfretrieval.retrieval.settings import IndexSettings
@@ -71,53 +67,52 @@ def index(
     from tfretrieval.workflows.index import build_index, ensure_index, with_changes
 
     if (store is None) != (output is None):
-        raise click.UsageError("--store and --output belong together")
+        raise click.UsageError("--store and --output must be given together")
     if store is not None and output is not None:
         if run or data or gallery_split or add or remove:
-            raise click.UsageError("--store stands alone: without --run, --data, --gallery-split, --add, --remove")
-        vectors = load_store(store)
+            raise click.UsageError("--store excludes --run, --data, --gallery-split, --add and --remove")
+        embeddings = load_store(store)
         chosen = with_changes(IndexSettings(retriever), settings)
-        return _described(output, build_index(output, vectors, chosen, replace, memory_limit), vectors, seed)
+        return _describe(output, build_index(output, embeddings, chosen, replace, memory_limit), embeddings, seed)
     opened = Run.open(run)
     if add or remove:
         if data:
-            raise click.UsageError("--add and --remove change the run's own gallery; leave out --data")
+            raise click.UsageError("--add and --remove change the run's own gallery; omit --data")
         change_gallery(opened, retriever, add, remove, gallery_split, on_error, **settings)
         settings = {}
     catalog = run_catalog(opened, data)
     gallery = embed_split(opened, catalog, gallery_split or catalog.roles()[1], on_error)
     options = {"replace_others": replace, "memory_limit": memory_limit, **settings}
     built = ensure_index(opened, retriever, gallery, rebuild_damaged=True, **options)
-    return _described(opened.index(retriever), built, gallery, seed)
+    return _describe(opened.index(retriever), built, gallery, seed)
 
 
-def _described(path: Path, built: Any, gallery: Any, seed: int) -> tuple[dict[str, Any], str]:
-    """What is printed of an index."""
+def _describe(path: Path, index: Any, gallery: Any, seed: int) -> tuple[dict[str, Any], str]:
     from tfretrieval.workflows.index import RECALL_K, index_recall
 
-    exact, name = built.retriever.is_exact, f"recall_at_{RECALL_K}"
-    recall = 1.0 if exact else built.made_from.get(name)
+    exact, recall_name = index.retriever.is_exact, f"recall_at_{RECALL_K}"
+    recall = 1.0 if exact else index.made_from.get(recall_name)
     if recall is None:
-        recall = index_recall(built, gallery, seed)
-    params = built.retriever.get_params()
+        recall = index_recall(index, gallery, seed)
+    params = index.retriever.get_params()
     result = {
         "path": str(path),
-        "retriever": built.retriever.kind,
-        "metric": built.settings.metric,
+        "retriever": index.retriever.kind,
+        "metric": index.settings.metric,
         **{name: params.get(name) for name in ("factory", "search", "uri", "collection", "index_type")},
         "n": len(gallery),
-        "dim": built.retriever.n_features_in_,
+        "dim": index.retriever.n_features_in_,
         "exact": exact,
-        name: recall,
-        "tuning": built.made_from.get("tuning"),
+        recall_name: recall,
+        "tuning": index.made_from.get("tuning"),
     }
     quality = "exact" if exact else f"approximate, recall@{RECALL_K} {recall:.4f}"
-    text = f"{result['path']}: {result['n']} vectors of {result['dim']} values, {built.settings.metric}, {quality}"
-    return result, text if result["tuning"] is None else f"{text}\n{_table(result['tuning'])}"
+    text = f"{path}: {result['n']} vectors, {result['dim']} dimensions, {index.settings.metric} distance, {quality}"
+    return result, text if result["tuning"] is None else f"{text}\n{_format_trials(result['tuning'])}"
 
 
-def _table(tuning: dict[str, Any]) -> str:
-    """What was tried, the choice marked by a star."""
+def _format_trials(tuning: dict[str, Any]) -> str:
+    """Table of the trials; a star marks the chosen one."""
     rows = []
     for trial in tuning["table"]:
         search = " ".join(f"{name}={value:g}" for name, value in trial["search"].items())
@@ -131,6 +126,6 @@ def _table(tuning: dict[str, Any]) -> str:
                 f"{trial['bytes_per_vector']:.0f}",
             ]
         )
-    tried = table(["  index", "parameters", f"recall@{tuning['k']}", "queries/s", "bytes a vector"], rows)
-    sure = "the lower end of the 95 % interval of its recall on held-out vectors counts"
-    return f"{tried}\n* chosen: the fastest that is sure to reach {tuning['target_recall']:g}; {sure}"
+    trials = table(["  index", "parameters", f"recall@{tuning['k']}", "queries/s", "bytes/vector"], rows)
+    criterion = "the lower bound of the 95 % interval of its recall on held-out vectors reaches"
+    return f"{trials}\n* chosen: the fastest index for which {criterion} {tuning['target_recall']:g}"

@@ -17,7 +17,7 @@ from tfretrieval.quiet import load_tensorflow
 @seed_option
 @prints_result
 def info(seed: int) -> tuple[dict[str, Any], str]:
-    """Say what is installed and what can be used."""
+    """Show versions, devices and available engines."""
     load_tensorflow()
     import tensorflow as tf
 
@@ -29,15 +29,15 @@ def info(seed: int) -> tuple[dict[str, Any], str]:
         "versions": versions(),
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
         "cores": os.cpu_count(),
-        "engines": {"keras": ["float32"], **_openvino()},
+        "engines": {"keras": ["float32"], **_openvino_precisions()},
         "retrievers": ["knn", "faiss", *(["milvus"] if find_spec("pymilvus") else [])],
         "ray": find_spec("ray") is not None,
         "addons": find_spec("tensorflow_addons") is not None,
         "cache": str(cache_folder()),
         "data": {"digits": True, "mit-split": is_prepared()},
     }
-    lines = [f"{name} {version}" for name, version in result["versions"].items()]
-    lines += [
+    lines = [
+        *(f"{name} {version}" for name, version in result["versions"].items()),
         f"devices: {', '.join(result['devices'])} ({result['cores']} cores)",
         *(f"engine {name}: {', '.join(precisions)}" for name, precisions in result["engines"].items()),
         f"retrievers: {', '.join(result['retrievers'])}",
@@ -49,8 +49,7 @@ def info(seed: int) -> tuple[dict[str, Any], str]:
     return result, "\n".join(lines)
 
 
-def _openvino() -> dict[str, list[str]]:
-    """The engine's precisions, if it is installed."""
+def _openvino_precisions() -> dict[str, list[str]]:
     from tfretrieval.embedding.openvino.engine import has_bfloat16, is_installed
 
     if not is_installed():

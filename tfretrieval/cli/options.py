@@ -1,19 +1,23 @@
-"""Options that several commands share, and the types of their values."""
+"""Options shared by several commands, and their parameter types."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tfretrieval.training.config import CHOICES
-
+# Copies of the library's choices, so that help needs no heavy import; a test compares them.
 RETRIEVERS = ("knn", "faiss", "milvus")
 MILVUS_INDEXES = ("FLAT", "HNSW", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "SCANN", "DISKANN", "AUTOINDEX")
 ENGINES = ("auto", "keras", "openvino", "ray", "ray:keras", "ray:openvino")
 PRECISIONS = ("auto", "float32", "bfloat16", "int8")
+METRICS = ("cosine", "euclidean")
+ON_ERROR = ("fail", "skip")
+
+Command = Callable[..., Any]
 
 
 class PCASize(click.ParamType):
@@ -27,16 +31,12 @@ class PCASize(click.ParamType):
         try:
             number = float(value)
         except ValueError:
-            self.fail(
-                f"{value!r} is not a number of components, a fraction of the variance, or none",
-                param,
-                context,
-            )
+            number = 0.0
         if 0 < number < 1:
             return number
         if number >= 1 and number.is_integer():
             return int(number)
-        self.fail(f"{value} must be a whole number from 1 on, or a fraction between 0 and 1", param, context)
+        self.fail(f"{value!r} is not a number of components, a fraction between 0 and 1, or none", param, context)
 
 
 class Bytes(click.ParamType):
@@ -53,8 +53,8 @@ class Bytes(click.ParamType):
         return int(float(match[1]) * 1000 ** ("KMGT".index(match[2]) + 1))
 
 
-class Parameter(click.ParamType):
-    """NAME=VALUE, such as M=16; a number where it looks like one."""
+class KeyValue(click.ParamType):
+    """NAME=VALUE, such as M=16; the value is a number if it can be read as one."""
 
     name = "NAME=VALUE"
 
@@ -63,7 +63,7 @@ class Parameter(click.ParamType):
             return value
         name, equals, text = str(value).partition("=")
         if not (name and equals and text):
-            self.fail(f"{value!r} is not of the form M=16", param, context)
+            self.fail(f"{value!r} is not of the form NAME=VALUE", param, context)
         for number in (int, float):
             try:
                 return name, number(text)
@@ -72,113 +72,122 @@ class Parameter(click.ParamType):
         return name, text
 
 
-def _as_mapping(
-    context: click.Context, option: click.Parameter, pairs: tuple[tuple[str, Any], ...]
-) -> dict[str, Any] | None:
-    return dict(pairs) or None
-
-
-run_option = click.option(
-    "--run", type=click.Path(path_type=Path), help="Folder of the run.  [default: the newest below runs/]"
-)
+run_option = click.option("--run", type=click.Path(path_type=Path), help="Run directory.  [default: newest in runs/]")
 data_option = click.option(
-    "--data", metavar="SOURCE", help="A folder, a CSV, digits or mit-split.  [default: the run's own data]"
+    "--data", metavar="SOURCE", help="Image folder, CSV file, digits or mit-split.  [default: the run's data]"
 )
-seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random."
-)
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed.")
 on_error_option = click.option(
     "--on-error",
-    type=click.Choice(CHOICES["on_error"]),
+    type=click.Choice(ON_ERROR),
     default="fail",
     show_default=True,
-    help="An image that cannot be decoded: stop, or go on without it and list it.",
+    help="Mode for unreadable images: fail or skip.",
 )
 retriever_option = click.option(
-    "--retriever", type=click.Choice(RETRIEVERS), default="knn", show_default=True, help="Kind of index."
+    "--retriever", type=click.Choice(RETRIEVERS), default="faiss", show_default=True, help="Retriever type."
+)
+retrievers_option = click.option(
+    "--retriever",
+    "retrievers",
+    type=click.Choice(RETRIEVERS),
+    multiple=True,
+    help="Retriever type; repeatable.  [default: those of the run, or faiss]",
 )
 
 
-def engine_options(command: Any) -> Any:
-    """Add the options that say what computes the vectors."""
-    for option in (
-        click.option("--address", help="Ray: of a cluster, such as host:6379.  [default: a Ray on this machine]"),
+def engine_options(command: Command) -> Command:
+    """Add the options of the embedding engine."""
+    return _add_options(
+        command,
+        click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="Engine."),
         click.option(
             "--precision",
             type=click.Choice(PRECISIONS),
             default="auto",
             show_default=True,
-            help="What openvino computes in.",
+            help="Inference precision of OpenVINO.",
         ),
-        click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="What computes."),
-    ):
-        command = option(command)
-    return command
+        click.option("--address", help="Ray: cluster address, such as host:6379.  [default: a local cluster]"),
+    )
 
 
-def milvus_options(command: Any) -> Any:
-    """Add the options of --retriever milvus; each left out keeps what the index that is there has."""
-    for option in (
+def milvus_options(command: Command) -> Command:
+    """Add the options of the milvus retriever; omitted options keep the settings of an existing index."""
+    return _add_options(
+        command,
         click.option(
-            "--search-param",
-            "search_params",
-            type=Parameter(),
-            multiple=True,
-            callback=_as_mapping,
-            help="Milvus: of searches, such as ef=128; repeatable.",
+            "--uri", metavar="PATH|URL", help="Milvus: FILE.db or http://host:19530.  [default: a file in the run]"
+        ),
+        click.option("--token-env", metavar="NAME", help="Milvus: environment variable that holds the token."),
+        click.option("--collection", metavar="NAME", help="Milvus: collection.  [default: tfretrieval]"),
+        click.option(
+            "--index-type",
+            type=click.Choice(MILVUS_INDEXES, case_sensitive=False),
+            help="Milvus: index type.  [default: FLAT]",
         ),
         click.option(
             "--index-param",
             "index_params",
-            type=Parameter(),
+            type=KeyValue(),
             multiple=True,
-            callback=_as_mapping,
-            help="Milvus: of the index, such as M=16; repeatable.",
+            callback=_to_mapping,
+            help="Milvus: index parameter, such as M=16; repeatable.",
         ),
         click.option(
-            "--index-type", type=click.Choice(MILVUS_INDEXES, case_sensitive=False), help="Milvus.  [default: FLAT]"
+            "--search-param",
+            "search_params",
+            type=KeyValue(),
+            multiple=True,
+            callback=_to_mapping,
+            help="Milvus: search parameter, such as ef=128; repeatable.",
         ),
-        click.option("--collection", metavar="NAME", help="Milvus.  [default: tfretrieval]"),
-        click.option("--token-env", metavar="NAME", help="Milvus: environment variable that holds the token."),
+    )
+
+
+def index_options(command: Command) -> Command:
+    """Add the options of an index; omitted options keep the settings of an existing index."""
+    command = milvus_options(command)
+    return _add_options(
+        command,
+        click.option("--metric", type=click.Choice(METRICS), help="Distance metric.  [default: the run's]"),
         click.option(
-            "--uri",
-            metavar="PATH|URL",
-            help="Milvus: a path that ends in .db, or http://host:19530.  [default: a database in the run]",
+            "--pca", type=PCASize(), help="PCA: components to keep, or fraction of variance.  [default: none]"
         ),
-    ):
-        command = option(command)
-    return command
-
-
-def _instead_of_factory(context: click.Context, option: click.Parameter, target: float | None) -> float | None:
-    if target is not None and (context.params.get("factory") or context.params.get("nprobe")):
-        raise click.UsageError("--target-recall chooses what --factory and --nprobe set: give the one or the others")
-    return target
-
-
-def index_options(command: Any) -> Any:
-    """Add the options that say how an index is built; each left out keeps the figure of the index that is there."""
-    for option in (
-        milvus_options,
-        click.option("--gallery-split", metavar="NAME", help="Split to be searched.  [default: train]"),
-        click.option(
-            "--target-recall",
-            type=click.FloatRange(0, 1, min_open=True),
-            callback=_instead_of_factory,
-            metavar="SHARE",
-            help="Choose the fastest FAISS index with this recall@10, and its parameters.",
-        ),
-        click.option("--nprobe", type=click.IntRange(min=1), is_eager=True, help="Lists of an IVF index to look into."),
+        click.option("--standardize/--no-standardize", default=None, help="Scale each dimension to unit variance."),
+        click.option("--whiten/--no-whiten", default=None, help="Scale principal components to unit variance."),
         click.option(
             "--factory",
             metavar="STRING",
             is_eager=True,
-            help="FAISS factory string, such as IVF64,Flat.  [default: Flat]",
+            help="FAISS: index factory string, such as IVF64,Flat.  [default: Flat]",
         ),
-        click.option("--whiten/--no-whiten", default=None, help="Give all principal components the same variance."),
-        click.option("--standardize/--no-standardize", default=None, help="Scale each value to variance 1."),
-        click.option("--pca", type=PCASize(), help="Components to keep, or the fraction of variance.  [default: none]"),
-        click.option("--metric", type=click.Choice(CHOICES["metric"]), help="Distance.  [default: the run's]"),
-    ):
+        click.option("--nprobe", type=click.IntRange(min=1), is_eager=True, help="FAISS: IVF lists to probe."),
+        click.option(
+            "--target-recall",
+            type=click.FloatRange(0, 1, min_open=True),
+            callback=_check_target_recall,
+            metavar="RECALL",
+            help="FAISS: choose the fastest index that reaches this recall@10.",
+        ),
+        click.option("--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: train]"),
+    )
+
+
+def _add_options(command: Command, *options: Callable[[Command], Command]) -> Command:
+    """Decorate `command` with options, listed in the help in this order."""
+    for option in reversed(options):
         command = option(command)
     return command
+
+
+def _to_mapping(
+    context: click.Context, option: click.Parameter, pairs: tuple[tuple[str, Any], ...]
+) -> dict[str, Any] | None:
+    return dict(pairs) or None
+
+
+def _check_target_recall(context: click.Context, option: click.Parameter, target: float | None) -> float | None:
+    if target is not None and (context.params.get("factory") or context.params.get("nprobe")):
+        raise click.UsageError("--target-recall cannot be combined with --factory or --nprobe, which it chooses")
+    return target

@@ -1,4 +1,4 @@
-"""What a command prints: results to stdout, everything else to stderr."""
+"""Printing of results: results to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -16,32 +16,27 @@ from tfretrieval.errors import in_one_line
 from tfretrieval.progress import LinesBetweenBars
 
 
-def prints_result(command: Callable[..., tuple[Any, str | Callable[[], str]]]) -> Callable[..., int]:
-    """Make a function that returns (result, text) print the text, or with `--json` the result alone.
+def prints_result(command: Callable[..., tuple[Any, str]]) -> Callable[..., int]:
+    """Decorate a function that returns (result, text): print the text, or with `--json` the result.
 
-    Text that depends on where it is printed comes as a function, which is called when stdout is itself again.
-
-    Whatever else writes to stdout meanwhile goes to stderr. A result with the key "exit_code" sets the exit status.
+    Whatever libraries write to stdout meanwhile goes to stderr. The key "exit_code" of a result sets the exit status.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
     @functools.wraps(command)
     def wrapped(*arguments: Any, as_json: bool, **options: Any) -> int:
-        with contextlib.redirect_stdout(sys.stderr), notes_to_stderr():
+        with contextlib.redirect_stdout(sys.stderr), log_to_stderr():
             result, text = command(*arguments, **options)
         code = result.pop("exit_code", 0)
-        if as_json:
-            click.echo(json.dumps(result, ensure_ascii=False, allow_nan=False))
-        else:
-            click.echo(text() if callable(text) else text)
+        click.echo(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else text)
         return code
 
     return wrapped
 
 
 @contextlib.contextmanager
-def notes_to_stderr() -> Iterator[None]:
-    """Show what this package logs, down to its notes, inside the block."""
+def log_to_stderr() -> Iterator[None]:
+    """Show log messages of this package, from level INFO on, inside the block."""
     log = logging.getLogger("tfretrieval")
     handler = LinesBetweenBars(sys.stderr)
     log.addHandler(handler)
@@ -53,7 +48,7 @@ def notes_to_stderr() -> Iterator[None]:
 
 
 def table(columns: list[str], rows: list[list[str]]) -> str:
-    """Rows of text in aligned columns, the first to the left, the others to the right."""
+    """Format rows as aligned columns: the first left-aligned, the others right-aligned."""
     rows = [[in_one_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [columns, *rows]) for i in range(len(columns))]
     lines = []

@@ -7,36 +7,30 @@ from typing import Any
 
 import click
 
-from tfretrieval.cli.options import RETRIEVERS, data_option, run_option, seed_option
+from tfretrieval.cli.options import data_option, retrievers_option, run_option, seed_option
 from tfretrieval.cli.output import prints_result
 
 
 @click.command()
 @run_option
 @data_option
-@click.option(
-    "--retriever",
-    "retrievers",
-    type=click.Choice(RETRIEVERS),
-    multiple=True,
-    help="Kind of index; repeatable.  [default: those evaluated, or knn]",
-)
-@click.option("--queries", type=click.IntRange(min=1), default=6, show_default=True, help="Queries shown a figure.")
+@retrievers_option
+@click.option("--queries", type=click.IntRange(min=1), default=6, show_default=True, help="Queries per figure.")
 @seed_option
 @prints_result
 def report(
     run: Path | None, data: str | None, retrievers: tuple[str, ...], queries: int, seed: int
 ) -> tuple[dict[str, Any], str]:
-    """Put what a run is and reached on one page, report.html.
+    """Write an HTML report of a run.
 
-    What was done, what came of it, what it cost: one file that needs nothing beside itself, for the screen and for
-    paper. What has not been evaluated yet is; every figure is drawn anew and kept in figures/ as PNG and as SVG.
+    Data, metrics, figures and costs in one self-contained file, report.html, for screen and print. Missing
+    evaluations are computed; figures are redrawn and kept in figures/ as PNG and SVG.
     """
     from tfretrieval.runs import Run
     from tfretrieval.workflows.gallery import run_catalog
     from tfretrieval.workflows.report import report_run
 
     opened = Run.open(run)
-    page, drawn = report_run(opened, run_catalog(opened, data), retrievers, queries, seed)
-    figures = {name: str(drawing.path) for name, drawing in drawn.items()}
+    page, drawings = report_run(opened, run_catalog(opened, data), retrievers, queries, seed)
+    figures = {name: str(drawing.path) for name, drawing in drawings.items()}
     return {"report": str(page), "bytes": page.stat().st_size, "figures": figures}, str(page)

@@ -6,24 +6,21 @@ from pathlib import Path
 
 import click
 
-from tfretrieval.cli.options import RETRIEVERS, Bytes, data_option, run_option, seed_option
+from tfretrieval.cli.options import Bytes, data_option, retrievers_option, run_option, seed_option
 
 
 @click.command()
 @run_option
 @data_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 is everywhere.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Bind address; 0.0.0.0 for all interfaces.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 for a free one.")
+@retrievers_option
+@click.option("--max-upload", type=Bytes(), default="20MB", show_default=True, help="Size limit of an upload.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 takes one that is free."
+    "--max-pixels", type=click.IntRange(min=1), default=50_000_000, show_default=True, help="Pixel limit of an image."
 )
 @click.option(
-    "--retriever", "retrievers", type=click.Choice(RETRIEVERS), multiple=True,
-    help="Kind of index; repeatable.  [default: those of the run]",
-)  # fmt: skip
-@click.option("--max-upload", type=Bytes(), default="20MB", show_default=True, help="Largest upload.")
-@click.option("--max-pixels", type=click.IntRange(min=1), default=50_000_000, show_default=True, help="Largest image.")
-@click.option(
-    "--max-in-flight", type=click.IntRange(min=1), default=64, show_default=True, help="Requests answered at a time."
+    "--max-in-flight", type=click.IntRange(min=1), default=64, show_default=True, help="Limit of concurrent requests."
 )
 @seed_option
 def serve(
@@ -39,12 +36,12 @@ def serve(
 ) -> None:
     """Explore a run in the browser: search, map, evaluation, errors.
 
-    Nothing leaves this machine, and only images of the run can be read. The same is there for programs under /api;
-    /openapi.json describes it. Ctrl-C ends the server once the requests under way are answered.
+    No data leaves this machine, and only images of the run can be read. The HTTP API is under /api and described by
+    /openapi.json. Ctrl-C stops the server after the requests in progress.
     """
-    from tfretrieval.cli.output import notes_to_stderr
+    from tfretrieval.cli.output import log_to_stderr
 
-    with notes_to_stderr():
+    with log_to_stderr():
         from tfretrieval.runs import Run
         from tfretrieval.serve.server import listening, serve_forever
 

@@ -16,23 +16,44 @@ from tfretrieval.quiet import load_tensorflow
 RECIPES = ("resnet", "siamese", "triplet")
 
 
+class NameList(click.ParamType):
+    """Comma-separated names, each one of the choices."""
+
+    name = "NAME,..."
+
+    def __init__(self, choices: Sequence[str]) -> None:
+        self.choices = choices
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> list[str]:
+        names = value if isinstance(value, list) else [part.strip() for part in value.split(",") if part.strip()]
+        if not names or set(names) - set(self.choices):
+            self.fail(f"{value!r} is not a list of names from {', '.join(self.choices)}", param, context)
+        return names
+
+
 @click.command()
-@click.option("--data", metavar="SOURCE", help="A folder, a CSV, digits or mit-split.")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("study"), show_default=True, help="Folder.")
-@click.option("--models", default=",".join(RECIPES), show_default=True, help="Recipes, with commas between.")
-@click.option("--epochs", type=click.IntRange(min=0), help="Of every model.  [default: the recipe's]")
-@click.option("--steps-per-epoch", type=click.IntRange(min=1), help="Of the siamese and the triplet net.")
-@click.option("--image-size", type=click.IntRange(min=8), help="Of the siamese and the triplet net.")
-@click.option("--backbone", default="resnet50", show_default=True, help="Of the resnet recipe.")
+@click.option("--data", metavar="SOURCE", help="Image folder, CSV file, digits or mit-split.")
 @click.option(
-    "--weights",
-    default="imagenet",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=Path("study"),
     show_default=True,
-    help="Of that backbone: imagenet, none, or an .h5 FILE.",
+    help="Output directory.",
 )
-@click.option("--resnet-image-size", type=click.IntRange(min=32), help="Of the resnet recipe.  [default: 224]")
-@click.option("--pca", type=PCASize(), default="0.95", show_default=True, help="What FAISS and Milvus search.")
-@click.option("--retrievers", default="knn,faiss", show_default=True, help="Kinds of index, with commas between.")
+@click.option(
+    "--models", type=NameList(RECIPES), default=",".join(RECIPES), show_default=True, help="Recipes to train."
+)
+@click.option("--epochs", type=click.IntRange(min=0), help="Epochs of every model.  [default: the recipe's]")
+@click.option("--steps-per-epoch", type=click.IntRange(min=1), help="Steps per epoch of siamese and triplet.")
+@click.option("--image-size", type=click.IntRange(min=8), help="Image size of siamese and triplet, in pixels.")
+@click.option("--backbone", default="resnet50", show_default=True, help="Backbone of resnet.")
+@click.option("--weights", default="imagenet", show_default=True, help="Weights of resnet: imagenet, none or FILE.")
+@click.option("--resnet-image-size", type=click.IntRange(min=32), help="Image size of resnet.  [default: 224]")
+@click.option("--pca", type=PCASize(), default="0.95", show_default=True, help="PCA before FAISS and Milvus.")
+@click.option(
+    "--retrievers", type=NameList(RETRIEVERS), default="knn,faiss", show_default=True, help="Retriever types."
+)
 @milvus_options
 @on_error_option
 @seed_option
@@ -40,7 +61,7 @@ RECIPES = ("resnet", "siamese", "triplet")
 def study(
     data: str | None,
     output: Path,
-    models: str,
+    models: list[str],
     epochs: int | None,
     steps_per_epoch: int | None,
     image_size: int | None,
@@ -48,53 +69,43 @@ def study(
     weights: str,
     resnet_image_size: int | None,
     pca: Any,
-    retrievers: str,
+    retrievers: list[str],
     on_error: str,
     seed: int,
     **milvus: Any,
 ) -> tuple[dict[str, Any], str]:
-    """Train every model, run every retriever, compare them.
+    """Train several models and compare them.
 
-    Each model is retrieved with KNN on its whole embedding, and with FAISS, and Milvus where asked for, after PCA. The
-    folder gets a run a model, summary.csv and report.html. Called again after an interruption, it goes on where it
-    stopped.
+    KNN searches the full embedding of each model; FAISS, and Milvus if chosen, search it after PCA. The output
+    directory holds one run per model, summary.csv and report.html. An interrupted study resumes when it is repeated.
     """
-    names = [name.strip() for name in models.split(",") if name.strip()]
-    if not names or set(names) - set(RECIPES):
-        raise click.BadParameter(f"choose from {', '.join(RECIPES)}", param_hint="--models")
-    kinds = [name.strip() for name in retrievers.split(",") if name.strip()]
-    if not kinds or set(kinds) - set(RETRIEVERS):
-        raise click.BadParameter(f"choose from {', '.join(RETRIEVERS)}", param_hint="--retrievers")
-    given = {name: value for name, value in milvus.items() if value is not None}
-    if given and "milvus" not in kinds:
-        raise click.UsageError(f"--{next(iter(given)).replace('_', '-')} needs milvus among --retrievers")
+    milvus = {name: value for name, value in milvus.items() if value is not None}
+    if milvus and "milvus" not in retrievers:
+        raise click.UsageError(f"--{next(iter(milvus)).replace('_', '-')} requires milvus in --retrievers")
     load_tensorflow()
     from tfretrieval.cli.train import default_source
     from tfretrieval.training.config import TrainConfig
 
-    source = data or default_source()
+    shared = {"epochs": epochs, "seed": seed, "on_error": on_error}
     small = {"image_size": image_size, "steps_per_epoch": steps_per_epoch}
-    large = {"image_size": resnet_image_size, "backbone": backbone, "weights": weights}
+    resnet = {"image_size": resnet_image_size, "backbone": backbone, "weights": weights}
     configs = {
-        name: TrainConfig.for_recipe(
-            name, epochs=epochs, seed=seed, on_error=on_error, **(large if name == "resnet" else small)
-        )
-        for name in names
+        name: TrainConfig.for_recipe(name, **shared, **(resnet if name == "resnet" else small)) for name in models
     }
-    return study_result(source, configs, output, None if pca == "none" else pca, kinds, given)
+    return compare_models(data or default_source(), configs, output, None if pca == "none" else pca, retrievers, milvus)
 
 
-def study_result(
+def compare_models(
     source: str,
     configs: dict[str, Any],
     output: Path,
-    pca: Any,
+    pca: int | float | None,
     retrievers: Sequence[str] = ("knn", "faiss"),
     milvus: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], str]:
-    """Run a study and say what came of it."""
+    """Run a study and format its summary."""
     from tfretrieval.data.catalog import Catalog
-    from tfretrieval.workflows.report_tables import SHORT
+    from tfretrieval.report.tables import SHORT
     from tfretrieval.workflows.study import run_study, summary_rows
 
     catalog = Catalog.from_source(source)
@@ -110,9 +121,6 @@ def study_result(
         ]
         for row in rows
     ]
-    text = (
-        table(["model", "retriever", "values", *SHORT.values()], cells)
-        + f"\n\nsummary: {done.summary}\nreport: {done.report}"
-    )
+    text = table(["model", "retriever", "dim", *SHORT.values()], cells)
     result = {"rows": rows, "summary": str(done.summary), "report": str(done.report), "seconds": done.seconds}
-    return result, text
+    return result, f"{text}\n\nsummary: {done.summary}\nreport: {done.report}"

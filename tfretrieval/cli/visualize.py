@@ -18,31 +18,24 @@ KINDS = ("history", "pr", "confusion", "neighbors", "hardest", "umap", "tsne")
 @run_option
 @data_option
 @retriever_option
-@click.option("-k", type=click.IntRange(1, 50), help="Neighbors a query.  [default: 5]")
-@click.option(
-    "--queries",
-    type=click.IntRange(min=1),
-    default=6,
-    show_default=True,
-    help="Queries shown, at random or the hardest.",
-)
+@click.option("-k", type=click.IntRange(1, 50), help="Neighbors per query.  [default: 5]")
+@click.option("--queries", type=click.IntRange(min=1), default=6, show_default=True, help="Queries per figure.")
 @seed_option
 @prints_result
 def visualize(
     kind: str, run: Path | None, data: str | None, retriever: str, k: int | None, queries: int, seed: int
 ) -> tuple[dict[str, Any], str]:
-    """Draw curves, confusion, neighbors and maps of a run.
+    """Plot curves, confusion, neighbors and maps of a run.
 
-    Figures go to figures/ in the run, each as PNG and as SVG. `all`, the default, draws every kind. `tfret report` puts
-    them on a page.
+    KIND is one figure or `all`, the default. Figures are written to figures/ in the run as PNG and SVG; `tfret report`
+    puts them on one page.
     """
     from tfretrieval.runs import Run
     from tfretrieval.workflows.gallery import run_catalog
     from tfretrieval.workflows.visualize import draw_run
 
     opened = Run.open(run)
-    catalog = run_catalog(opened, data)
     kinds = KINDS if kind == "all" else (kind,)
-    drawn = draw_run(opened, catalog, kinds, retriever, k, queries, seed)
-    figures = {name: str(drawing.path) for name, drawing in drawn.items()}
+    drawings = draw_run(opened, run_catalog(opened, data), kinds, retriever, k, queries, seed)
+    figures = {name: str(drawing.path) for name, drawing in drawings.items()}
     return {"figures": figures}, "\n".join(figures.values())

@@ -21,11 +21,17 @@ def confusion_counts(query_labels: np.ndarray, nearest_labels: np.ndarray, n_cla
     return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
-def confusion_shares(counts: np.ndarray) -> np.ndarray:
-    """Float64 [c, c]: each cell's share of all queries; 0 where there are none.
+def confusion_row_shares(counts: np.ndarray) -> np.ndarray:
+    """Return the share of each cell of its row, the queries of the true class.
 
-    >>> confusion_shares(np.array([[1, 1], [0, 2]]))
-    array([[0.25, 0.25],
-           [0.  , 0.5 ]])
+    Args:
+        counts: int [c, c], row = true class.
+
+    Returns:
+        float64 [c, c], 0..1; zeros in rows without queries.
+
+    >>> confusion_row_shares(np.array([[1, 1], [0, 2]]))
+    array([[0.5, 0.5],
+           [0. , 1. ]])
     """
-    return counts / max(int(counts.sum()), 1)
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

@@ -1,14 +1,14 @@
-"""One self-contained HTML page for a run or a study."""
+"""The HTML report of a run or study: contents, tables, captions and the page."""
 
 from tfretrieval.report.content import (
     Case,
     Estimate,
     ImageRow,
     ImageRows,
-    Measured,
     Report,
     ReportFigure,
     ReportImage,
+    Rounded,
     Section,
     Table,
 )
@@ -19,10 +19,10 @@ __all__ = [
     "Estimate",
     "ImageRow",
     "ImageRows",
-    "Measured",
     "Report",
     "ReportFigure",
     "ReportImage",
+    "Rounded",
     "Section",
     "Table",
     "render_report",

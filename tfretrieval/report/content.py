@@ -1,4 +1,4 @@
-"""What a report holds: plain values, no HTML."""
+"""Contents of a report: plain values, no HTML."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tfretrieval.errors import UserError
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its interval, both ends in the unit of the value."""
+    """A value with its confidence interval, in the unit of the value."""
 
     value: float
     low: float
@@ -24,14 +24,14 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A value with as many decimals as it deserves."""
+class Rounded:
+    """A value with the number of decimals to show."""
 
     value: float
     digits: int = 0
 
 
-Cell = str | int | float | Estimate | Measured | None
+Cell = str | int | float | Estimate | Rounded | None
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class Table:
     """Rows under named columns.
 
     Attributes:
-        columns: the names, left to right.
-        rows: as many cells each; a float is written with three decimals, None or NaN as a dash.
+        columns: column names.
+        rows: one cell per column; floats are shown with three decimals, None and NaN as a dash.
         caption: what the table shows.
-        row_headers: how many columns on the left name the row.
-        best: column -> whether its greatest ("max") or least ("min") value is marked; ties are all marked.
+        row_headers: number of columns on the left that name the row.
+        best: column -> whether its "max" or "min" is marked; all ties are marked.
 
     Raises:
-        UserError: a row has another number of cells than there are columns, or `best` names none of them.
+        UserError: the number of cells in a row differs from the number of columns, or `best` names no column.
     """
 
     columns: Sequence[str]
@@ -58,36 +58,36 @@ class Table:
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row) != len(self.columns):
-                raise UserError(f"a table of {len(self.columns)} columns has a row of {len(row)} cells: {row}")
+                raise UserError(f"table has {len(self.columns)} columns, but a row of {len(row)} cells: {row}")
         for column in self.best:
             if column not in self.columns:
-                raise UserError(f"a table has no column {column!r} whose best value could be marked")
+                raise UserError(f"table has no column {column!r} to mark the best value of")
 
     def is_best(self, row: int, column: int) -> bool:
-        """Whether the cell holds the best value of its column, as it is written: to three decimals.
+        """Whether the cell holds the best value of its column, compared as shown, to three decimals.
 
         >>> table = Table(["model", "mAP"], [["a", 0.5], ["b", 0.9]], best={"mAP": "max"})
         >>> table.is_best(0, 1), table.is_best(1, 1)
         (False, True)
         """
         direction = self.best.get(self.columns[column])
-        value = number(self.rows[row][column])
+        value = cell_value(self.rows[row][column])
         if direction is None or value is None:
             return False
-        known = [round(v, 3) for v in (number(other[column]) for other in self.rows) if v is not None]
-        return len(known) > 1 and round(value, 3) == (max(known) if direction == "max" else min(known))
+        values = [round(v, 3) for v in (cell_value(other[column]) for other in self.rows) if v is not None]
+        return len(values) > 1 and round(value, 3) == (max(values) if direction == "max" else min(values))
 
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A drawing; the page gives it a number.
+    """A plot; the page numbers it.
 
     Attributes:
-        title: heading of the drawing.
-        alt: text in its place, for who cannot see it.
-        image: bytes of a PNG or an SVG, or the path of one; it is read when the page is written.
-        caption: what to see in it.
-        wide: whether it takes the width of the page.
+        title: title of the figure.
+        alt: alternative text.
+        image: bytes of a PNG or SVG, or a path, which is read when the page is written.
+        caption: caption below the figure.
+        wide: whether the figure takes the full width of the page.
     """
 
     title: str
@@ -97,7 +97,7 @@ class ReportFigure:
     wide: bool = False
 
     def read(self) -> bytes:
-        """The bytes of the drawing.
+        """Return the bytes of the image.
 
         Raises:
             UserError: the file cannot be read.
@@ -107,39 +107,39 @@ class ReportFigure:
         try:
             return Path(self.image).read_bytes()
         except OSError as error:
-            raise UserError(f"cannot read the figure {self.image}: {error.strerror}; draw it anew") from None
+            raise UserError(f"cannot read figure {self.image}: {error.strerror}; run `tfret visualize`") from None
 
 
 @dataclass(frozen=True, eq=False)
 class ReportImage:
-    """A small image with the words below it.
+    """A small image with a label below.
 
     Attributes:
         pixels: uint8 [h, w, 3], RGB.
-        label: its class, "" where that is not known.
-        note: a second line.
-        right: whether it was rightly found, shown by sign, frame and color; None where nobody can say.
-        name: text in its place; its label where there is none.
+        label: class of the image, "" if unknown.
+        note: second line.
+        is_correct: whether the image has the query's class, shown by sign, frame and color; None if unknown.
+        name: alternative text; the label by default.
     """
 
     pixels: np.ndarray
     label: str
     note: str = ""
-    right: bool | None = None
+    is_correct: bool | None = None
     name: str = ""
 
 
 @dataclass(frozen=True)
 class ImageRow:
-    """An image that asks and those found for it, the nearest first."""
+    """A query image and its neighbors, nearest first."""
 
     query: ReportImage
-    found: Sequence[ReportImage]
+    neighbors: Sequence[ReportImage]
 
 
 @dataclass(frozen=True)
 class ImageRows:
-    """Queries with what was found for them; the page gives them a figure's number."""
+    """Queries with their neighbors; the page numbers them as a figure."""
 
     title: str
     rows: Sequence[ImageRow]
@@ -147,34 +147,55 @@ class ImageRows:
 
 
 @dataclass(frozen=True)
-class Case:
-    """Images side by side, and what is said of them.
+class Drawing:
+    """A plot on disk and how a report presents it.
 
     Attributes:
-        heading: of the case.
-        note: below it.
-        images: side by side.
-        asked: whether the first is the one that the others are held beside.
+        kind: "history", "pr", "confusion", "neighbors", "hardest", "umap" or "tsne".
+        path: path of the PNG; the SVG is beside it.
+        title: title of the plot.
+        alt: alternative text.
+        caption: description computed from the plotted values.
+        rows: queries with their neighbors, of the kinds that show them.
+    """
+
+    kind: str
+    path: Path
+    title: str
+    alt: str
+    caption: str
+    rows: Sequence[ImageRow] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """Images side by side with a heading and a note.
+
+    Attributes:
+        heading: heading of the case.
+        note: text below the heading.
+        images: the images.
+        highlight_first: whether the first image is the one that the others are compared with.
     """
 
     heading: str
     note: str
     images: Sequence[ReportImage]
-    asked: bool = False
+    highlight_first: bool = False
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report under its own heading.
+    """A section of the report.
 
     Attributes:
-        heading: of the part.
-        prose: text below it; a blank line parts paragraphs.
-        tables: shown first.
-        figures: then these.
-        images: then these.
-        cases: then these.
-        sections: parts of the part.
+        heading: heading of the section.
+        prose: text; a blank line separates paragraphs.
+        figures: figures, after the tables.
+        tables: tables, shown first.
+        images: rows of images, after the figures.
+        cases: cases, after the rows of images.
+        sections: subsections.
     """
 
     heading: str
@@ -191,12 +212,12 @@ class Report:
     """A page.
 
     Attributes:
-        title: of the page.
-        summary: one or two sentences under the title.
-        facts: (label, value) pairs shown at the top.
+        title: title of the page.
+        summary: one or two sentences below the title.
+        facts: (label, value) pairs at the top.
         table: the summary table.
-        figures: shown under the summary table.
-        sections: the parts, in order; they make the contents.
+        figures: figures below the summary table.
+        sections: sections, in order; they make up the table of contents.
         provenance: (label, value) pairs at the end: versions, seed, command, fingerprints.
     """
 
@@ -209,23 +230,23 @@ class Report:
     provenance: Sequence[tuple[str, Cell]] = ()
 
 
-def number(cell: Cell) -> float | None:
-    """The number in a cell; None for text, nothing and NaN."""
-    value = cell.value if isinstance(cell, Estimate | Measured) else cell
+def cell_value(cell: Cell) -> float | None:
+    """Return the number in a cell; None for text, None and NaN."""
+    value = cell.value if isinstance(cell, Estimate | Rounded) else cell
     if value is None or isinstance(value, str) or math.isnan(value):
         return None
     return float(value)
 
 
-def written(cell: Cell) -> str:
-    """A cell as text, without its interval.
+def format_cell(cell: Cell) -> str:
+    """Format a cell as text, without its interval.
 
-    >>> written(0.91), written(807), written(None), written(Estimate(0.5, 0.4, 0.6)), written("knn")
+    >>> format_cell(0.91), format_cell(807), format_cell(None), format_cell(Estimate(0.5, 0.4, 0.6)), format_cell("knn")
     ('0.910', '807', '–', '0.500', 'knn')
-    >>> written(Measured(1234.56, 1))
+    >>> format_cell(Rounded(1234.56, 1))
     '1,234.6'
     """
-    if isinstance(cell, Measured):
+    if isinstance(cell, Rounded):
         return f"{cell.value:,.{cell.digits}f}"
     value = cell.value if isinstance(cell, Estimate) else cell
     if isinstance(value, str):

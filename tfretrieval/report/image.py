@@ -1,4 +1,4 @@
-"""Images and drawings as part of a page."""
+"""Embedding of images and plots into a page as data URIs."""
 
 from __future__ import annotations
 
@@ -11,70 +11,68 @@ import numpy as np
 
 from tfretrieval.errors import UserError
 
-LARGEST_PNG = 250_000
-LARGEST_SVG = 250_000
-DOTS_A_PIXEL = 150 / 96  # of a PNG: figures have 150 dots an inch, a page has 96 pixels
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_PNG_BYTES = 250_000
+MAX_SVG_BYTES = 250_000
+SCALE = 150 / 96  # dots per inch of a figure over pixels per inch of a page
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SVG_SIZE = (
     re.compile(rb"<svg[^>]*?\swidth=\"([\d.]+)pt\"", re.DOTALL),
     re.compile(rb"<svg[^>]*?\sheight=\"([\d.]+)pt\"", re.DOTALL),
 )
 
 
-def lightest(png: Path) -> Path:
-    """The SVG beside a PNG, where there is one of up to 250 kB; else the PNG.
+def smaller_format(png: Path) -> Path:
+    """Return the SVG beside a PNG if it has up to 250 kB, else the PNG.
 
-    A drawing of lines and words is smaller and sharper as SVG, one of photographs or thousands of points is neither.
+    Line plots are smaller and sharper as SVG; photographs and plots of thousands of points are not.
     """
     svg = png.with_suffix(".svg")
-    return svg if svg.is_file() and svg.stat().st_size <= LARGEST_SVG else png
+    return svg if svg.is_file() and svg.stat().st_size <= MAX_SVG_BYTES else png
 
 
 def data_uri(content: bytes) -> str:
-    """A PNG or an SVG as an address that holds it whole.
-
-    A PNG over 250 kB goes in as WebP: a fraction of the size, no difference to see.
+    """Return a PNG or SVG as a data URI. A PNG over 250 kB is converted to WebP.
 
     Raises:
-        UserError: the bytes are neither.
+        UserError: the content is neither.
     """
-    shown_size(content)
-    if not content.startswith(_SIGNATURE):
-        return _address("svg+xml", content)
-    if len(content) <= LARGEST_PNG:
-        return _address("png", content)
+    page_size(content)
+    if not content.startswith(_PNG_SIGNATURE):
+        return _encode("svg+xml", content)
+    if len(content) <= MAX_PNG_BYTES:
+        return _encode("png", content)
     from PIL import Image
 
     webp = io.BytesIO()
     with Image.open(io.BytesIO(content)) as image:
         image.convert("RGB").save(webp, format="WEBP", quality=88, method=4)
-    return _address("webp", webp.getvalue())
+    return _encode("webp", webp.getvalue())
 
 
 def pixels_uri(pixels: np.ndarray) -> str:
-    """A small image, uint8 [h, w, 3], as an address that holds it as WebP."""
+    """Return an image, uint8 [h, w, 3], as a data URI in WebP."""
     from PIL import Image
 
     webp = io.BytesIO()
     Image.fromarray(pixels).save(webp, format="WEBP", quality=80, method=4)
-    return _address("webp", webp.getvalue())
+    return _encode("webp", webp.getvalue())
 
 
-def shown_size(image: bytes) -> tuple[int, int]:
-    """Width and height of a PNG or an SVG in pixels of a page, 96 an inch, from its header.
+def page_size(image: bytes) -> tuple[int, int]:
+    """Return width and height of a PNG or SVG in page pixels, 96 per inch, from its header.
 
     Raises:
-        UserError: the bytes are neither.
+        UserError: the image is neither.
     """
-    if image.startswith(_SIGNATURE) and len(image) >= 24:
+    if image.startswith(_PNG_SIGNATURE) and len(image) >= 24:
         width, height = int.from_bytes(image[16:20], "big"), int.from_bytes(image[20:24], "big")
-        return max(1, round(width / DOTS_A_PIXEL)), max(1, round(height / DOTS_A_PIXEL))
-    found = [pattern.search(image[:2000]) for pattern in _SVG_SIZE]
-    if None in found:
-        raise UserError("a figure of a report must be a PNG, or an SVG with its size in points")
-    width, height = (round(float(match[1]) * 96 / 72) for match in found if match)
+        return max(1, round(width / SCALE)), max(1, round(height / SCALE))
+    matches = [pattern.search(image[:2000]) for pattern in _SVG_SIZE]
+    if None in matches:
+        raise UserError("a report figure must be a PNG, or an SVG with its size in points")
+    width, height = (round(float(match[1]) * 96 / 72) for match in matches if match)
     return width, height
 
 
-def _address(kind: str, data: bytes) -> str:
-    return f"data:image/{kind};base64," + base64.b64encode(data).decode("ascii")
+def _encode(subtype: str, content: bytes) -> str:
+    return f"data:image/{subtype};base64," + base64.b64encode(content).decode("ascii")

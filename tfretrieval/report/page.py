@@ -1,4 +1,4 @@
-"""From a `Report` to one HTML file that needs nothing beside itself."""
+"""Rendering of a `Report` to one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tfretrieval.atomic import write_text
-from tfretrieval.report.content import Cell, Estimate, Report, written
-from tfretrieval.report.image import data_uri, pixels_uri, shown_size
+from tfretrieval.report.content import Estimate, Report, format_cell
+from tfretrieval.report.image import data_uri, page_size, pixels_uri
 
 
 def write_report(path: str | os.PathLike[str], report: Report) -> None:
-    """Write the report as one HTML file, whole or not at all.
+    """Write a report as one HTML file, atomically.
 
     Raises:
-        UserError: a figure is missing, or neither a PNG nor an SVG, or the file cannot be written.
+        UserError: a figure is missing or neither PNG nor SVG, or the file cannot be written.
     """
     write_text(path, render_report(report))
 
 
 def render_report(report: Report) -> str:
-    """The report as HTML: figures and style inside, no script, nothing fetched, all text escaped.
+    """Render a report as HTML: figures and style inline, no script, nothing fetched, all text escaped.
 
-    The same report gives the same text.
+    The result depends on the report alone.
 
     Raises:
-        UserError: a figure is missing, or neither a PNG nor an SVG.
+        UserError: a figure is missing or neither PNG nor SVG.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -40,9 +40,9 @@ def render_report(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        written=written, data_uri=data_uri, pixels_uri=pixels_uri, shown_size=shown_size, paragraphs=_paragraphs
+        format_cell=format_cell, data_uri=data_uri, pixels_uri=pixels_uri, page_size=page_size, paragraphs=_paragraphs
     )
-    environment.tests.update(estimate=lambda cell: isinstance(cell, Estimate), measured=_is_measured)
+    environment.tests.update(estimate=lambda cell: isinstance(cell, Estimate), text=lambda cell: isinstance(cell, str))
     environment.globals.update(
         figure_number=partial(next, itertools.count(1)), table_number=partial(next, itertools.count(1))
     )
@@ -57,7 +57,3 @@ def _paragraphs(text: str) -> list[str]:
 def _anchor(position: int, heading: str) -> str:
     words = re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
     return f"s{position}-{words}" if words else f"s{position}"
-
-
-def _is_measured(cell: Cell) -> bool:
-    return not isinstance(cell, str)

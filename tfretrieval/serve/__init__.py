@@ -1,1 +1,1 @@
-"""A web page over a run, and the HTTP interface beneath it."""
+"""A web page over a run, and its HTTP API."""

@@ -1,4 +1,4 @@
-"""The application: routes, the page, and what stands around every request."""
+"""The ASGI application: routes, static files, middleware and error handlers."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tfretrieval._version import __version__
 from tfretrieval.serve.api import router
-from tfretrieval.serve.limits import LimitedRequests
-from tfretrieval.serve.prometheus import Watch, WatchedRequests
+from tfretrieval.serve.limits import LimitMiddleware
+from tfretrieval.serve.prometheus import MetricsMiddleware, ServerMetrics
 from tfretrieval.serve.service import Service
 
 log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
-# the map's WebGL library makes functions from text, which 'unsafe-eval' is for; nothing is fetched from elsewhere
+# the WebGL library of the map generates functions, which needs 'unsafe-eval'
 POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-PLAINLY = {
-    "string_pattern_mismatch": "give a retriever, or retriever:re-ranker, such as faiss:expansion",
-    "value_error": "a file is needed",
+MESSAGES = {
+    "string_pattern_mismatch": "must be a retriever, or retriever:re-ranker, such as faiss:expansion",
+    "value_error": "must be a file",
     "missing": "is missing",
-    "int_parsing": "give a whole number",
-    "int_type": "give a whole number",
-    "greater_than_equal": "{ge} is the least",
-    "less_than_equal": "{le} is the most",
-    "string_too_short": "it is empty",
-    "string_too_long": "{max_length} characters are the most",
-    "too_long": "{max_length} are the most",
+    "int_parsing": "must be an integer",
+    "int_type": "must be an integer",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_short": "is empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} values",
 }
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -54,14 +54,14 @@ HEADERS = {
 
 
 def create_app(service: Service, hosts: Sequence[str] = ("*",)) -> FastAPI:
-    """The application over a service.
+    """Create the application.
 
     Args:
-        service: what is shown.
-        hosts: names under which the server may be asked; others are refused, which keeps pages of other sites out.
+        service: the service behind the routes.
+        hosts: accepted Host headers; rejecting others protects against DNS rebinding.
     """
-    watch = Watch()
-    watch.items.set(len(service.collection.gallery))
+    metrics = ServerMetrics()
+    metrics.items.set(len(service.collection.gallery))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -75,31 +75,31 @@ def create_app(service: Service, hosts: Sequence[str] = ("*",)) -> FastAPI:
 
     app = FastAPI(
         title="tfretrieval", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
-        description="Search a gallery of images by an image, and see how well that works.",
+        description="Image retrieval: search, maps and evaluation of a run.",
     )  # fmt: skip
     app.state.service = service
     app.state.ready = False
     app.include_router(router)
 
     @app.get("/metrics", include_in_schema=False)
-    def metrics() -> Response:
-        return Response(watch.page(), media_type=CONTENT_TYPE_LATEST)
+    def render_metrics() -> Response:
+        return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
     app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")
-    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _failed)
+    app.add_exception_handler(Exception, _server_error)
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=3)
-    app.add_middleware(LimitedRequests, limits=service.limits)
+    app.add_middleware(LimitMiddleware, limits=service.limits)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
-    app.add_middleware(GuardedAnswers)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(WatchedRequests, watch=watch)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
     return app
 
 
 class HeadAsGet:
-    """Middleware: answers HEAD wherever GET is answered; the server leaves the body out."""
+    """Middleware that handles HEAD like GET; the server drops the body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -109,14 +109,14 @@ class HeadAsGet:
         await self.app({**scope, "method": "GET"} if is_head else scope, receive, send)
 
 
-class GuardedAnswers:
-    """Middleware: puts the headers on every answer that tell a browser what it may not do."""
+class SecurityHeaders:
+    """Middleware that adds security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 present = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [
@@ -129,15 +129,15 @@ class GuardedAnswers:
                 ]
             await send(message)
 
-        await self.app(scope, receive, guarded)
+        await self.app(scope, receive, send_with_headers)
 
 
-def _invalid(_: Request, error: Exception) -> Response:
+def _validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = " ".join(part for part in first["loc"][1:] if isinstance(part, str)) or "request"
-    plainly = PLAINLY.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
-    return JSONResponse({"error": f"{where}: {plainly}"}, 422)
+    message = MESSAGES.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
+    return JSONResponse({"error": f"{where}: {message}"}, 422)
 
 
 def _http_error(_: Request, error: Exception) -> Response:
@@ -145,6 +145,6 @@ def _http_error(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
 
 
-def _failed(request: Request, error: Exception) -> Response:
+def _server_error(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return JSONResponse({"error": "the server failed; its log says why"}, 500)
+    return JSONResponse({"error": "internal error; see the server's log"}, 500)

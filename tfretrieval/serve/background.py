@@ -1,4 +1,4 @@
-"""`Later`: a value that takes long and is computed once, in a thread, when it is first asked for."""
+"""`BackgroundTask`: a slow computation that runs once, in a thread, when it is first requested."""
 
 from __future__ import annotations
 
@@ -11,55 +11,55 @@ from tfretrieval.errors import UserError
 
 log = logging.getLogger(__name__)
 
-State = Literal["working", "ready", "failed"]
+State = Literal["running", "ready", "failed"]
 T = TypeVar("T")
 
 
-class Later(Generic[T]):
-    """A value in the making.
+class BackgroundTask(Generic[T]):
+    """A computation in a thread.
 
     Args:
-        what: the value is, in words for people.
-        compute: makes it. A `UserError` is its failure, told to whoever asks.
+        name: name of the task for error messages.
+        compute: the computation. The message of a `UserError` becomes `error`.
     """
 
-    def __init__(self, what: str, compute: Callable[[], T]) -> None:
-        self._what, self._compute = what, compute
+    def __init__(self, name: str, compute: Callable[[], T]) -> None:
+        self._name, self._compute = name, compute
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._value: Any = None
+        self._result: Any = None
         self._done = threading.Event()
-        self.reason = ""
+        self.error = ""
 
     @property
-    def begun(self) -> bool:
-        """Whether it has been asked for."""
+    def is_started(self) -> bool:
+        """Whether the task was requested before."""
         return self._thread is not None
 
     @property
     def state(self) -> State:
-        """Where it stands; the first question starts the work."""
+        """State of the task; starts it if necessary."""
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._what, daemon=True)
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
         if not self._done.is_set():
-            return "working"
-        return "failed" if self.reason else "ready"
+            return "running"
+        return "failed" if self.error else "ready"
 
-    def value(self, seconds: float | None = None) -> T | None:
-        """The value; None where it is not there after so many seconds, or has failed."""
+    def result(self, timeout: float | None = None) -> T | None:
+        """Return the result; None if the task has failed or is not done within `timeout` seconds."""
         _ = self.state
-        self._done.wait(seconds)
-        return self._value
+        self._done.wait(timeout)
+        return self._result
 
     def _run(self) -> None:
         try:
-            self._value = self._compute()
+            self._result = self._compute()
         except UserError as error:
-            self.reason = str(error)
+            self.error = str(error)
         except Exception:
-            log.exception("%s failed", self._what)
-            self.reason = f"{self._what} failed; the server's log says why"
+            log.exception("%s failed", self._name)
+            self.error = f"{self._name} failed; see the server's log"
         finally:
             self._done.set()

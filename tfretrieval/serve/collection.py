@@ -1,8 +1,7 @@
-"""`Collection`: what a page shows of a run, in memory, and how it is searched."""
+"""`Collection`: the data of a run that the page shows, and search in it."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from starlette.exceptions import HTTPException
 
 from tfretrieval.embedding.engine import Engine
 from tfretrieval.embedding.store import Embeddings
@@ -17,38 +17,22 @@ from tfretrieval.errors import UserError
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.reranking import RERANKERS, rerank
-from tfretrieval.serve.http_errors import Refusal
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Found:
-    """A gallery item that a search found.
-
-    Attributes:
-        row: of the gallery.
-        distance: to the query, as the index measures it.
-    """
-
-    row: int
-    distance: float
 
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """A gallery with its indexes, what was measured of them, and the engine that embeds new images.
+    """A gallery with its indexes and evaluations, and the engine that embeds new images.
 
     Attributes:
-        name: of the run.
-        gallery: n items that are searched.
-        queries: q items that were asked with; the gallery itself where there are no others.
-        indexes: kind of retriever -> an index over the gallery.
-        evaluations: kind of retriever -> what was measured of it; only of the kinds that can be measured.
-        engine: of the model that made the gallery's vectors; None where images cannot be searched by upload.
-        facts: what made all this, for people to read: name -> text.
-        audit: finds what is wrong with the images, as `tfretrieval.audit.audit.audit` does; None where nothing can.
-        directory: where what is computed for the page is kept; None: nowhere.
+        name: name of the run.
+        gallery: n gallery items.
+        queries: q queries of the evaluations; the gallery if there are no others.
+        indexes: retriever type -> index over the gallery.
+        evaluations: retriever type -> evaluation, of the types that could be evaluated.
+        engine: engine of the gallery's model; None disables search by upload.
+        facts: name -> text, shown on the page.
+        audit: computes the result of `tfretrieval.audit.audit.audit`; None disables it.
+        directory: cache directory of maps; None disables the cache.
     """
 
     name: str
@@ -63,101 +47,104 @@ class Collection:
 
     @cached_property
     def row_of(self) -> dict[str, int]:
-        """The row of each id of the gallery."""
+        """Gallery id -> row."""
         return {str(name): row for row, name in enumerate(self.gallery.ids)}
 
     @cached_property
     def query_row_of(self) -> dict[str, int]:
-        """The row of each id of the queries."""
+        """Query id -> row."""
         return {str(name): row for row, name in enumerate(self.queries.ids)}
 
-    def has(self, item: str) -> bool:
-        """Whether there is an item of this id."""
+    def __contains__(self, item: str) -> bool:
         return item in self.row_of or item in self.query_row_of
 
-    def place_of(self, item: str) -> tuple[Embeddings, int]:
-        """The embeddings that hold an item, and its row.
+    def locate(self, item: str) -> tuple[Embeddings, int]:
+        """Return the embeddings that hold an item, and its row.
 
         Raises:
-            Refusal: there is no such item.
+            HTTPException: 404 if there is no item with this id.
         """
         if item in self.row_of:
             return self.gallery, self.row_of[item]
         if item in self.query_row_of:
             return self.queries, self.query_row_of[item]
-        raise Refusal(404, "there is no item of this id")
+        raise HTTPException(404, "no item has this id")
 
     def embed(self, pixels: np.ndarray) -> np.ndarray:
-        """The vector float32 [d] of an image uint8 [s, s, 3].
+        """Return the embedding, float32 [d], of an image, uint8 [s, s, 3].
 
         Raises:
-            Refusal: there is no engine.
+            HTTPException: 409 if there is no engine.
         """
         if self.engine is None:
-            raise Refusal(409, "this collection has no model: search by the id of an item")
+            raise HTTPException(409, "this collection has no model: search by the id of an item")
         return self.engine.embed_pixels(pixels[None])[0]
 
     def search(
         self,
         vector: np.ndarray,
         k: int,
-        kind: str,
+        retriever: str,
         reranker: str = "none",
         classes: Sequence[str] = (),
-        without: str | None = None,
-    ) -> list[Found]:
-        """The k gallery items nearest to a vector float32 [d], fewer where the gallery or a class has no more.
+        exclude: str | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Search the k nearest gallery items of a vector.
 
         Args:
-            vector: of the query.
+            vector: float32 [d], the query.
             k: at least 1.
-            kind: of the index.
-            reranker: of `RERANKERS`.
-            classes: of what may be found; all where none is named.
-            without: an id that is left out, that of the query itself.
+            retriever: retriever type.
+            reranker: one of `RERANKERS`.
+            classes: classes to search; all by default.
+            exclude: id of an item to exclude, such as the query itself.
+
+        Returns:
+            distances float32 and gallery rows int64, both [k] or shorter if the gallery has fewer items.
 
         Raises:
-            Refusal: an unknown kind, re-ranker or class, or an index that cannot be filtered.
+            HTTPException: 404 if retriever, re-ranker or class is unknown; 422 if the index does not support filters.
         """
-        index = self.indexes.get(kind)
+        index = self.indexes.get(retriever)
         if index is None:
-            raise Refusal(404, f"this collection has no retriever {kind!r}; it has {', '.join(self.indexes)}")
+            raise HTTPException(404, f"unknown retriever {retriever!r}; choose from {', '.join(self.indexes)}")
         if reranker not in RERANKERS:
-            raise Refusal(404, f"there is no re-ranker {reranker!r}; there are {', '.join(RERANKERS)}")
+            raise HTTPException(404, f"unknown re-ranker {reranker!r}; choose from {', '.join(RERANKERS)}")
         if unknown := [name for name in classes if name not in self.gallery.class_names]:
-            raise Refusal(404, f"there is no class {unknown[0]!r}")
-        most = self._most(classes)
-        if most == 0:
-            return []
-        asked = min(k + (without is not None), most)
-        distances, rows = rerank(reranker, self._searching(index, classes, most), self.gallery.vectors, vector, asked)
-        found = [Found(int(row), float(distance)) for row, distance in zip(rows, distances) if row >= 0]
-        if without is not None:
-            found = [item for item in found if str(self.gallery.ids[item.row]) != without]
-        return found[:k]
+            raise HTTPException(404, f"unknown class {unknown[0]!r}")
+        n_candidates = self._count(classes)
+        if n_candidates == 0:
+            return np.empty(0, np.float32), np.empty(0, np.int64)
+        depth = min(k + (exclude is not None), n_candidates)
+        search = self._search_function(index, classes, n_candidates)
+        distances, rows = rerank(reranker, search, self.gallery.vectors, vector, depth)
+        keep = rows >= 0
+        if exclude in self.row_of:
+            keep &= rows != self.row_of[exclude]
+        return distances[keep][:k], rows[keep][:k]
 
     def class_of(self, items: Embeddings, row: int) -> str | None:
-        """The class of an item; None where it is not known."""
+        """Return the class of an item; None if it is unknown."""
         label = int(items.labels[row])
         return items.class_names[label] if label >= 0 else None
 
-    def _most(self, classes: Sequence[str]) -> int:
-        """How many gallery items can be found."""
+    def _count(self, classes: Sequence[str]) -> int:
+        """Number of gallery items of the classes."""
         if not classes:
             return len(self.gallery)
-        wanted = [self.gallery.class_names.index(name) for name in classes]
-        return int(np.isin(self.gallery.labels, wanted).sum())
+        labels = [self.gallery.class_names.index(name) for name in classes]
+        return int(np.isin(self.gallery.labels, labels).sum())
 
-    def _searching(self, index: Index, classes: Sequence[str], most: int) -> Callable[..., Any]:
-        """A search of vectors [q, d] for k each, among some classes: distances [q, k], rows [q, k]."""
+    def _search_function(self, index: Index, classes: Sequence[str], n_candidates: int) -> Callable[..., Any]:
+        """Return a function of vectors [q, d] and k that gives distances [q, k] and rows [q, k]."""
 
         def search(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-            deepest = min(k, most, index.retriever.most_neighbors or k)
+            depth = min(k, n_candidates, index.retriever.most_neighbors or k)
             try:
                 if classes:
-                    return index.search_where(vectors, deepest, self.gallery, classes)
-                return index.search(vectors, deepest)
+                    return index.search_where(vectors, depth, self.gallery, classes)
+                return index.search(vectors, depth)
             except UserError as error:
-                raise Refusal(422, str(error)) from None
+                raise HTTPException(422, str(error)) from None
 
         return search

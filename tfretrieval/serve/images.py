@@ -1,4 +1,4 @@
-"""Images on their way in, from an upload to pixels, and on their way out, as files and as thumbnails."""
+"""Images of requests: decoding of uploads, files and thumbnails of items."""
 
 from __future__ import annotations
 
@@ -9,81 +9,81 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from starlette.exceptions import HTTPException
 
 from tfretrieval.data.read_image import FORMATS, UNREADABLE, BrokenImageError, read_image, read_thumbnail
 from tfretrieval.serve.collection import Collection
-from tfretrieval.serve.http_errors import Refusal
 
-KEPT_THUMBNAILS = 4096
-QUALITY = 85
+MAX_CACHED_THUMBNAILS = 4096
+JPEG_QUALITY = 85
 
 
-def uploaded_pixels(data: bytes, size: int, fit: str, most_pixels: int) -> np.ndarray:
-    """The image of an upload, as the engine wants it: uint8 [size, size, 3].
+def decode_upload(data: bytes, size: int, fit: str, max_pixels: int) -> np.ndarray:
+    """Decode an upload to uint8 [size, size, 3].
 
-    Its size is read before it is decoded. What it is called and what type it is said to have do not count.
+    The image size is read from the header before decoding. File name and stated media type are ignored.
 
     Raises:
-        Refusal: 413 where it has more pixels than that, 415 where it is no image, 422 where it is a damaged one.
+        HTTPException: 413 if the image has too many pixels, 415 if it is no image, 422 if it is corrupt.
     """
-    width, height = _size_of(data)
-    if width * height > most_pixels:
-        raise Refusal(413, f"the image has {width:,} x {height:,} pixels; {most_pixels:,} are the most")
+    width, height = _image_size(data)
+    if width * height > max_pixels:
+        raise HTTPException(413, f"the image has {width:,} x {height:,} pixels; the limit is {max_pixels:,}")
     try:
         return read_image(io.BytesIO(data), size, fit)
-    except BrokenImageError as reason:
-        raise Refusal(422, f"the image cannot be decoded: {reason}") from None
+    except BrokenImageError as error:
+        raise HTTPException(422, f"the image cannot be decoded: {error}") from None
 
 
-def _size_of(data: bytes) -> tuple[int, int]:
+def _image_size(data: bytes) -> tuple[int, int]:
     if not data:
-        raise Refusal(422, "the file is empty")
+        raise HTTPException(422, "the file is empty")
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return image.size
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Refusal(413, "the image has too many pixels") from None
+        raise HTTPException(413, "the image has too many pixels") from None
     except UNREADABLE:
-        raise Refusal(415, f"it is not an image that can be read; known are {', '.join(FORMATS)}") from None
+        raise HTTPException(415, f"not a readable image; supported formats: {', '.join(FORMATS)}") from None
 
 
 class ImageFiles:
-    """The files of a collection's items. A name is looked up among its ids and never made into a path."""
+    """The image files of a collection, by item id; ids are never used as paths."""
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
-        self.thumbnail: Callable[[str, int], bytes] = lru_cache(KEPT_THUMBNAILS)(self._thumbnail)
+        self.thumbnail: Callable[[str, int], bytes] = lru_cache(MAX_CACHED_THUMBNAILS)(self._thumbnail)
 
     def original(self, item: str) -> tuple[Path, str]:
-        """The file of an item and its media type, which its first bytes say.
+        """Return path and media type of an item's file, the type from its first bytes.
 
         Raises:
-            Refusal: there is no such item, or its file is gone or no image any more.
+            HTTPException: 404 if there is no such item, or its file is missing or corrupt.
         """
         path = self._path(item)
         try:
             with Image.open(path, formats=FORMATS) as image:
                 return path, Image.MIME[image.format or ""]
         except UNREADABLE:
-            raise Refusal(404, "the file of this item is gone or damaged") from None
+            raise HTTPException(404, "the file of this item is missing or corrupt") from None
 
     def _thumbnail(self, item: str, side: int) -> bytes:
-        """A JPEG of at most `side` x `side` pixels, whole, upright.
+        """Return an upright JPEG of at most `side` x `side` pixels.
 
         Raises:
-            Refusal: there is no such item, or its file is gone or no image any more.
+            HTTPException: 404 if there is no such item, or its file is missing or corrupt.
         """
         try:
             pixels = read_thumbnail(self._path(item), side)
         except BrokenImageError:
-            raise Refusal(404, "the file of this item is gone or damaged") from None
+            raise HTTPException(404, "the file of this item is missing or corrupt") from None
         file = io.BytesIO()
-        Image.fromarray(pixels).save(file, format="JPEG", quality=QUALITY)
+        Image.fromarray(pixels).save(file, format="JPEG", quality=JPEG_QUALITY)
         return file.getvalue()
 
     def _path(self, item: str) -> Path:
-        items, row = self._collection.place_of(item)
+        items, row = self._collection.locate(item)
         path = str(items.paths[row])
         if not path:
-            raise Refusal(404, "this item has no file")
+            raise HTTPException(404, "this item has no file")
         return Path(path)

@@ -1,4 +1,4 @@
-"""How much one request may ask of the server, and how many may ask at a time."""
+"""Limits of requests: size, duration and number."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import asyncio
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tfretrieval.serve.http_errors import Refusal
-
-MOST_NEIGHBORS = 200  # of a search; it stands in the OpenAPI document
+MAX_NEIGHBORS = 200  # per search
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What is refused.
+    """Limits of requests.
 
     Attributes:
-        upload_bytes: the largest body of a request.
-        pixels: the largest image that is decoded, width times height.
-        in_flight: requests that are answered at a time; others get 429 and may try again.
-        body_seconds: how long a body may take to arrive.
+        upload_bytes: size limit of a request body.
+        pixels: limit of width times height of an image.
+        in_flight: limit of concurrent requests; others get 429.
+        body_seconds: time limit for receiving a body.
     """
 
     upload_bytes: int = 20_000_000
@@ -31,8 +30,8 @@ class Limits:
     body_seconds: float = 30.0
 
 
-class LimitedRequests:
-    """Middleware: refuses a request that is too large, too slow to arrive, or one too many."""
+class LimitMiddleware:
+    """Middleware that rejects requests beyond the limits."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app = app
@@ -44,33 +43,33 @@ class LimitedRequests:
             await self.app(scope, receive, send)
             return
         if self.in_flight >= self.limits.in_flight:
-            busy = f"more than {self.limits.in_flight} requests at a time; try again"
-            await JSONResponse({"error": busy}, 429, {"Retry-After": "1"})(scope, receive, send)
+            error = f"more than {self.limits.in_flight} concurrent requests; try again"
+            await JSONResponse({"error": error}, 429, {"Retry-After": "1"})(scope, receive, send)
             return
         self.in_flight += 1
         try:
-            await self.app(scope, self._limited(Headers(scope=scope), receive), send)
+            await self.app(scope, self._limit_body(Headers(scope=scope), receive), send)
         finally:
             self.in_flight -= 1
 
-    def _limited(self, headers: Headers, receive: Receive) -> Receive:
-        """`receive` that counts the body."""
-        most = self.limits.upload_bytes
-        too_large = Refusal(413, f"a request may have {most:,} bytes")
-        stated = headers.get("content-length", "")
-        arrived = 0
+    def _limit_body(self, headers: Headers, receive: Receive) -> Receive:
+        """Wrap `receive` so that it counts the bytes of the body."""
+        limit = self.limits.upload_bytes
+        too_large = HTTPException(413, f"the request is larger than {limit:,} bytes")
+        content_length = headers.get("content-length", "")
+        received = 0
 
-        async def counted() -> Message:
-            nonlocal arrived
-            if stated.isdigit() and int(stated) > most:
+        async def receive_limited() -> Message:
+            nonlocal received
+            if content_length.isdigit() and int(content_length) > limit:
                 raise too_large
             try:
                 message = await asyncio.wait_for(receive(), self.limits.body_seconds)
             except asyncio.TimeoutError:
-                raise Refusal(408, "the request did not arrive in time") from None
-            arrived += len(message.get("body", b""))
-            if arrived > most:
+                raise HTTPException(408, "the request did not arrive in time") from None
+            received += len(message.get("body", b""))
+            if received > limit:
                 raise too_large
             return message
 
-        return counted
+        return receive_limited

@@ -1,4 +1,4 @@
-"""From a run to the `Collection` that is served, with whatever is missing made first."""
+"""Loading of a run as a `Collection`; missing or stale parts are computed first."""
 
 from __future__ import annotations
 
@@ -24,59 +24,59 @@ from tfretrieval.workflows.model import run_config
 
 log = logging.getLogger(__name__)
 
-SUSPECTS = 60
+MAX_LABEL_ISSUES = 60
 
 
 def open_collection(run: Run, source: str | None = None, retrievers: Sequence[str] = (), seed: int = 0) -> Collection:
-    """The gallery of a run with its indexes, their evaluations and an engine for new images.
-
-    What is there and up to date is used. Else the gallery is embedded, indexed and measured first.
+    """Load the gallery of a run with its indexes, evaluations and embedding engine.
 
     Args:
-        run: with a trained model.
-        source: other data than the run's own.
-        retrievers: kinds to search by; by default those that the run has, or knn.
-        seed: of the bootstrap of an evaluation.
+        run: run with a trained model.
+        source: data source; by default the run's own.
+        retrievers: retriever types; by default those of the run, or faiss.
+        seed: random seed of the bootstrap.
 
     Raises:
-        UserError: whatever stands in the way.
+        UserError: data or model are missing or damaged.
     """
     catalog = run_catalog(run, source)
-    asking, searched = catalog.roles()
-    gallery = embed_split(run, catalog, searched)
-    queries = gallery if asking == searched else embed_split(run, catalog, asking, choice=engine_of(gallery))
-    kinds = list(retrievers) or [kind for kind in KINDS if (run.index(kind) / "index.json").is_file()] or ["knn"]
+    query_split, gallery_split = catalog.roles()
+    gallery = embed_split(run, catalog, gallery_split)
+    queries = gallery
+    if query_split != gallery_split:
+        queries = embed_split(run, catalog, query_split, choice=engine_of(gallery))
+    kinds = list(retrievers) or [kind for kind in KINDS if (run.index(kind) / "index.json").is_file()] or ["faiss"]
     indexes = {kind: ensure_index(run, kind, gallery) for kind in kinds}
-    measured = {kind: _evaluation(run, catalog, kind, seed) for kind in kinds}
+    evaluations = {kind: _evaluate(run, catalog, kind, seed) for kind in kinds}
     return Collection(
         name=run.directory.resolve().name,
         gallery=gallery,
         queries=queries,
         indexes=indexes,
-        evaluations={kind: evaluation for kind, evaluation in measured.items() if evaluation is not None},
-        engine=engine_for(run, catalog.split(searched), engine_of(gallery)),
+        evaluations={kind: evaluation for kind, evaluation in evaluations.items() if evaluation is not None},
+        engine=engine_for(run, catalog.split(gallery_split), engine_of(gallery)),
         facts=_facts(run, gallery),
-        audit=partial(_audited, catalog, run),
+        audit=partial(_audit, catalog, run),
         directory=run.directory / "maps",
     )
 
 
-def _evaluation(run: Run, catalog: Catalog, kind: str, seed: int) -> Evaluation | None:
-    """What was measured of an index; measured now where that is not there or stale; None where nothing can be."""
+def _evaluate(run: Run, catalog: Catalog, kind: str, seed: int) -> Evaluation | None:
+    """Return the current evaluation of an index, computing it if necessary; None if that is impossible."""
     try:
         return evaluate_run(run, catalog, kind, seed=seed, reuse=True).evaluation
     except UserError as error:
-        log.warning("%s is not measured: %s", kind, error)
+        log.warning("%s is not evaluated: %s", kind, error)
         return None
 
 
-def _audited(catalog: Catalog, run: Run) -> dict[str, Any]:
+def _audit(catalog: Catalog, run: Run) -> dict[str, Any]:
     from tfretrieval.quiet import load_tensorflow
 
-    load_tensorflow()  # the audit decodes with it, and nothing else here needs it
+    load_tensorflow()  # only the audit needs it
     from tfretrieval.audit.audit import audit
 
-    return audit(catalog, run, SUSPECTS)
+    return audit(catalog, run, MAX_LABEL_ISSUES)
 
 
 def _facts(run: Run, gallery: Embeddings) -> dict[str, str]:
@@ -85,7 +85,7 @@ def _facts(run: Run, gallery: Embeddings) -> dict[str, str]:
     return {
         "Data": Path(manifest["data"]["source"]).name,
         "Model": f"{config.backbone} at {config.image_size} pixels, loss {config.loss}, {config.epochs} epochs",
-        "Embedding": f"{gallery.dim} values by {engine}",
+        "Embedding": f"{gallery.dim} dimensions, {engine}",
         "Seed": str(manifest["seed"]),
         "Versions": ", ".join(f"{name} {version}" for name, version in manifest["versions"].items()),
     }

@@ -1,4 +1,4 @@
-"""The shapes of what the server answers, which its OpenAPI document shows."""
+"""Response models of the HTTP API, as described by its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 
-class Problem(BaseModel):
-    """Why a request was refused, in one line."""
+class Error(BaseModel):
+    """Why a request was rejected, in one line."""
 
     error: str
 
@@ -19,8 +19,8 @@ class Health(BaseModel):
     status: Literal["ok", "starting"]
 
 
-class LimitsAnswer(BaseModel):
-    """What is refused."""
+class RequestLimits(BaseModel):
+    """Limits of requests."""
 
     upload_bytes: int
     pixels: int
@@ -28,8 +28,8 @@ class LimitsAnswer(BaseModel):
     neighbors: int
 
 
-class CollectionAnswer(BaseModel):
-    """What can be searched, and how."""
+class CollectionInfo(BaseModel):
+    """The gallery and the available retrievers, re-rankers and maps."""
 
     name: str
     n_gallery: int
@@ -37,26 +37,26 @@ class CollectionAnswer(BaseModel):
     dim: int
     class_names: list[str]
     class_counts: list[int] = Field(description="Gallery items of each class.")
-    retrievers: dict[str, str] = Field(description="Kind of retriever -> how it is built.")
+    retrievers: dict[str, str] = Field(description="Retriever type -> description of its index.")
     rerankers: list[str]
-    evaluated: list[str] = Field(description="The retrievers that have been measured.")
+    evaluated: list[str] = Field(description="Retriever types with an evaluation.")
     maps: list[str]
     accepts_uploads: bool
-    audits: bool
-    limits: LimitsAnswer
+    has_audit: bool
+    limits: RequestLimits
     facts: dict[str, str]
 
 
-class ItemsAnswer(BaseModel):
-    """The gallery, column by column, row by row."""
+class Items(BaseModel):
+    """The gallery, one list per column."""
 
     ids: list[str]
-    labels: list[int] = Field(description="Places in `class_names`; -1 where the class is not known.")
+    labels: list[int] = Field(description="Index into `class_names`; -1 if the class is unknown.")
     splits: list[str]
 
 
-class ItemAnswer(BaseModel):
-    """An item of the gallery or of the queries."""
+class Item(BaseModel):
+    """An item of the gallery or the queries."""
 
     id: str
     label: str | None
@@ -64,86 +64,86 @@ class ItemAnswer(BaseModel):
     in_gallery: bool
 
 
-class Neighbor(BaseModel):
-    """What a search found at a rank."""
+class Hit(BaseModel):
+    """A neighbor of the query."""
 
     rank: int
     id: str
     label: str | None
     split: str
     distance: float
-    row: int = Field(description="Of the gallery.")
+    row: int = Field(description="Gallery row.")
 
 
-class Answer(BaseModel):
-    """What one way of searching found."""
+class SearchResult(BaseModel):
+    """Hits of one retriever and re-ranker."""
 
     retriever: str
     reranker: str
     metric: str
-    milliseconds: float
-    vote: str | None = Field(description="The class that most of the neighbors have; not where classes were asked for.")
-    neighbors: list[Neighbor]
+    search_ms: float
+    vote: str | None = Field(description="Majority class of the hits; null if the search was limited to classes.")
+    hits: list[Hit]
 
 
-class SearchAnswer(BaseModel):
-    """What was found for an image, one answer a way of searching."""
+class SearchResponse(BaseModel):
+    """Results of a search, one per retriever and re-ranker."""
 
-    id: str | None = Field(description="Of the item that asked; null for an upload.")
+    id: str | None = Field(description="Id of the query; null for an upload.")
     label: str | None
-    embedding_milliseconds: float
-    answers: list[Answer]
-    places: dict[str, list[float]] = Field(description="Map -> x and y of the query, of the maps that are ready.")
+    embedding_ms: float
+    results: list[SearchResult]
+    positions: dict[str, list[float]] = Field(description="Map -> x and y of the query, for maps that are ready.")
 
 
-class MapAnswer(BaseModel):
-    """A map, or how far it is."""
+class MapState(BaseModel):
+    """State of a map."""
 
     method: str
-    state: Literal["working", "ready", "failed"]
-    n: int = Field(description="Points; 0 while it is not ready.")
-    reason: str = Field(description="Why it failed; else empty.")
+    state: Literal["running", "ready", "failed"]
+    n: int = Field(description="Number of points; 0 until the map is ready.")
+    error: str = Field(description="Why the map failed; empty otherwise.")
 
 
-class LikeIt(BaseModel):
-    """An image of the suggested class that is like a suspect."""
+class Example(BaseModel):
+    """An image of the suggested class that is similar to an image with a label issue."""
 
     id: str
     label: str | None
     cosine: float
 
 
-class Suspect(BaseModel):
-    """An item whose label is doubtful."""
+class LabelIssue(BaseModel):
+    """An item whose label is probably wrong."""
 
     id: str
     label: str
-    suggested: str
-    score: float = Field(description="By how much the suggested class exceeds the own one, at most 1.")
-    neighbors: list[LikeIt]
+    suggested_label: str
+    score: float = Field(description="Margin of the suggested class over the given one, at most 1.")
+    neighbors: list[Example]
 
 
-class Twins(BaseModel):
-    """Items that show the same."""
+class DuplicateGroup(BaseModel):
+    """Items that show the same image."""
 
-    kind: Literal["same file", "near duplicate"]
-    items: list[ItemAnswer]
+    kind: Literal["duplicate", "near duplicate"]
+    items: list[Item]
     labels_differ: bool
     splits_differ: bool
 
 
-class AuditAnswer(BaseModel):
-    """What is probably wrong with the images, or how far the audit is."""
+class AuditState(BaseModel):
+    """State and result of the audit."""
 
-    state: Literal["working", "ready", "failed"]
-    reason: str = Field(description="Why it failed; else empty.")
-    n_suspects: int = Field(description="How many labels are doubtful; the worst of them are listed.")
-    suspects: list[Suspect]
-    twins: list[Twins]
+    state: Literal["running", "ready", "failed"]
+    error: str = Field(description="Why the audit failed; empty otherwise.")
+    n_label_issues: int = Field(description="Number of label issues; those with the highest scores are listed.")
+    label_issues: list[LabelIssue]
+    duplicates: list[DuplicateGroup]
 
 
-class EvaluationAnswer(BaseModel):
-    """What was measured of a retriever."""
+class EvaluationResult(BaseModel):
+    """Evaluation of a retriever."""
 
     retriever: str
     n_queries: int
@@ -162,8 +162,8 @@ class EvaluationAnswer(BaseModel):
     curves: dict[str, list[list[float]]] = Field(description="Class -> points [recall, precision].")
 
 
-class AskedQuery(BaseModel):
-    """A query of the evaluation with what came nearest."""
+class EvaluatedQuery(BaseModel):
+    """A query of the evaluation with its nearest neighbor."""
 
     id: str
     label: str
@@ -173,23 +173,23 @@ class AskedQuery(BaseModel):
     average_precision: float
 
 
-class QueriesAnswer(BaseModel):
+class EvaluatedQueries(BaseModel):
     """Some queries of the evaluation."""
 
     total: int
-    queries: list[AskedQuery]
+    queries: list[EvaluatedQuery]
 
 
 class ConfusedPair(BaseModel):
-    """Two classes, and how often the nearest neighbor of a query of the one is of the other."""
+    """Two classes, and how often the nearest neighbor of a query of the first has the second."""
 
     label: str
     nearest_label: str
     count: int
-    share: float = Field(description="Of the queries of `label`.")
+    share: float = Field(description="Share of the queries of `label`.")
 
 
-class PairsAnswer(BaseModel):
-    """The pairs of classes that are confused, the most frequent first."""
+class ConfusedPairs(BaseModel):
+    """The most frequently confused pairs of classes."""
 
     pairs: list[ConfusedPair]

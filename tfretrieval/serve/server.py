@@ -1,4 +1,4 @@
-"""The server: a socket, and uvicorn on it until somebody ends it."""
+"""The server: a listening socket and uvicorn."""
 
 from __future__ import annotations
 
@@ -15,59 +15,61 @@ from tfretrieval.errors import UserError
 if TYPE_CHECKING:
     from tfretrieval.serve.service import Service
 
-NEEDED = ("fastapi", "uvicorn", "python-multipart", "prometheus-client")
-SECONDS_TO_FINISH = 10
+REQUIRED = ("fastapi", "uvicorn", "python-multipart", "prometheus-client")
+SHUTDOWN_SECONDS = 10
 BACKLOG = 2048
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 @contextlib.contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket that listens.
+    """Bind a socket.
 
     Raises:
-        UserError: what serves is not installed, or the address cannot be had.
+        UserError: a required package is not installed, or the address is not available.
     """
     _check_installed()
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)[0]
-        bound = socket.socket(*found[:3])  # asyncio sends at once on what is TCP by name, else it waits for 40 ms
+        address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)[0]
+        bound = socket.socket(*address[:3])  # with the protocol set, asyncio disables Nagle's algorithm
     except OSError as error:
-        raise UserError(f"cannot listen at {host}: {error.strerror}") from None
+        raise UserError(f"cannot listen on {host}: {error.strerror}") from None
     with bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            bound.bind(found[4])
+            bound.bind(address[4])
         except OSError as error:
-            other = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
-            raise UserError(f"cannot listen at {host}, port {port}: {error.strerror}; give another {other}") from None
+            option = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
+            raise UserError(
+                f"cannot listen on {host}, port {port}: {error.strerror}; choose another {option}"
+            ) from None
         yield bound
 
 
 def serve_forever(service: Service, bound: socket.socket, host: str) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way are answered first, for ten seconds at most."""
+    """Serve until SIGINT or SIGTERM; requests in progress have ten seconds to finish."""
     import uvicorn
 
     from tfretrieval.serve.app import create_app
 
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every body that it cannot read
-    own = [host, *LOCAL, "[::1]"] if host in LOCAL else ["*"]
-    bound.listen(BACKLOG)  # from here on a request is answered, if not at once
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns about every malformed body
+    hosts = [host, *LOCAL, "[::1]"] if host in LOCAL else ["*"]
+    bound.listen(BACKLOG)  # from here on, requests are queued
     port = bound.getsockname()[1]
     config = uvicorn.Config(
-        create_app(service, own), log_level="warning", access_log=False, server_header=False,
-        timeout_graceful_shutdown=SECONDS_TO_FINISH, timeout_keep_alive=20, h11_max_incomplete_event_size=1 << 16,
+        create_app(service, hosts), log_level="warning", access_log=False, server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS, timeout_keep_alive=20, h11_max_incomplete_event_size=1 << 16,
     )  # fmt: skip
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    place = f"[{shown}]" if ":" in shown else shown
-    print(f"{service.collection.name} is at http://{place}:{port} (Ctrl-C ends it)", flush=True)
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once it has ended
+    name = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    name = f"[{name}]" if ":" in name else name
+    print(f"serving {service.collection.name} at http://{name}:{port} (press Ctrl-C to stop)", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn after the shutdown
         uvicorn.Server(config).run(sockets=[bound])
 
 
 def _check_installed() -> None:
-    for name in NEEDED:
+    for name in REQUIRED:
         try:
             metadata.version(name)
         except metadata.PackageNotFoundError:
-            raise UserError(f"{name} is not installed; use pip install 'tfretrieval[serve]'") from None
+            raise UserError(f"{name} is not installed; run pip install 'tfretrieval[serve]'") from None

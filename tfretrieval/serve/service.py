@@ -1,4 +1,4 @@
-"""`Service`: a collection with what is computed for its page; from requests in plain values to answers."""
+"""`Service`: operations of the HTTP API, from plain values to response models."""
 
 from __future__ import annotations
 
@@ -8,215 +8,212 @@ import threading
 from collections.abc import Sequence
 from functools import cached_property, partial
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+from starlette.exceptions import HTTPException
 
-from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.evaluation.vote import majority_vote
 from tfretrieval.retrieval import in_words
 from tfretrieval.retrieval.reranking import RERANKERS
-from tfretrieval.serve import schemas as answers
-from tfretrieval.serve.background import Later
-from tfretrieval.serve.collection import Collection, Found
-from tfretrieval.serve.http_errors import Refusal
-from tfretrieval.serve.images import ImageFiles, uploaded_pixels
-from tfretrieval.serve.limits import MOST_NEIGHBORS, Limits
-from tfretrieval.serve.maps import METHODS, MOST, Map, map_of
-
-TWINS: dict[Literal["same file", "near duplicate"], str] = {
-    "same file": "duplicates",
-    "near duplicate": "near_duplicates",
-}
+from tfretrieval.serve import schemas
+from tfretrieval.serve.background import BackgroundTask
+from tfretrieval.serve.collection import Collection
+from tfretrieval.serve.images import ImageFiles, decode_upload
+from tfretrieval.serve.limits import MAX_NEIGHBORS, Limits
+from tfretrieval.serve.maps import MAX_ITEMS, METHODS, Map, compute_map
 
 
 class Service:
-    """What the server does, without HTTP.
+    """The operations of the server.
 
     Args:
-        collection: that is searched.
-        limits: of a request.
-        seed: of the maps.
+        collection: the collection to serve.
+        limits: limits of requests.
+        seed: random seed of the maps.
     """
 
     def __init__(self, collection: Collection, limits: Limits | None = None, seed: int = 0) -> None:
         self.collection = collection
         self.limits = limits or Limits()
         self.files = ImageFiles(collection)
-        self.maps: dict[str, Later[Map]] = {
-            method: Later(f"the map by {method}", partial(map_of, collection, method, seed))
+        self.maps: dict[str, BackgroundTask[Map]] = {
+            method: BackgroundTask(f"map {method}", partial(compute_map, collection, method, seed))
             for method in METHODS
-            if len(collection.gallery) <= MOST[method] or method == "umap"
+            if len(collection.gallery) <= MAX_ITEMS[method] or method == "umap"
         }
-
-        # as many large images are decoded at a time as there are CPUs, so that their memory is bounded
-        self._at_work = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
-        self.audit: Later[dict[str, Any]] | None = collection.audit and Later("the audit", collection.audit)
+        self.audit: BackgroundTask[dict[str, Any]] | None = None
+        if collection.audit is not None:
+            self.audit = BackgroundTask("audit", collection.audit)
+        # bounds the memory of large images that are decoded at the same time
+        self._decoding = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
 
     @cached_property
-    def described(self) -> answers.CollectionAnswer:
-        """What can be searched, and how."""
-        gallery = self.collection.gallery
-        limits = self.limits
-        return answers.CollectionAnswer(
-            name=self.collection.name,
+    def info(self) -> schemas.CollectionInfo:
+        """Description of the collection."""
+        collection, gallery, limits = self.collection, self.collection.gallery, self.limits
+        counts = np.bincount(gallery.labels[gallery.labels >= 0], minlength=len(gallery.class_names))
+        return schemas.CollectionInfo(
+            name=collection.name,
             n_gallery=len(gallery),
-            n_queries=len(self.collection.queries),
+            n_queries=len(collection.queries),
             dim=gallery.dim,
             class_names=list(gallery.class_names),
-            class_counts=np.bincount(
-                gallery.labels[gallery.labels >= 0], minlength=len(gallery.class_names)
-            ).tolist(),
+            class_counts=counts.tolist(),
             retrievers={
                 kind: f"{in_words(kind, index.how())}, {index.settings.metric} distance"
-                for kind, index in self.collection.indexes.items()
+                for kind, index in collection.indexes.items()
             },
             rerankers=list(RERANKERS),
-            evaluated=list(self.collection.evaluations),
+            evaluated=list(collection.evaluations),
             maps=list(self.maps),
-            accepts_uploads=self.collection.engine is not None,
-            audits=self.audit is not None,
-            limits=answers.LimitsAnswer(
-                upload_bytes=limits.upload_bytes, pixels=limits.pixels, in_flight=limits.in_flight,
-                neighbors=MOST_NEIGHBORS,
+            accepts_uploads=collection.engine is not None,
+            has_audit=self.audit is not None,
+            limits=schemas.RequestLimits(
+                upload_bytes=limits.upload_bytes,
+                pixels=limits.pixels,
+                in_flight=limits.in_flight,
+                neighbors=MAX_NEIGHBORS,
             ),
-            facts=dict(self.collection.facts),
-        )  # fmt: skip
+            facts=dict(collection.facts),
+        )
 
     @cached_property
     def items(self) -> bytes:
-        """The gallery's columns, as the JSON of `ItemsAnswer`."""
+        """Columns of the gallery, as the JSON of `schemas.Items`."""
         gallery = self.collection.gallery
-        columns = {"ids": [str(name) for name in gallery.ids], "labels": gallery.labels.tolist()}
-        return json.dumps({**columns, "splits": [str(name) for name in gallery.splits]}).encode()
+        columns = {
+            "ids": [str(name) for name in gallery.ids],
+            "labels": gallery.labels.tolist(),
+            "splits": [str(name) for name in gallery.splits],
+        }
+        return json.dumps(columns).encode()
 
-    def item(self, name: str) -> answers.ItemAnswer:
-        """An item of the gallery or of the queries."""
-        items, row = self.collection.place_of(name)
-        return answers.ItemAnswer(
+    def item(self, name: str) -> schemas.Item:
+        """Return an item of the gallery or the queries."""
+        items, row = self.collection.locate(name)
+        return schemas.Item(
             id=name,
             label=self.collection.class_of(items, row),
             split=str(items.splits[row]),
             in_gallery=items is self.collection.gallery,
         )
 
-    def search_upload(self, data: bytes, k: int, ways: Sequence[str], classes: Sequence[str]) -> answers.SearchAnswer:
-        """The neighbors of an image that came as bytes."""
+    def search_upload(
+        self, data: bytes, k: int, methods: Sequence[str], classes: Sequence[str]
+    ) -> schemas.SearchResponse:
+        """Search the neighbors of an encoded image."""
         started = perf_counter()
         engine = self.collection.engine
         if engine is None:
-            raise Refusal(409, "this collection has no model: search by the id of an item")
-        with self._at_work:
-            vector = self.collection.embed(uploaded_pixels(data, engine.image_size, engine.fit, self.limits.pixels))
-        return self._answered(vector, k, ways, classes, (perf_counter() - started) * 1000, None)
+            raise HTTPException(409, "this collection has no model: search by the id of an item")
+        with self._decoding:
+            vector = self.collection.embed(decode_upload(data, engine.image_size, engine.fit, self.limits.pixels))
+        embedding_ms = (perf_counter() - started) * 1000
+        return self._search(vector, k, methods, classes).model_copy(update={"embedding_ms": embedding_ms})
 
-    def search_item(self, name: str, k: int, ways: Sequence[str], classes: Sequence[str]) -> answers.SearchAnswer:
-        """The neighbors of an item, without itself."""
-        items, row = self.collection.place_of(name)
-        return self._answered(np.asarray(items.vectors[row]), k, ways, classes, 0.0, (items, row))
+    def search_item(self, name: str, k: int, methods: Sequence[str], classes: Sequence[str]) -> schemas.SearchResponse:
+        """Search the neighbors of an item, the item itself excluded."""
+        items, row = self.collection.locate(name)
+        response = self._search(np.asarray(items.vectors[row]), k, methods, classes, exclude=name)
+        return response.model_copy(update={"id": name, "label": self.collection.class_of(items, row)})
 
-    def map_state(self, method: str) -> answers.MapAnswer:
-        """Whether a map is ready; the first question starts the work."""
-        later = self._map(method)
-        made = later.value(0)
-        return answers.MapAnswer(method=method, state=later.state, n=len(made.rows) if made else 0, reason=later.reason)
+    def map_state(self, method: str) -> schemas.MapState:
+        """Return the state of a map; starts its computation if necessary."""
+        task = self._map_task(method)
+        result = task.result(0)
+        n = len(result.rows) if result else 0
+        return schemas.MapState(method=method, state=task.state, n=n, error=task.error)
 
     def map_points(self, method: str) -> bytes:
-        """Rows int32 [m], then x and y float32 [m, 2], little-endian, of a map that is ready."""
-        made = self._map(method).value(0)
-        if made is None:
-            raise Refusal(409, "the map is not ready")
-        return made.rows.astype("<i4").tobytes() + made.points.astype("<f4").tobytes()
+        """Return rows int32 [m], then x and y float32 [m, 2], little-endian, of a map that is ready."""
+        result = self._map_task(method).result(0)
+        if result is None:
+            raise HTTPException(409, "the map is not ready")
+        return result.rows.astype("<i4").tobytes() + result.points.astype("<f4").tobytes()
 
-    def evaluation(self, kind: str) -> Evaluation:
-        """What was measured of a retriever."""
-        found = self.collection.evaluations.get(kind)
-        if found is None:
-            raise Refusal(404, f"nothing was measured of {kind!r}; see `tfret evaluate`")
-        return found
+    def evaluation(self, retriever: str) -> Evaluation:
+        """Return the evaluation of a retriever."""
+        evaluation = self.collection.evaluations.get(retriever)
+        if evaluation is None:
+            raise HTTPException(404, f"retriever {retriever!r} has no evaluation; run `tfret evaluate`")
+        return evaluation
 
-    def audited(self) -> answers.AuditAnswer:
-        """What is probably wrong with the images; the first question starts the work."""
+    def audit_state(self) -> schemas.AuditState:
+        """Return state and result of the audit; starts it if necessary."""
         if self.audit is None:
-            raise Refusal(404, "this collection has no files that could be looked over")
-        found = self.audit.value(0) or {}
-        return answers.AuditAnswer(
+            raise HTTPException(404, "this collection has no image files to audit")
+        result = self.audit.result(0) or {}
+        groups = [("duplicate", group) for group in result.get("duplicates", ())]
+        groups += [("near duplicate", group) for group in result.get("near_duplicates", ())]
+        return schemas.AuditState(
             state=self.audit.state,
-            reason=self.audit.reason,
-            n_suspects=found.get("n_suspects") or 0,
-            suspects=found.get("suspects") or [],
-            twins=[
-                answers.Twins(
-                    kind=kind,
-                    items=[self.item(name) for name in group["ids"] if self.collection.has(name)],
-                    labels_differ=group["labels_differ"],
-                    splits_differ=group["splits_differ"],
+            error=self.audit.error,
+            n_label_issues=result.get("n_label_issues") or 0,
+            label_issues=result.get("label_issues") or [],
+            duplicates=[
+                schemas.DuplicateGroup.model_validate(
+                    {
+                        "kind": kind,
+                        "items": [self.item(name) for name in group["ids"] if name in self.collection],
+                        "labels_differ": group["labels_differ"],
+                        "splits_differ": group["splits_differ"],
+                    }
                 )
-                for kind, key in TWINS.items()
-                for group in found.get(key, ())
+                for kind, group in groups
             ],
         )
 
-    def _map(self, method: str) -> Later[Map]:
+    def _map_task(self, method: str) -> BackgroundTask[Map]:
         if method not in self.maps:
-            raise Refusal(404, f"there is no map {method!r}; there are {', '.join(self.maps)}")
+            raise HTTPException(404, f"unknown map {method!r}; choose from {', '.join(self.maps)}")
         return self.maps[method]
 
-    def _answered(
-        self,
-        vector: np.ndarray,
-        k: int,
-        ways: Sequence[str],
-        classes: Sequence[str],
-        embedding: float,
-        asking: tuple[Embeddings, int] | None,
-    ) -> answers.SearchAnswer:
-        name = None if asking is None else str(asking[0].ids[asking[1]])
-        found_by, answered = [], []
-        for way in dict.fromkeys(ways or [next(iter(self.collection.indexes))]):
-            kind, _, reranker = way.partition(":")
+    def _search(
+        self, vector: np.ndarray, k: int, methods: Sequence[str], classes: Sequence[str], exclude: str | None = None
+    ) -> schemas.SearchResponse:
+        """Search with each method, "retriever" or "retriever:re-ranker"; by default with the first retriever."""
+        results, neighbors = [], []
+        for method in dict.fromkeys(methods or [next(iter(self.collection.indexes))]):
+            retriever, _, reranker = method.partition(":")
             started = perf_counter()
-            found = self.collection.search(vector, k, kind, reranker or "none", classes, without=name)
-            took = (perf_counter() - started) * 1000
-            found_by.append(found)
-            answered.append(self._answer(kind, reranker or "none", took, found, votes=not classes))
-        return answers.SearchAnswer(
-            id=name,
-            label=None if asking is None else self.collection.class_of(*asking),
-            embedding_milliseconds=embedding,
-            answers=answered,
-            places=self._places(found_by[0]),
-        )
-
-    def _answer(self, kind: str, reranker: str, took: float, found: list[Found], votes: bool) -> answers.Answer:
-        gallery = self.collection.gallery
-        rows = [item.row for item in found]
-        vote = int(majority_vote(gallery.labels[rows][None])[0]) if rows and votes else -1
-        return answers.Answer(
-            retriever=kind,
-            reranker=reranker,
-            metric=self.collection.indexes[kind].settings.metric,
-            milliseconds=took,
-            vote=gallery.class_names[vote] if vote >= 0 else None,
-            neighbors=[
-                answers.Neighbor(
-                    rank=rank,
-                    id=str(gallery.ids[item.row]),
-                    label=self.collection.class_of(gallery, item.row),
-                    split=str(gallery.splits[item.row]),
-                    distance=item.distance,
-                    row=item.row,
+            distances, rows = self.collection.search(vector, k, retriever, reranker or "none", classes, exclude)
+            results.append(
+                schemas.SearchResult(
+                    retriever=retriever,
+                    reranker=reranker or "none",
+                    metric=self.collection.indexes[retriever].settings.metric,
+                    search_ms=(perf_counter() - started) * 1000,
+                    vote=None if classes else self._vote(rows),
+                    hits=self._hits(distances, rows),
                 )
-                for rank, item in enumerate(found, start=1)
-            ],
-        )
+            )
+            neighbors.append(rows)
+        positions = self._query_positions(neighbors[0])
+        return schemas.SearchResponse(id=None, label=None, embedding_ms=0.0, results=results, positions=positions)
 
-    def _places(self, found: list[Found]) -> dict[str, list[float]]:
-        """Where the query lies on the maps that are ready; none is started for it."""
-        places = {}
-        for method, later in self.maps.items():
-            made = later.value(0) if later.begun else None
-            if made is not None and (place := made.place(found)):
-                places[method] = place
-        return places
+    def _vote(self, rows: np.ndarray) -> str | None:
+        gallery = self.collection.gallery
+        label = int(majority_vote(gallery.labels[rows][None])[0]) if len(rows) else -1
+        return gallery.class_names[label] if label >= 0 else None
+
+    def _hits(self, distances: np.ndarray, rows: np.ndarray) -> list[schemas.Hit]:
+        gallery = self.collection.gallery
+        return [
+            schemas.Hit(
+                rank=rank,
+                id=str(gallery.ids[row]),
+                label=self.collection.class_of(gallery, row),
+                split=str(gallery.splits[row]),
+                distance=float(distance),
+                row=int(row),
+            )
+            for rank, (distance, row) in enumerate(zip(distances, rows), start=1)
+        ]
+
+    def _query_positions(self, neighbors: np.ndarray) -> dict[str, list[float]]:
+        """Position of the query on each map that is ready; starts no map."""
+        maps = {method: task.result(0) for method, task in self.maps.items() if task.is_started}
+        positions = {method: result.query_position(neighbors) for method, result in maps.items() if result is not None}
+        return {method: position for method, position in positions.items() if position is not None}

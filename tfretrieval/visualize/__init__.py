@@ -1,1 +1,1 @@
-"""Images of retrieval: one plot a file, each a function that returns a matplotlib `Figure`."""
+"""Plots of retrieval results: one plot per file, each a function that returns a matplotlib `Figure`."""

@@ -1,4 +1,4 @@
-"""How a training went, epoch by epoch."""
+"""Plot of a training history."""
 
 from __future__ import annotations
 
@@ -12,45 +12,48 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tfretrieval.errors import UserError
-from tfretrieval.visualize.theme import BLUE, GREEN, MUTED, ORANGE, VERMILLION, look, new_figure
+from tfretrieval.visualize.theme import BLUE, GREEN, MUTED, ORANGE, VERMILLION, new_figure, themed
 
-_LOSSES = {"loss": ("training", BLUE, "-", "o"), "val_loss": ("validation", VERMILLION, (0, (5, 1.6)), "s")}
-_SCORES = {
+Style = tuple[str, str, Any, str]  # label, color, line style, marker
+
+_LOSSES: dict[str, Style] = {
+    "loss": ("training", BLUE, "-", "o"),
+    "val_loss": ("validation", VERMILLION, (0, (5, 1.6)), "s"),
+}
+_SCORES: dict[str, Style] = {
     "val_map": ("mAP", GREEN, "-", "o"),
     "val_precision_at_1": ("P@1", ORANGE, (0, (5, 1.6)), "s"),
 }
-_BEST_BY = (("val_map", max), ("val_precision_at_1", max), ("val_loss", min))
+_CRITERIA = (("val_map", max), ("val_precision_at_1", max), ("val_loss", min))
 
 
 def plot_history(history: Sequence[Mapping[str, Any]], title: str | None = None) -> Figure:
-    """Draw the loss and, where it was measured, retrieval on the validation part, with the best epoch marked.
+    """Plot the loss and, where measured, the validation metrics by epoch, with the best epoch marked.
 
-    The best epoch has the highest `val_map`, else the highest `val_precision_at_1`, else the lowest
-    `val_loss`.
+    The best epoch has the highest `val_map`, else the highest `val_precision_at_1`, else the lowest `val_loss`.
 
     Args:
-        history: one mapping an epoch with any of `epoch`, `loss`, `val_loss`, `val_map`,
-            `val_precision_at_1`; numbers or their text, as a CSV gives them; an empty or missing value
-            leaves a gap. Without `epoch` the rows are counted from 1.
-        title: heading.
+        history: one mapping per epoch with any of `epoch`, `loss`, `val_loss`, `val_map`, `val_precision_at_1`, as
+            numbers or strings; an empty or missing value leaves a gap. Without `epoch`, epochs are numbered from 1.
+        title: title.
 
     Raises:
         UserError: the history is empty or has none of these columns.
     """
     columns = {name: _column(history, name) for name in ("epoch", *_LOSSES, *_SCORES)}
-    losses = {name: how for name, how in _LOSSES.items() if np.isfinite(columns[name]).any()}
-    scores = {name: how for name, how in _SCORES.items() if np.isfinite(columns[name]).any()}
+    losses = {name: style for name, style in _LOSSES.items() if np.isfinite(columns[name]).any()}
+    scores = {name: style for name, style in _SCORES.items() if np.isfinite(columns[name]).any()}
     if not losses and not scores:
-        raise UserError("the history holds no epoch with a loss or a validation metric")
+        raise UserError("the training history has no epoch with a loss or a validation metric")
     epochs = columns["epoch"] if np.isfinite(columns["epoch"]).all() else np.arange(1.0, len(history) + 1)
     best = _best_epoch(epochs, columns)
 
-    with look():
-        panels = [panel for panel in ((losses, "Loss"), (scores, "Retrieval on the validation part")) if panel[0]]
+    with themed():
+        panels = [panel for panel in ((losses, "Loss"), (scores, "Validation metrics")) if panel[0]]
         figure = new_figure(4.3 * len(panels) + 0.5, 3.7, title or "Training")
         for axes, (series, name) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
-            for column, how in series.items():
-                _draw(axes, epochs, columns[column], how)
+            for column, style in series.items():
+                _draw(axes, epochs, columns[column], style)
             axes.set(title=name, xlabel="Epoch")
             axes.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -63,10 +66,10 @@ def plot_history(history: Sequence[Mapping[str, Any]], title: str | None = None)
 
 
 def _column(history: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
-    return np.array([_number(row.get(name)) for row in history], float)
+    return np.array([_to_float(row.get(name)) for row in history], float)
 
 
-def _number(value: Any) -> float:
+def _to_float(value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -74,15 +77,15 @@ def _number(value: Any) -> float:
 
 
 def _best_epoch(epochs: np.ndarray, columns: Mapping[str, np.ndarray]) -> float | None:
-    for name, better in _BEST_BY:
+    for name, best_of in _CRITERIA:
         measured = np.flatnonzero(np.isfinite(columns[name]))
         if len(measured):
-            return float(epochs[better(measured, key=columns[name].__getitem__)])
+            return float(epochs[best_of(measured, key=columns[name].__getitem__)])
     return None
 
 
-def _draw(axes: Axes, epochs: np.ndarray, values: np.ndarray, how: tuple[str, str, Any, str]) -> None:
-    label, color, linestyle, marker = how
+def _draw(axes: Axes, epochs: np.ndarray, values: np.ndarray, style: Style) -> None:
+    label, color, linestyle, marker = style
     known = np.isfinite(values)
     axes.plot(
         epochs[known],

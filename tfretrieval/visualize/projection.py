@@ -1,7 +1,7 @@
-"""From d dimensions to two, for the eye: UMAP and t-SNE.
+"""Projection of embeddings to two dimensions by UMAP or t-SNE.
 
-Neither keeps distances between far groups. t-SNE cannot place new points, so gallery and queries go in
-together.
+Neither preserves distances between distant clusters. t-SNE cannot transform new points, so gallery and queries are
+projected together.
 """
 
 from __future__ import annotations
@@ -20,45 +20,45 @@ from tfretrieval.errors import UserError
 from tfretrieval.progress import bar_options, progress, working
 
 Method = Literal["umap", "tsne"]
-FEWEST = 4
-TSNE_ITERATIONS = 1000  # what scikit-learn stops at
+MIN_POINTS = 4
+TSNE_ITERATIONS = 1000  # scikit-learn's default
 
 
 def project(vectors: np.ndarray, method: Method = "umap", seed: int = 0) -> np.ndarray:
-    """Lay n vectors out in the plane; the same seed gives the same image on the same machine.
+    """Project vectors to the plane; reproducible for a seed on one machine.
 
-    UMAP looks at 15 neighbors and t-SNE uses a perplexity of 30, or what n allows. Vectors that are all
-    equal come out as zeros. Both run on one thread.
+    UMAP uses 15 neighbors and t-SNE a perplexity of 30, or less where n requires it. Both run on one thread. If all
+    vectors are equal, the result is zeros.
 
     Args:
         vectors: float [n, d], n >= 4, d >= 1.
         method: "umap" (McInnes et al. 2018) or "tsne" (van der Maaten and Hinton 2008).
-        seed: of the layout.
+        seed: random seed.
 
     Returns:
         float32 [n, 2].
 
     Raises:
-        UserError: an unknown method, fewer than 4 vectors, or a value that is not finite.
+        UserError: the method is unknown, there are fewer than 4 vectors, or a value is not finite.
     """
     if method not in get_args(Method):
-        raise UserError(f"{method!r} is no projection; choose {' or '.join(get_args(Method))}")
+        raise UserError(f"unknown projection {method!r}; choose {' or '.join(get_args(Method))}")
     vectors = np.asarray(vectors, np.float32)
     if vectors.ndim != 2 or vectors.shape[1] == 0:
         raise UserError(f"a projection needs vectors [n, d], not {vectors.shape}")
-    if len(vectors) < FEWEST:
-        raise UserError(f"a projection needs at least {FEWEST} vectors, not {len(vectors)}")
+    if len(vectors) < MIN_POINTS:
+        raise UserError(f"a projection needs at least {MIN_POINTS} vectors, not {len(vectors)}")
     if not np.isfinite(vectors).all():
-        raise UserError("a projection needs finite vectors, these hold NaN or infinity")
+        raise UserError("a projection needs finite vectors, but some values are NaN or infinite")
     if (vectors == vectors[0]).all():
         return np.zeros((len(vectors), 2), np.float32)
-    layout, name = (_umap, "UMAP") if method == "umap" else (_tsne, "t-SNE")
+    fit, name = (_umap, "UMAP") if method == "umap" else (_tsne, "t-SNE")
     with working(f"{name} of {len(vectors):,} points"):
-        return np.ascontiguousarray(layout(vectors, seed), np.float32)
+        return np.ascontiguousarray(fit(vectors, seed), np.float32)
 
 
 def subsample(n: int, max_points: int, seed: int = 0) -> np.ndarray:
-    """Choose at most `max_points` of n rows at random, in rising order, where all are too many to draw.
+    """Return all of n rows, or a sorted random sample of `max_points`.
 
     Returns:
         int64 [min(n, max_points)].
@@ -74,7 +74,7 @@ def subsample(n: int, max_points: int, seed: int = 0) -> np.ndarray:
 def _umap(vectors: np.ndarray, seed: int) -> np.ndarray:
     n = len(vectors)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the spectral start, which falls back by itself
+        warnings.simplefilter("ignore")  # about the spectral initialization, which has a fallback
         reducer = _umap_class()(
             n_neighbors=min(15, n - 1),
             init="spectral" if n > 20 else "random",
@@ -86,26 +86,23 @@ def _umap(vectors: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _umap_class() -> type:
-    """UMAP without its parametric kin, which would load TensorFlow (and takes ten seconds for it)."""
-    kin = "umap.parametric_umap"
-    _use_threads_of_numba()
-    if "tensorflow" in sys.modules or kin in sys.modules:
+    """Import UMAP without Parametric UMAP, which would import TensorFlow for ten seconds."""
+    parametric = "umap.parametric_umap"
+    _use_numba_threads()
+    if "tensorflow" in sys.modules or parametric in sys.modules:
         from umap import UMAP
 
         return UMAP
-    sys.modules[kin] = None  # type: ignore[assignment]
+    sys.modules[parametric] = None  # type: ignore[assignment]
     try:
         from umap import UMAP
     finally:
-        del sys.modules[kin]
+        del sys.modules[parametric]
     return UMAP
 
 
-def _use_threads_of_numba() -> None:
-    """Keep Numba, which UMAP is compiled by, from the threads of another library.
-
-    Left to itself it takes any TBB that is loaded, also the one that OpenVINO brings for its own use.
-    """
+def _use_numba_threads() -> None:
+    """Select Numba's own threading layer; by default it would use a TBB library that OpenVINO has loaded."""
     from numba import config
 
     if "NUMBA_THREADING_LAYER" not in os.environ:
@@ -120,20 +117,20 @@ def _tsne(vectors: np.ndarray, seed: int) -> np.ndarray:
     if d == 1:
         vectors = np.hstack([vectors, np.zeros_like(vectors)])
     perplexity = min(30.0, (n - 1) / 3)
-    with threadpool_limits(1), _Iterations() as said, contextlib.redirect_stdout(said):
-        # one thread: on a busy machine those of its gradient wait for each other for minutes
+    with threadpool_limits(1), _Iterations() as log, contextlib.redirect_stdout(log):
+        # on a busy machine, the threads of the gradient wait for each other for minutes
         return TSNE(perplexity=perplexity, init="pca", random_state=seed, verbose=2).fit_transform(vectors)
 
 
 class _Iterations(io.TextIOBase):
-    """Takes what t-SNE says of its iterations and moves a bar by it."""
+    """A stream that parses the log of t-SNE and updates a progress bar."""
 
     def __init__(self) -> None:
         self._bar = progress(None, "t-SNE", total=TSNE_ITERATIONS)
 
     def write(self, text: str) -> int:
-        if found := re.search(r"Iteration (\d+)", text):
-            self._bar.update(max(0, int(found[1]) - self._bar.n))
+        if match := re.search(r"Iteration (\d+)", text):
+            self._bar.update(max(0, int(match[1]) - self._bar.n))
         return len(text)
 
     def close(self) -> None:

@@ -1,13 +1,12 @@
-"""The one look that all plots share, and how a figure becomes a file.
+"""Shared style of all plots, and saving of figures.
 
-Classes are told apart by color (Okabe and Ito's palette, safe for the color-blind, its yellow darkened so
-that it shows on white) and by line style or marker as well, never by color alone.
+Classes differ in color (Okabe and Ito's palette, safe for color-blind readers, with a darker yellow) and also in line
+style or marker.
 
-A figure is kept as PNG and as SVG. The words of an SVG stay text: they can be searched, copied, read aloud and
-translated, and the file is smaller than with outlines. Where DejaVu Sans is missing, Verdana, which is as wide, takes
-its place, and what comes after that is narrower, so that no word grows into its neighbor.
+Figures are saved as PNG and SVG. Text in an SVG stays text, so it can be searched and copied. If DejaVu Sans is missing
+where the SVG is viewed, Verdana, which is as wide, is used; fonts after it are narrower, so text never overlaps.
 
-Sizes are chosen so that a figure can be read at half its size.
+Font sizes allow for showing a figure at half its size.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ PALETTE = (BLUE, VERMILLION, GREEN, "#CC79A7", "#56B4E9", ORANGE, "#000000", "#8
 LINESTYLES = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (6, 1.6, 1.4, 1.6)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "p")
 INK, MUTED, FAINT = "#1B1F24", "#5F6872", "#C9CED4"
-RIGHT, WRONG = BLUE, VERMILLION
+CORRECT, WRONG = BLUE, VERMILLION
 DPI = 150
 SANS = ("DejaVu Sans", "Verdana", "Geneva", "sans-serif")
 
@@ -50,7 +49,7 @@ _FALLBACK_FONTS = (
 
 @dataclass(frozen=True)
 class ClassStyle:
-    """How one class is drawn; of the first 32 no two share color and line style, nor color and marker."""
+    """Style of a class; the first 32 differ in color and line style, and in color and marker."""
 
     color: str
     linestyle: str | tuple[int, tuple[float, ...]]
@@ -58,7 +57,7 @@ class ClassStyle:
 
 
 def class_style(index: int) -> ClassStyle:
-    """The style of class number `index` (0, 1, ...), the same in every plot.
+    """Return the style of class number `index` (0, 1, ...).
 
     >>> class_style(0).color == class_style(8).color, class_style(0).linestyle == class_style(8).linestyle
     (True, False)
@@ -72,8 +71,8 @@ def class_style(index: int) -> ClassStyle:
 
 
 @contextlib.contextmanager
-def look() -> Iterator[None]:
-    """What matplotlib makes inside the block has this project's look; the user's settings return after."""
+def themed() -> Iterator[None]:
+    """Apply this project's matplotlib settings inside the block."""
     settings = {
         "font.family": ["sans-serif", *_fonts()[1:]],
         "font.sans-serif": list(SANS),
@@ -111,34 +110,33 @@ def look() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float, title: str | None = None) -> Figure:
-    """An empty figure of so many inches, with its heading at the top left."""
+    """Return an empty figure, sizes in inches, with a title at the top left."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     layout = figure.get_layout_engine()
     assert isinstance(layout, ConstrainedLayoutEngine)
     layout.set(w_pad=0.09, h_pad=0.07)
     if title:
-        lines = textwrap.wrap(shown(title, 160), width=int(7.6 * width))
+        lines = textwrap.wrap(display_text(title, 160), width=int(7.6 * width))
         figure.suptitle("\n".join(lines), x=0.09 / width, ha="left")
     return figure
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure as PNG at 150 dots an inch, or as SVG where the name ends so, whole or not at all.
+    """Save a figure atomically as PNG at 150 dpi, or as SVG if the name ends in .svg.
 
-    The same figure gives the same bytes: neither file holds a date, and the names inside an SVG are hashes of what
-    they name.
+    Files are reproducible: they hold no date, and ids in an SVG are hashes.
 
     Raises:
         UserError: the file cannot be written.
     """
     kind = "svg" if Path(path).suffix.lower() == ".svg" else "png"
     metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
-    with replaced_file(path) as temporary, look():
+    with replaced_file(path) as temporary, themed():
         figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
 
 
 def save_both(figure: Figure, png: Path) -> None:
-    """Write a figure as PNG, and as SVG beside it under the same name.
+    """Save a figure as PNG, and as SVG beside it.
 
     Raises:
         UserError: a file cannot be written.
@@ -147,21 +145,21 @@ def save_both(figure: Figure, png: Path) -> None:
         save_figure(figure, path)
 
 
-def shown(text: str, longest: int = 32) -> str:
-    r"""Text as matplotlib can draw it: one line, no formulas, not too long, a box for what no font has.
+def display_text(text: str, max_length: int = 32) -> str:
+    r"""Return text that matplotlib can draw: one truncated line, no math, a box for characters that no font has.
 
-    >>> shown("a very long name", 10), shown("5$ or 6$"), shown("two\nlines")
+    >>> display_text("a very long name", 10), display_text("5$ or 6$"), display_text("two\nlines")
     ('a very lo…', '5\\$ or 6\\$', 'two lines')
     """
     line = "".join(char if char.isprintable() else " " for char in text)
-    if len(line) > longest:
-        line = line[: longest - 1].rstrip() + "…"
+    if len(line) > max_length:
+        line = line[: max_length - 1].rstrip() + "…"
     line = "".join(char if _drawable(char) else "□" for char in line)
     return line.replace("$", r"\$")
 
 
-def bare(axes: Axes) -> None:
-    """Take ticks, grid and frame from axes that hold an image or a map."""
+def hide_axes(axes: Axes) -> None:
+    """Hide ticks, grid and frame."""
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(False)

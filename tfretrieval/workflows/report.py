@@ -1,4 +1,4 @@
-"""From runs and their evaluations to a page."""
+"""HTML reports of a run and of a study."""
 
 from __future__ import annotations
 
@@ -9,41 +9,44 @@ from typing import Any
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.report import Report, ReportFigure, Section, write_report
-from tfretrieval.report.captions import say_best
-from tfretrieval.report.image import lightest
+from tfretrieval.report.captions import comparison_caption
+from tfretrieval.report.content import Drawing
+from tfretrieval.report.image import smaller_format
+from tfretrieval.report.sections import Drawings, cost_section, data_section, model_sections
+from tfretrieval.report.tables import Results, summary_table
 from tfretrieval.retrieval import TITLES
 from tfretrieval.runs import Run
 from tfretrieval.visualize.comparison import ComparisonRow, plot_comparison
 from tfretrieval.visualize.theme import save_both
 from tfretrieval.workflows.evaluate import evaluate_run
-from tfretrieval.workflows.report_sections import Drawings, cost_section, data_section, model_sections
-from tfretrieval.workflows.report_tables import Results, summary_table
-from tfretrieval.workflows.visualize import KINDS, Drawing, draw_run
+from tfretrieval.workflows.model import run_config
+from tfretrieval.workflows.visualize import KINDS, draw_run
 
 
 def report_run(
     run: Run, catalog: Catalog, retrievers: Sequence[str] = (), n_queries: int = 6, seed: int = 0
 ) -> tuple[Path, dict[str, Drawing]]:
-    """Evaluate a run where that has not been done, draw every figure and write its page.
+    """Evaluate a run if necessary, draw its figures and write its report.
 
     Args:
-        run: with a trained model.
+        run: run with a trained model.
         catalog: its images.
-        retrievers: kinds; none: those that the run was evaluated with, or KNN. The maps and neighbors show the first.
-        n_queries: queries drawn at random, and hardest ones, that are shown.
-        seed: of that draw, the projections and the bootstrap.
+        retrievers: retriever types; by default those that the run was evaluated with, or faiss. Maps and neighbors
+            are drawn for the first.
+        n_queries: queries per figure.
+        seed: random seed of queries, projections and bootstrap.
 
     Returns:
-        The page and the drawings.
+        path of the report, and the drawings by name.
 
     Raises:
-        UserError: whatever stands in the way.
+        UserError: the run cannot be evaluated, or a file cannot be written.
     """
-    kinds = list(retrievers) or [kind for kind in TITLES if run.evaluation(kind).is_dir()] or ["knn"]
-    run.costs()  # what is damaged is told of before all the drawing
+    kinds = list(retrievers) or [kind for kind in TITLES if run.evaluation(kind).is_dir()] or ["faiss"]
+    run.costs()  # fail early if the recorded costs are damaged
     results = {kind: evaluate_run(run, catalog, kind, seed=seed, reuse=True).evaluation for kind in kinds}
-    drawn = draw_all(run, catalog, kinds, n_queries=n_queries, seed=seed)
-    return write_run_report(run, catalog, results, drawn), drawn
+    drawings = draw_all(run, catalog, kinds, n_queries=n_queries, seed=seed)
+    return write_run_report(run, catalog, results, drawings), drawings
 
 
 def draw_all(
@@ -54,25 +57,25 @@ def draw_all(
     n_queries: int = 6,
     seed: int = 0,
 ) -> dict[str, Drawing]:
-    """Every figure with the first retriever; with the others those that differ between exact indexes."""
-    drawn = draw_run(run, catalog, figures, retrievers[0], n_queries=n_queries, seed=seed)
+    """Draw every figure for the first retriever, and precision-recall and confusion for the others."""
+    drawings = draw_run(run, catalog, figures, retrievers[0], n_queries=n_queries, seed=seed)
     for kind in retrievers[1:]:
-        drawn |= draw_run(run, catalog, ("pr", "confusion"), kind, seed=seed)
-    return drawn
+        drawings |= draw_run(run, catalog, ("pr", "confusion"), kind, seed=seed)
+    return drawings
 
 
-def write_run_report(run: Run, catalog: Catalog, results: Mapping[str, Evaluation], drawn: Drawings) -> Path:
-    """Write `report.html` of one run: its evaluations by retriever and its figures."""
-    name = run.directory.resolve().name
+def write_run_report(run: Run, catalog: Catalog, results: Mapping[str, Evaluation], drawings: Drawings) -> Path:
+    """Write `report.html` of a run from its evaluations by retriever and its figures."""
+    name, config = run.directory.resolve().name, run_config(run)
     by_model = {name: results}
     report = Report(
-        title=f"Retrieval with {name}",
-        summary=_protocol(next(iter(results.values()))),
+        title=f"Retrieval report: {name}",
+        summary=_describe_protocol(next(iter(results.values()))),
         facts=_facts(by_model),
         table=summary_table(by_model),
         sections=[
-            data_section(run, catalog),
-            *model_sections(run, results, drawn),
+            data_section(config, catalog),
+            *model_sections(config, results, drawings),
             cost_section({name: run}, by_model),
         ],
         provenance=_provenance([run]),
@@ -86,46 +89,34 @@ def write_study_report(
     catalog: Catalog,
     runs: Mapping[str, Run],
     results: Results,
-    drawn: Mapping[str, Drawings],
+    drawings: Mapping[str, Drawings],
     seconds: Mapping[str, float],
 ) -> None:
-    """Write the page that compares models.
+    """Write the report that compares models.
 
     Args:
-        path: of the page; the figure that compares lies beside it.
+        path: path of the report; the comparison figure is written beside it.
         catalog: the images.
         runs: model -> run.
         results: model -> retriever -> evaluation.
-        drawn: model -> name -> drawing.
-        seconds: model -> what training, evaluation and figures took; of a study that went on, what was left.
+        drawings: model -> name -> drawing.
+        seconds: model -> duration of training, evaluation and figures, in this process.
     """
-    comparison = path.parent / "comparison.png"
     first = next(iter(next(iter(results.values())).values()))
-    save_both(plot_comparison(comparison_rows(results), chance=first.chance_precision), comparison)
-    reached = {
-        f"{model} with {TITLES[kind]}": (e.metrics["map"], e.intervals["map"][0], e.intervals["map"][1])
-        for model, by_retriever in results.items()
-        for kind, e in by_retriever.items()
-        if "map" in e.intervals
-    }
-    said = say_best(reached, "mAP")
+    comparison = _draw_comparison(path.parent / "comparison.png", results, first.chance_precision)
+    configs = {model: run_config(run) for model, run in runs.items()}
     report = Report(
-        title="Which embedding finds the right images?",
-        summary=f"{_protocol(first)} {said}",
+        title="Comparison of models and retrievers",
+        summary=f"{_describe_protocol(first)} {comparison.caption}",
         facts=_facts(results),
         table=summary_table(results),
-        figures=[
-            ReportFigure(
-                "Models and retrievers",
-                "Bars of P@1 and mAP with intervals; the values are those of the summary table",
-                lightest(comparison),
-                f"P@1 and mAP with their 95 % intervals; dotted, the precision of a random ranking. {said}",
-                wide=True,
-            )
-        ],
+        figures=[comparison],
         sections=[
-            data_section(next(iter(runs.values())), catalog),
-            *(Section(model, sections=model_sections(runs[model], results[model], drawn[model])) for model in runs),
+            data_section(next(iter(configs.values())), catalog),
+            *(
+                Section(model, sections=model_sections(configs[model], results[model], drawings[model]))
+                for model in runs
+            ),
             cost_section(runs, results),
         ],
         provenance=[
@@ -137,25 +128,41 @@ def write_study_report(
 
 
 def comparison_rows(results: Results) -> list[ComparisonRow]:
-    """The rows of `summary_table` for `plot_comparison`."""
+    """Return the rows of `summary_table` for `plot_comparison`."""
     return [
         ComparisonRow(
             model,
             TITLES[kind],
-            e.metrics,
-            {name: (low, high) for name, (low, high) in e.intervals.items()},
+            evaluation.metrics,
+            {name: (low, high) for name, (low, high) in evaluation.intervals.items()},
         )
         for model, by_retriever in results.items()
-        for kind, e in by_retriever.items()
+        for kind, evaluation in by_retriever.items()
     ]
 
 
-def _protocol(evaluation: Evaluation) -> str:
-    made = evaluation.made_from
+def _draw_comparison(path: Path, results: Results, chance: float) -> ReportFigure:
+    save_both(plot_comparison(comparison_rows(results), chance=chance), path)
+    estimates = {
+        f"{row.model} with {row.retriever}": (row.values["map"], *row.intervals["map"])
+        for row in comparison_rows(results)
+        if "map" in row.intervals
+    }
+    return ReportFigure(
+        "P@1 and mAP by model and retriever",
+        "Bars of P@1 and mAP with intervals; the values are those of the summary table",
+        smaller_format(path),
+        comparison_caption(estimates, "mAP"),
+        wide=True,
+    )
+
+
+def _describe_protocol(evaluation: Evaluation) -> str:
+    splits = evaluation.made_from
     return (
-        f"{evaluation.n_queries:,} images of {made.get('query_split', 'the queries')} ask, "
-        f"{evaluation.n_gallery:,} of {made.get('gallery_split', 'the gallery')} can be found. A random ranking has a "
-        f"precision of {evaluation.chance_precision:.3f}."
+        f"{evaluation.n_queries:,} {splits.get('query_split', 'query')} images are queries against a gallery of "
+        f"{evaluation.n_gallery:,} {splits.get('gallery_split', 'gallery')} images. Chance precision "
+        f"{evaluation.chance_precision:.3f}."
     )
 
 
@@ -165,8 +172,8 @@ def _facts(results: Results) -> list[tuple[str, Any]]:
         ("Queries", evaluation.n_queries),
         ("Gallery", evaluation.n_gallery),
         ("Classes", len(evaluation.per_class)),
-        ("Left out", evaluation.n_skipped),
-        ("Chance", round(evaluation.chance_precision, 3)),
+        ("Skipped queries", evaluation.n_skipped),
+        ("Chance precision", round(evaluation.chance_precision, 3)),
     ]
 
 

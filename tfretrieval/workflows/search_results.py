@@ -158,8 +158,10 @@ def image_rows(found: Sequence[Answer]) -> list[ImageRow]:
             )
             for pixels, label, distance, name in zip(images[1:], answer.labels, answer.distances, answer.ids)
         ]
-        asks = ReportImage(images[0], answer.label, answer.note or "query", None, f"query, {answer.label}: {answer.id}")
-        rows.append(ImageRow(asks, neighbors))
+        query = ReportImage(
+            images[0], answer.label, answer.note or "query", None, f"query, {answer.label}: {answer.id}"
+        )
+        rows.append(ImageRow(query, neighbors))
     return rows
 
 

@@ -15,6 +15,8 @@ from tfretrieval.atomic import replaced_file
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.progress import progress
+from tfretrieval.report.content import Drawing
+from tfretrieval.report.tables import SUMMARY
 from tfretrieval.runs import Run
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.fit import train
@@ -22,8 +24,7 @@ from tfretrieval.workflows.embed import EmbedOptions
 from tfretrieval.workflows.evaluate import evaluate_run
 from tfretrieval.workflows.index import IndexRequest
 from tfretrieval.workflows.report import draw_all, write_run_report, write_study_report
-from tfretrieval.workflows.report_tables import SUMMARY
-from tfretrieval.workflows.visualize import KINDS, Drawing
+from tfretrieval.workflows.visualize import KINDS
 
 log = logging.getLogger(__name__)
 

@@ -1,11 +1,9 @@
-"""From a run to its figures."""
+"""Figures of a run."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -13,7 +11,14 @@ from matplotlib.figure import Figure
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
-from tfretrieval.report.captions import say_confusion, say_curves, say_found, say_history, say_map
+from tfretrieval.report.captions import (
+    confusion_caption,
+    curves_caption,
+    history_caption,
+    map_caption,
+    neighbors_caption,
+)
+from tfretrieval.report.content import Drawing
 from tfretrieval.retrieval import TITLES
 from tfretrieval.runs import Run
 from tfretrieval.training.history import read_history
@@ -25,121 +30,125 @@ from tfretrieval.visualize.projection import project, subsample
 from tfretrieval.visualize.scatter import plot_scatter
 from tfretrieval.visualize.theme import save_both
 from tfretrieval.workflows.evaluate import Evaluated, evaluate_run
-from tfretrieval.workflows.search_results import Answer, hardest_answers, panels, random_answers
+from tfretrieval.workflows.search_results import Answer, hardest_answers, image_rows, panels, random_answers
 
 log = logging.getLogger(__name__)
 
 KINDS = ("history", "pr", "confusion", "neighbors", "hardest", "umap", "tsne")
+METHODS: dict[str, Literal["umap", "tsne"]] = {"UMAP": "umap", "t-SNE": "tsne"}
 MAX_POINTS = 5000
 
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure on disk.
-
-    Attributes:
-        path: of the PNG; the SVG lies beside it.
-        caption: what there is to see in it, worked out from what it shows.
-        answers: the queries in it, where it shows some.
-    """
-
-    path: Path
-    caption: str
-    answers: Sequence[Answer] = ()
-
-
-@dataclass(frozen=True)
-class _Sketch:
-    figure: Figure
-    caption: str
-    answers: Sequence[Answer] = ()
+Plot = tuple[Figure, Drawing]
 
 
 def draw_run(
     run: Run,
     catalog: Catalog,
     kinds: Sequence[str] = KINDS,
-    retriever: str = "knn",
+    retriever: str = "faiss",
     k: int | None = None,
     n_queries: int = 6,
     seed: int = 0,
 ) -> dict[str, Drawing]:
-    """Draw figures of a run into `figures/`, each as PNG and as SVG.
+    """Draw figures of a run into `figures/`, each as PNG and SVG.
 
     Args:
-        run: with a trained model.
+        run: run with a trained model.
         catalog: its images.
-        kinds: of `KINDS`.
-        retriever: whose results are drawn.
-        k: neighbors a query; by default 5, or all of a smaller gallery.
-        n_queries: queries drawn at random, of the gallery's split and of the queries' split each, and the hardest ones.
-        seed: of that draw and of the projections.
+        kinds: figures to draw, of `KINDS`.
+        retriever: retriever whose results are drawn.
+        k: neighbors per query; by default 5, or all of a smaller gallery.
+        n_queries: queries per figure: random queries, random gallery images and hardest queries.
+        seed: random seed of the queries and projections.
 
     Returns:
-        name -> drawing. "neighbors" makes two, one a split; no epoch, no "history".
+        file name without suffix -> drawing. "neighbors" gives two, of queries and of gallery images; "history" none
+        without a trained epoch.
 
     Raises:
-        UserError: whatever stands in the way of an evaluation, or a figure that cannot be written.
+        UserError: the run cannot be evaluated, or a figure cannot be written.
     """
     result = evaluate_run(run, catalog, retriever, seed=seed, keep=False, reuse=True)
-    drawn: dict[str, Drawing] = {}
+    drawings: dict[str, Drawing] = {}
     for kind in kinds:
-        for name, sketch in _sketches(kind, run, result, retriever, k, n_queries, seed).items():
-            path = run.figures / f"{name}.png"
-            save_both(sketch.figure, path)
-            drawn[name] = Drawing(path, sketch.caption, sketch.answers)
-            log.info("drew %s", path)
-    return drawn
+        if kind == "history":
+            plots = _plot_history(run)
+        elif kind in ("pr", "confusion"):
+            plots = _plot_evaluation(kind, run, result)
+        elif kind == "hardest":
+            plots = _plot_hardest(run, result, k, n_queries)
+        elif kind == "neighbors":
+            plots = _plot_random(run, result, k, n_queries, seed)
+        else:
+            plots = _plot_map("UMAP" if kind == "umap" else "t-SNE", run, result, seed)
+        for figure, drawing in plots:
+            save_both(figure, drawing.path)
+            drawings[drawing.path.stem] = drawing
+            log.info("wrote %s", drawing.path)
+    return drawings
 
 
-def _sketches(
-    kind: str, run: Run, result: Evaluated, retriever: str, k: int | None, n_queries: int, seed: int
-) -> dict[str, _Sketch]:
+def _plot_history(run: Run) -> Iterator[Plot]:
+    history = read_history(run.history_path) if run.history_path.is_file() else []
+    if history:
+        path, alt = run.figures / "history.png", "Loss and validation metrics by epoch"
+        yield plot_history(history, "Training"), Drawing("history", path, "Training", alt, history_caption(history))
+
+
+def _plot_evaluation(kind: str, run: Run, result: Evaluated) -> Iterator[Plot]:
     evaluation = result.evaluation
+    path, retriever = run.figures / f"{kind}_{evaluation.retriever}.png", TITLES[evaluation.retriever]
     if kind == "pr":
-        curves, chance = evaluation.curves, evaluation.chance_precision
-        figure = plot_pr_curves(curves, chance, f"Precision and recall by class ({TITLES[retriever]})")
-        return {f"pr_{retriever}": _Sketch(figure, say_curves(curves, chance))}
-    if kind == "confusion":
-        counts, names = evaluation.confusion, evaluation.class_names
-        figure = plot_confusion(counts, names, f"Nearest neighbor by class ({TITLES[retriever]})")
-        return {f"confusion_{retriever}": _Sketch(figure, say_confusion(counts, names))}
-    if kind == "neighbors":
-        sides = {"queries": result.queries, "gallery": result.gallery}
-        return {
-            f"neighbors_{side}_{retriever}": _neighbors(
-                random_answers(result.index, items, result.gallery, k, n_queries, seed),
-                f"random images of {items.splits[0]}",
-                result.gallery,
-            )
-            for side, items in sides.items()
-        }
-    if kind == "hardest":
-        hardest = hardest_answers(result, k, n_queries)
-        return {f"hardest_{retriever}": _neighbors(hardest, "the hardest queries", result.gallery)}
-    if kind == "history":
-        rows = read_history(run.history_path) if run.history_path.is_file() else []
-        return {"history": _Sketch(plot_history(rows, "Training"), say_history(rows))} if rows else {}
-    method: Literal["umap", "tsne"] = "umap" if kind == "umap" else "tsne"
-    return {kind: _map(result.queries, result.gallery, method, seed)}
+        title, alt = f"Precision-recall by class ({retriever})", "Precision against recall, one curve per class"
+        figure = plot_pr_curves(evaluation.curves, evaluation.chance_precision, title)
+        caption = curves_caption(evaluation.curves, evaluation.chance_precision)
+    else:
+        title, alt = f"Confusion matrix ({retriever})", "Matrix of true class against class of the nearest neighbor"
+        figure = plot_confusion(evaluation.confusion, evaluation.class_names, title)
+        caption = confusion_caption(evaluation.confusion, evaluation.class_names)
+    yield figure, Drawing(kind, path, title, alt, caption)
 
 
-def _neighbors(found: Sequence[Answer], whose: str, gallery: Embeddings) -> _Sketch:
-    k = max(len(answer.labels) for answer in found)
-    figure = plot_neighbors(panels(found), f"The {k} nearest in {gallery.splits[0]} of {whose}")
-    return _Sketch(figure, say_found([(answer.label, answer.labels) for answer in found]), found)
+def _plot_random(run: Run, result: Evaluated, k: int | None, n_queries: int, seed: int) -> Iterator[Plot]:
+    kind = result.evaluation.retriever
+    for role, items in (("queries", result.queries), ("gallery", result.gallery)):
+        answers = random_answers(result.index, items, result.gallery, k, n_queries, seed)
+        title = f"Neighbors of random {items.splits[0]} images ({TITLES[kind]})"
+        yield _plot_rows("neighbors", run, f"neighbors_{role}_{kind}", title, answers)
 
 
-def _map(queries: Embeddings, gallery: Embeddings, method: Literal["umap", "tsne"], seed: int) -> _Sketch:
-    """All embeddings, or 5,000 random ones, in two dimensions."""
-    both = queries is not gallery and set(queries.ids) != set(gallery.ids)
-    parts = [gallery, queries] if both else [gallery]
-    vectors = np.concatenate([part.vectors for part in parts])
-    labels = np.concatenate([part.labels for part in parts])
-    splits = np.concatenate([part.splits for part in parts])
+def _plot_hardest(run: Run, result: Evaluated, k: int | None, n_queries: int) -> Iterator[Plot]:
+    kind = result.evaluation.retriever
+    title = f"Queries with the lowest average precision ({TITLES[kind]})"
+    yield _plot_rows("hardest", run, f"hardest_{kind}", title, hardest_answers(result, k, n_queries))
+
+
+def _plot_rows(kind: str, run: Run, name: str, title: str, answers: Sequence[Answer]) -> Plot:
+    caption = neighbors_caption([(answer.label, answer.labels) for answer in answers])
+    alt, path = "Queries and their nearest neighbors", run.figures / f"{name}.png"
+    return plot_neighbors(panels(answers), title), Drawing(kind, path, title, alt, caption, image_rows(answers))
+
+
+def _plot_map(name: str, run: Run, result: Evaluated, seed: int) -> Iterator[Plot]:
+    """Project all embeddings, or 5,000 random ones."""
+    method, title = METHODS[name], f"{name} of the embeddings"
+    vectors, labels, splits = _all_embeddings(result.queries, result.gallery)
+    class_names = result.gallery.class_names
     rows = subsample(len(vectors), MAX_POINTS, seed)
     points = project(vectors[rows], method, seed)
-    name = {"umap": "UMAP", "tsne": "t-SNE"}[method]
-    figure = plot_scatter(points, labels[rows], gallery.class_names, splits[rows], f"{name} of the embeddings")
-    shown = "" if len(rows) == len(vectors) else f"{len(rows):,} of {len(vectors):,} points, drawn at random. "
-    return _Sketch(figure, shown + say_map(points, labels[rows], gallery.class_names))
+    figure = plot_scatter(points, labels[rows], class_names, splits[rows], title)
+    sampled = "" if len(rows) == len(vectors) else f"A random sample of {len(rows):,} of {len(vectors):,} points. "
+    caption = sampled + map_caption(points, labels[rows], class_names)
+    alt = f"Embeddings projected to two dimensions by {name}, with class names"
+    yield figure, Drawing(method, run.figures / f"{method}.png", title, alt, caption)
+
+
+def _all_embeddings(queries: Embeddings, gallery: Embeddings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Vectors, labels and splits of the gallery and of the queries, if these are other items."""
+    differ = queries is not gallery and set(queries.ids) != set(gallery.ids)
+    parts = [gallery, queries] if differ else [gallery]
+    return (
+        np.concatenate([part.vectors for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.splits for part in parts]),
+    )

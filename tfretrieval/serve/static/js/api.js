@@ -1,47 +1,48 @@
-/** What the server says to a request: JSON, or an error with its words. */
-export async function ask(path, parameters = {}, options = {}) {
-  const response = await fetched(`api/${path}${query(parameters)}`, options);
+/** Get JSON from an API path. */
+export async function getJSON(path, parameters = {}, options = {}) {
+  const response = await request(`api/${path}${queryString(parameters)}`, options);
   return response.json();
 }
 
-/** Raw bytes. */
-export async function bytes(path) {
-  return (await fetched(`api/${path}`)).arrayBuffer();
+/** Get bytes from an API path. */
+export async function getBytes(path) {
+  return (await request(`api/${path}`)).arrayBuffer();
 }
 
 /** Search by an image: a File or a Blob. */
-export async function upload(image, parameters, signal) {
+export async function searchByImage(image, parameters, signal) {
   const form = new FormData();
   form.append("image", image, "image");
-  for (const [name, value] of pairs(parameters)) form.append(name, value);
-  return (await fetched("api/search", { method: "POST", body: form, signal })).json();
+  for (const [name, value] of flatten(parameters)) form.append(name, value);
+  return (await request("api/search", { method: "POST", body: form, signal })).json();
 }
 
-export const thumbnail = (id, side = 192) => `api/item/thumbnail${query({ id, side })}`;
-export const original = (id) => `api/item/image${query({ id })}`;
+export const thumbnail = (id, side = 192) => `api/item/thumbnail${queryString({ id, side })}`;
+export const original = (id) => `api/item/image${queryString({ id })}`;
 
-async function fetched(address, options) {
+async function request(url, options) {
   let response;
   try {
-    response = await fetch(address, options);
+    response = await fetch(url, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("The server does not answer. Is it still running?");
+    throw new Error("The server does not respond. Is it still running?");
   }
   if (response.ok) return response;
-  let words = `The server answered ${response.status}.`;
+  let message = `The server responded with status ${response.status}.`;
   try {
-    words = (await response.json()).error ?? words;
-  } catch { /* no JSON: the status is all there is */ }
-  throw new Error(words);
+    message = (await response.json()).error ?? message;
+  } catch { /* the body is not JSON */ }
+  throw new Error(message);
 }
 
-function query(parameters) {
-  const text = new URLSearchParams(pairs(parameters)).toString();
+function queryString(parameters) {
+  const text = new URLSearchParams(flatten(parameters)).toString();
   return text ? `?${text}` : "";
 }
 
-function pairs(parameters) {
+/** Name-value pairs, one for each value of a list; null and undefined are omitted. */
+function flatten(parameters) {
   return Object.entries(parameters).flatMap(([name, value]) =>
     (Array.isArray(value) ? value : [value]).filter((v) => v !== null && v !== undefined).map((v) => [name, String(v)]),
   );

@@ -1,4 +1,4 @@
-/** Make an element: attributes, properties and listeners by name, then what is in it. Text is never read as HTML. */
+/** Create an element with attributes, `on...` listeners, styles and children. Text is never parsed as HTML. */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -11,26 +11,27 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Say something to who listens instead of looking. */
+/** Announce a message to screen readers. */
 export function announce(text) {
   document.getElementById("announce").textContent = text;
 }
 
-/** A number of a metric, three decimals. */
+/** A number with fixed decimals, or a dash. */
 export const decimal = (value, digits = 3) => (value === null || value === undefined ? "–" : value.toFixed(digits));
 
+/** A number with its noun. */
 export const count = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
-/** Run `action` and show its error, if it has one, in `place`. */
-export async function showingErrors(place, action) {
+/** Run `action`; show its error in `container`. */
+export async function showingErrors(container, action) {
   try {
     return await action();
   } catch (error) {
     if (error.name === "AbortError") return undefined;
-    place.replaceChildren(make("p", { class: "problem", role: "alert" }, error.message));
+    container.replaceChildren(make("p", { class: "problem", role: "alert" }, error.message));
     return undefined;
   }
 }
 
-/** An id or a path, which may be broken after a slash. */
-export const breakable = (path) => path.split("/").flatMap((part, place) => (place === 0 ? [part] : ["/", make("wbr"), part]));
+/** A path with line break opportunities after each slash. */
+export const breakable = (path) => path.split("/").flatMap((part, i) => (i === 0 ? [part] : ["/", make("wbr"), part]));

@@ -1,4 +1,4 @@
-import { ask } from "./api.js";
+import { getJSON } from "./api.js";
 import { announce, make } from "./dom.js";
 import { openErrors } from "./errors.js";
 import { openEvaluation } from "./evaluation.js";
@@ -7,19 +7,19 @@ import { openSearch } from "./search.js";
 
 const VIEWS = { search: openSearch, map: openMap, evaluation: openEvaluation, errors: openErrors };
 
-/** What all views share: the collection, its items once they are asked for, and the query that was asked last. */
-const shared = { collection: null, asked: null, items: null };
+/** State shared by all views: the collection, its items once loaded, and the last search response. */
+const shared = { collection: null, query: null, items: null };
 
-let shown = null;
+let currentView = null;
 
 async function start() {
   try {
-    shared.collection = await ask("collection");
+    shared.collection = await getJSON("collection");
   } catch (error) {
     document.getElementById("content").replaceChildren(make("p", { class: "problem", role: "alert" }, error.message));
     return;
   }
-  shared.loadItems = () => (shared.items ??= ask("items"));
+  shared.loadItems = () => (shared.items ??= getJSON("items"));
   document.getElementById("name").textContent = shared.collection.name;
   window.addEventListener("hashchange", show);
   show();
@@ -35,12 +35,12 @@ function show() {
   }
   document.title = `${view[0].toUpperCase()}${view.slice(1)} – ${shared.collection.name}`;
   VIEWS[view](document.getElementById(`view-${view}`), shared, new URLSearchParams(parameters ?? ""));
-  if (shown !== null && shown !== view) {
+  if (currentView !== null && currentView !== view) {
     document.getElementById("content").focus({ preventScroll: true });
     window.scrollTo(0, 0);
     announce(`${view} view`);
   }
-  shown = view;
+  currentView = view;
 }
 
 start();

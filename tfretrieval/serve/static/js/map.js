@@ -1,21 +1,21 @@
-import { ask, bytes, thumbnail, upload } from "./api.js";
+import { getBytes, getJSON, searchByImage, thumbnail } from "./api.js";
 import { announce, count, make, showingErrors } from "./dom.js";
-import { directRenderer } from "./drawing.js";
-import { listenToFingers } from "./fingers.js";
+import { directRenderer } from "./renderer.js";
 import { card, cards } from "./images.js";
 import { color, isDark, onThemeChange, palette, token } from "./theme.js";
+import { addTouchGestures } from "./touch.js";
 import createScatterplot from "../vendor/scatterplot.js";
 
 const NAMES = { umap: "UMAP", tsne: "t-SNE" };
-const SHOWN = 60;
-const ASK_AGAIN = 700; // milliseconds
-const STEP = 0.15; // of the width, an arrow key
-const ZOOM = 1.4;
-const MOST_NAMES = 40;
+const MAX_IMAGES = 60; // of a selection
+const POLL_INTERVAL = 700; // milliseconds
+const PAN_STEP = 0.15; // of the width
+const ZOOM_FACTOR = 1.4;
+const MAX_NAMES = 40;
 
 let view = null;
 
-/** The view of the gallery in the plane. */
+/** The map view. */
 export function openMap(section, shared) {
   if (view === null) view = build(section, shared);
   else view.showQuery();
@@ -23,12 +23,12 @@ export function openMap(section, shared) {
 
 function build(section, shared) {
   const { collection } = shared;
-  const state = { plot: null, rows: null, labels: null, points: null, items: null, chosen: null, mode: "panZoom", named: [], query: null };
+  const state = { plot: null, rows: null, labels: null, points: null, items: null, selectedClass: null, mode: "panZoom", named: [], query: null };
 
   const method = make("select", { id: "method", onchange: load }, collection.maps.map((name) => make("option", { value: name }, NAMES[name] ?? name)));
   const lasso = make("button", { type: "button", "aria-pressed": "false", onclick: () => setMode(state.mode === "lasso" ? "panZoom" : "lasso") }, "Lasso");
   const tools = [
-    ["+", "Zoom in", () => zoom(ZOOM)], ["−", "Zoom out", () => zoom(1 / ZOOM)], ["Whole", "Show the whole map", () => state.plot && showWhole()],
+    ["+", "Zoom in", () => zoom(ZOOM_FACTOR)], ["−", "Zoom out", () => zoom(1 / ZOOM_FACTOR)], ["Fit", "Show the whole map", () => state.plot && fitView()],
   ].map(([text, name, onclick]) => make("button", { type: "button", "aria-label": name, title: name, onclick }, text));
 
   const canvas = make("canvas", { tabindex: 0, role: "img", "aria-describedby": "map-help" });
@@ -39,79 +39,79 @@ function build(section, shared) {
   const image = make("canvas", { class: "image", "aria-hidden": "true" });
   const frame = make("div", { class: "canvas" }, image, canvas, labels, marker, hint, message);
   const legend = make("ul", { class: "legend" });
-  const chosen = make("div", { class: "chosen" });
+  const selection = make("div", { class: "selection" });
 
   section.append(
     make("h1", { id: "map-title" }, "Map of the gallery"),
-    make("p", { class: "muted", id: "map-help" }, "Drag to move, scroll or pinch to zoom, click a point, or draw a lasso around many. With the keyboard: arrows move, + and − zoom, 0 shows all; a class of the list shows its images. Near points are alike; distances between far groups mean little."),
-    make("div", { class: "controls" }, make("div", {}, make("label", { class: "label", for: "method" }, "Layout"), method), make("div", { class: "choices" }, lasso, tools)),
+    make("p", { class: "muted", id: "map-help" }, "Drag to pan, scroll or pinch to zoom, click a point or draw a lasso to select. Keyboard: arrow keys pan, + and − zoom, 0 shows the whole map. Select a class to show its images. Close points are similar; distances between distant clusters are not meaningful."),
+    make("div", { class: "controls" }, make("div", {}, make("label", { class: "label", for: "method" }, "Projection"), method), make("div", { class: "choices" }, lasso, tools)),
     make("div", { class: "mapping" }, frame, make("div", {}, make("h3", {}, "Classes"), legend)),
-    chosen,
+    selection,
   );
   canvas.addEventListener("keydown", onKey);
   onThemeChange(() => { if (state.plot) { state.plot.set({ backgroundColor: token("--page"), pointColor: colors() }); drawLegend(); } });
   load();
 
   async function load() {
-    const wanted = method.value;
+    const name = method.value;
     await showingErrors(message, async () => {
       message.hidden = false;
-      message.textContent = `Laying out ${count(collection.n_gallery, "image")}. The first time this takes a while.`;
-      let answer = await ask(`map/${wanted}`);
-      while (answer.state === "working") {
-        await new Promise((done) => setTimeout(done, ASK_AGAIN));
-        if (method.value !== wanted) return;
-        answer = await ask(`map/${wanted}`);
+      message.textContent = `Computing the map of ${count(collection.n_gallery, "image")}. This takes a while the first time.`;
+      let result = await getJSON(`map/${name}`);
+      while (result.state === "running") {
+        await new Promise((done) => setTimeout(done, POLL_INTERVAL));
+        if (method.value !== name) return;
+        result = await getJSON(`map/${name}`);
       }
-      if (answer.state === "failed") throw new Error(answer.reason);
-      const [data, items] = await Promise.all([bytes(`map/${wanted}/points`), shared.loadItems()]);
-      if (method.value !== wanted) return;
+      if (result.state === "failed") throw new Error(result.error);
+      const [data, items] = await Promise.all([getBytes(`map/${name}/points`), shared.loadItems()]);
+      if (method.value !== name) return;
       state.items = items;
-      state.rows = new Int32Array(data, 0, answer.n);
-      state.points = new Float32Array(data, 4 * answer.n, 2 * answer.n);
+      state.rows = new Int32Array(data, 0, result.n);
+      state.points = new Float32Array(data, 4 * result.n, 2 * result.n);
       await showQuery();
       message.hidden = true;
-      canvas.dataset.ready = wanted;
-      canvas.setAttribute("aria-label", `${NAMES[wanted]} of ${count(answer.n, "image")} in ${count(collection.class_names.length, "class", "classes")}`);
-      announce(`${NAMES[wanted]} is drawn`);
+      canvas.dataset.ready = name;
+      canvas.setAttribute("aria-label", `${NAMES[name]} of ${count(result.n, "image")} in ${count(collection.class_names.length, "class", "classes")}`);
+      announce(`${NAMES[name]} map loaded`);
     });
   }
 
   async function draw() {
     const n = state.rows.length;
     state.plot ??= createPlot(n);
-    const place = queryPlace();
-    const total = n + (place ? 1 : 0);
-    const [x, y, kind] = [new Float32Array(total), new Float32Array(total), new Float32Array(total)];
+    const position = queryPosition();
+    const total = n + (position ? 1 : 0);
+    const [x, y, category] = [new Float32Array(total), new Float32Array(total), new Float32Array(total)];
     for (let i = 0; i < n; i++) {
       x[i] = state.points[2 * i];
       y[i] = state.points[2 * i + 1];
-      kind[i] = kindOf(i);
+      category[i] = categoryOf(i);
     }
-    if (place) [x[n], y[n], kind[n]] = [place[0], place[1], collection.class_names.length];
-    state.query = place ? n : null;
-    await state.plot.draw({ x, y, valueA: kind }, { zDataType: "categorical" });
-    state.named = middles();
+    if (position) [x[n], y[n], category[n]] = [position[0], position[1], collection.class_names.length];
+    state.query = position ? n : null;
+    await state.plot.draw({ x, y, valueA: category }, { zDataType: "categorical" });
+    state.named = classCenters();
     labels.replaceChildren(...state.named.map(([name]) => make("span", {}, name)));
-    state.named.forEach((named, i) => named.push(labels.children[i].offsetWidth / 2)); // names stay within the frame
+    state.named.forEach((named, i) => named.push(labels.children[i].offsetWidth / 2)); // half the width, to keep names inside the frame
     drawLegend();
-    showWhole();
+    fitView();
   }
 
-  /** The point in the middle of each class, for its name to stand at. */
-  function middles() {
-    return collection.class_names.slice(0, MOST_NAMES).flatMap((name, label) => {
+  /** The point nearest to the median of each class, where its name is written. */
+  function classCenters() {
+    return collection.class_names.slice(0, MAX_NAMES).flatMap((name, label) => {
       const points = [];
-      for (let i = 0; i < state.rows.length; i++) if (kindOf(i) === label) points.push(i);
+      for (let i = 0; i < state.rows.length; i++) if (categoryOf(i) === label) points.push(i);
       if (!points.length) return [];
-      const middle = [0, 1].map((axis) => points.map((point) => state.points[2 * point + axis]).sort((a, b) => a - b)[points.length >> 1]);
-      const distance = (point) => Math.hypot(state.points[2 * point] - middle[0], state.points[2 * point + 1] - middle[1]);
+      const median = [0, 1].map((axis) => points.map((point) => state.points[2 * point + axis]).sort((a, b) => a - b)[points.length >> 1]);
+      const distance = (point) => Math.hypot(state.points[2 * point] - median[0], state.points[2 * point + 1] - median[1]);
       return [[name, points.reduce((best, point) => (distance(point) < distance(best) ? point : best))]];
     });
   }
 
-  /** Bring all points into the frame. */
-  function showWhole() {
+  /** Zoom to all points. */
+  function fitView() {
     const [low, high] = [[Infinity, Infinity], [-Infinity, -Infinity]];
     state.points.forEach((value, i) => {
       low[i % 2] = Math.min(low[i % 2], value);
@@ -134,17 +134,17 @@ function build(section, shared) {
     });
     plot.subscribe("pointOver", showHint);
     plot.subscribe("pointOut", () => { hint.hidden = true; });
-    plot.subscribe("select", ({ points }) => showChosen(points.filter((point) => point !== state.query)));
-    plot.subscribe("deselect", () => showChosen([]));
+    plot.subscribe("select", ({ points }) => showSelection(points.filter((point) => point !== state.query)));
+    plot.subscribe("deselect", () => showSelection([]));
     plot.subscribe("lassoEnd", () => setMode("panZoom"));
     plot.subscribe("view", moveMarker);
-    listenToFingers(canvas, plot);
+    addTouchGestures(canvas, plot);
     frame.plot = plot;
     return plot;
   }
 
-  /** The place of a class in the list of colors; what has no class comes last but for the query. */
-  function kindOf(point) {
+  /** Index of a point's color: its class; items without a class come after the query's color. */
+  function categoryOf(point) {
     const label = state.items.labels[state.rows[point]];
     return label < 0 ? collection.class_names.length + 1 : label;
   }
@@ -158,28 +158,28 @@ function build(section, shared) {
     legend.replaceChildren(...collection.class_names.map((name, label) => make(
       "li", {},
       make(
-        "button", { type: "button", "aria-pressed": String(state.chosen === label), onclick: () => chooseClass(label) },
+        "button", { type: "button", "aria-pressed": String(state.selectedClass === label), onclick: () => selectClass(label) },
         make("i", { style: { background: palette()[label % palette().length] } }), name, make("small", {}, collection.class_counts[label].toLocaleString("en")),
       ),
     )));
   }
 
-  function chooseClass(label) {
+  function selectClass(label) {
     if (state.plot === null) return;
-    if (state.chosen === label) { state.plot.deselect(); return; }
+    if (state.selectedClass === label) { state.plot.deselect(); return; }
     const points = [];
-    for (let i = 0; i < state.rows.length; i++) if (kindOf(i) === label) points.push(i);
+    for (let i = 0; i < state.rows.length; i++) if (categoryOf(i) === label) points.push(i);
     state.plot.select(points, { preventEvent: true });
-    showChosen(points, label);
+    showSelection(points, label);
   }
 
-  function showChosen(points, label = null) {
-    state.chosen = label;
+  function showSelection(points, label = null) {
+    state.selectedClass = label;
     drawLegend();
-    if (points.length === 0) { chosen.replaceChildren(); return; }
-    const shown = points.slice(0, SHOWN).map((point) => itemOf(point));
-    const more = points.length > SHOWN ? `, the first ${SHOWN} shown` : "";
-    chosen.replaceChildren(make("h2", {}, `${count(points.length, "image")} selected${more}`), cards(shown.map((item) => card(item))));
+    if (points.length === 0) { selection.replaceChildren(); return; }
+    const items = points.slice(0, MAX_IMAGES).map((point) => itemOf(point));
+    const more = points.length > MAX_IMAGES ? `, the first ${MAX_IMAGES} shown` : "";
+    selection.replaceChildren(make("h2", {}, `${count(points.length, "image")} selected${more}`), cards(items.map((item) => card(item))));
     announce(`${count(points.length, "image")} selected`);
   }
 
@@ -198,17 +198,17 @@ function build(section, shared) {
     hint.style.top = `${y + 230 > frame.clientHeight ? Math.max(0, y - 220) : y + 14}px`;
   }
 
-  function queryPlace() {
-    return shared.asked?.places?.[method.value] ?? null;
+  function queryPosition() {
+    return shared.query?.positions?.[method.value] ?? null;
   }
 
-  /** Put the query on the map; its place is asked for anew where the map was not ready when it was searched. */
+  /** Show the query on the map; search again if the map was not ready at the time of the search. */
   async function showQuery() {
     if (state.rows === null) return;
-    if (shared.asked && !queryPlace()) {
-      const { id, image } = shared.asked;
-      const found = await (image ? upload(image, { k: 5 }) : ask("search", { id, k: 5 })).catch(() => null);
-      if (found) shared.asked.places = found.places;
+    if (shared.query && !queryPosition()) {
+      const { id, image } = shared.query;
+      const response = await (image ? searchByImage(image, { k: 5 }) : getJSON("search", { id, k: 5 })).catch(() => null);
+      if (response) shared.query.positions = response.positions;
     }
     state.plot?.deselect();
     await draw();
@@ -240,15 +240,15 @@ function build(section, shared) {
 
   function onKey(event) {
     const plot = state.plot;
-    const moves = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP] };
+    const moves = { ArrowLeft: [-PAN_STEP, 0], ArrowRight: [PAN_STEP, 0], ArrowUp: [0, PAN_STEP], ArrowDown: [0, -PAN_STEP] };
     if (plot === null || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key in moves) {
       const [[x, y], distance] = [plot.get("cameraTarget"), plot.get("cameraDistance")];
       const [dx, dy] = moves[event.key];
       plot.zoomToLocation([x + dx * distance, y + dy * distance], distance, { transition: false });
-    } else if (event.key === "+" || event.key === "=") zoom(ZOOM);
-    else if (event.key === "-") zoom(1 / ZOOM);
-    else if (event.key === "0") showWhole();
+    } else if (event.key === "+" || event.key === "=") zoom(ZOOM_FACTOR);
+    else if (event.key === "-") zoom(1 / ZOOM_FACTOR);
+    else if (event.key === "0") fitView();
     else return;
     event.preventDefault();
   }

@@ -1,52 +1,52 @@
-import { ask, thumbnail, upload } from "./api.js";
+import { getJSON, searchByImage, thumbnail } from "./api.js";
 import { announce, count, decimal, make, showingErrors } from "./dom.js";
 import { card, cards, fullSize } from "./images.js";
 
-const SUGGESTED = 24;
-const ORDERS = { none: "as found", expansion: "query expansion", reciprocal: "k-reciprocal" };
+const N_SUGGESTIONS = 24;
+const RERANKERS = { none: "none", expansion: "query expansion", reciprocal: "k-reciprocal" };
 
 let view = null;
 
-/** The view that finds what is like an image. Its query is an item, by `?id=`, or an image that was dropped or pasted. */
+/** The search view. The query is an item, by `?id=`, or an image that is chosen, dropped or pasted. */
 export function openSearch(section, shared, parameters) {
   view ??= build(section, shared);
   const id = parameters.get("id");
-  if (id !== null && id !== view.id) view.askItem(id);
+  if (id !== null && id !== view.id) view.searchItem(id);
 }
 
 function build(section, shared) {
   const { collection } = shared;
-  const state = { id: null, image: null, running: null };
+  const state = { id: null, image: null, request: null };
 
-  const file = make("input", { type: "file", accept: "image/jpeg,image/png,image/bmp,image/gif,image/webp", onchange: () => file.files[0] && askImage(file.files[0]) });
-  const asked = make("div", { class: "asked", hidden: true });
-  const words = collection.accepts_uploads
-    ? "Drop an image here, paste one, or choose a file. Or click any image below."
-    : "This collection has no model: click an image below.";
+  const file = make("input", { type: "file", accept: "image/jpeg,image/png,image/bmp,image/gif,image/webp", onchange: () => file.files[0] && searchImage(file.files[0]) });
+  const query = make("div", { class: "query", hidden: true });
+  const help = collection.accepts_uploads
+    ? "Drop, paste or choose an image, or click an image below."
+    : "This collection has no model for new images. Click an image below.";
   const drop = make(
     "div",
     { class: "drop" },
-    asked,
-    make("div", {}, make("p", {}, words), collection.accepts_uploads ? make("label", { class: "file" }, file, make("span", {}, "Choose an image")) : null),
+    query,
+    make("div", {}, make("p", {}, help), collection.accepts_uploads ? make("label", { class: "file" }, file, make("span", {}, "Choose an image")) : null),
   );
 
-  const k = make("input", { type: "number", id: "k", min: 1, max: Math.min(collection.limits.neighbors, collection.n_gallery), value: Math.min(12, collection.n_gallery), onchange: again });
+  const k = make("input", { type: "number", id: "k", min: 1, max: Math.min(collection.limits.neighbors, collection.n_gallery), value: Math.min(12, collection.n_gallery), onchange: search });
   const filter = make(
-    "select", { id: "filter", onchange: again },
+    "select", { id: "filter", onchange: search },
     make("option", { value: "" }, "all classes"), collection.class_names.map((name) => make("option", { value: name }, name)),
   );
-  const retrievers = boxes("Retrievers", Object.entries(collection.retrievers).map(([kind, how]) => [kind, kind, how]), again);
-  const rerankers = boxes("Order", collection.rerankers.map((name) => [name, ORDERS[name] ?? name, ""]), again);
+  const retrievers = checkboxes("Retrievers", Object.entries(collection.retrievers).map(([kind, description]) => [kind, kind, description]), search);
+  const rerankers = checkboxes("Re-ranking", collection.rerankers.map((name) => [name, RERANKERS[name] ?? name, ""]), search);
 
   const results = make("div", { class: "results" });
   const suggestions = make("div", {});
   section.append(
-    make("h1", { id: "search-title" }, "Find images like this one"),
+    make("h1", { id: "search-title" }, "Search by image"),
     drop,
     make(
       "div", { class: "controls" },
       make("div", {}, make("label", { class: "label", for: "k" }, "Neighbors"), k),
-      make("div", {}, make("label", { class: "label", for: "filter" }, "Found among"), filter),
+      make("div", {}, make("label", { class: "label", for: "filter" }, "Class"), filter),
       retrievers.element, rerankers.element,
     ),
     results, suggestions,
@@ -58,122 +58,123 @@ function build(section, shared) {
   drop.addEventListener("drop", (event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    if (event.dataTransfer.files[0]) askImage(event.dataTransfer.files[0]);
+    if (event.dataTransfer.files[0]) searchImage(event.dataTransfer.files[0]);
   });
   document.addEventListener("paste", (event) => {
     const pasted = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
-    if (pasted && collection.accepts_uploads && !section.hidden) askImage(pasted);
+    if (pasted && collection.accepts_uploads && !section.hidden) searchImage(pasted);
   });
 
-  function askItem(id) {
+  function searchItem(id) {
     Object.assign(state, { id, image: null });
     file.value = "";
-    showAsked(thumbnail(id, 256), id, fullSize(id));
-    again();
+    showQuery(thumbnail(id, 256), id, fullSize(id));
+    search();
   }
 
-  function askImage(image) {
+  function searchImage(image) {
     Object.assign(state, { id: null, image });
     if (window.location.hash !== "#search") window.history.replaceState(null, "", "#search");
     const source = URL.createObjectURL(image);
-    const preview = showAsked(source, image.name || "pasted image");
+    const preview = showQuery(source, image.name || "pasted image");
     for (const end of ["load", "error"]) preview.addEventListener(end, () => URL.revokeObjectURL(source), { once: true });
-    again();
+    search();
   }
 
-  async function again() {
+  async function search() {
     if (state.id === null && state.image === null) return;
-    state.running?.abort();
-    const running = (state.running = new AbortController());
-    const parameters = { k: k.value, by: ways(), class: filter.value ? [filter.value] : [] };
+    state.request?.abort();
+    const request = (state.request = new AbortController());
+    const parameters = { k: k.value, by: methods(), class: filter.value ? [filter.value] : [] };
     results.setAttribute("aria-busy", "true");
-    shared.asked = null;
+    shared.query = null;
     announce("");
     await showingErrors(results, async () => {
-      if (!k.checkValidity() || k.value === "") throw new Error(`Neighbors: give a whole number from 1 to ${k.max}.`);
+      if (!k.checkValidity() || k.value === "") throw new Error(`Neighbors must be an integer from 1 to ${k.max}.`);
       if (state.image !== null && state.image.size > collection.limits.upload_bytes) {
-        throw new Error(`The file is too large: ${collection.limits.upload_bytes.toLocaleString("en")} bytes are the most.`);
+        throw new Error(`The file is too large; the limit is ${collection.limits.upload_bytes.toLocaleString("en")} bytes.`);
       }
-      const found = state.id !== null
-        ? await ask("search", { id: state.id, ...parameters }, { signal: running.signal })
-        : await upload(state.image, parameters, running.signal).catch((error) => { throw named(error, state.image); });
-      if (running.signal.aborted) return;
-      shared.asked = { ...found, image: state.image };
-      asked.querySelector(".query-class").textContent = found.label ? ` · ${found.label}` : "";
-      results.replaceChildren(make("div", { class: "ways" }, found.answers.map((answer) => column(answer, found.label))));
-      announce(`${count(found.answers[0].neighbors.length, "neighbor")} found`);
+      const response = state.id !== null
+        ? await getJSON("search", { id: state.id, ...parameters }, { signal: request.signal })
+        : await searchByImage(state.image, parameters, request.signal).catch((error) => { throw withFileName(error, state.image); });
+      if (request.signal.aborted) return;
+      shared.query = { ...response, image: state.image };
+      query.querySelector(".query-class").textContent = response.label ? ` · ${response.label}` : "";
+      results.replaceChildren(make("div", { class: "columns-of-results" }, response.results.map((result) => resultColumn(result, response.label))));
+      announce(count(response.results[0].hits.length, "result"));
     });
-    if (state.running !== running) return;
+    if (state.request !== request) return;
     results.removeAttribute("aria-busy");
-    suggestions.hidden = results.querySelector(".ways") !== null;
+    suggestions.hidden = results.querySelector(".columns-of-results") !== null;
   }
 
-  function ways() {
-    return retrievers.chosen().flatMap((kind) => rerankers.chosen().map((order) => (order === "none" ? kind : `${kind}:${order}`)));
+  function methods() {
+    return retrievers.selected().flatMap((kind) => rerankers.selected().map((reranker) => (reranker === "none" ? kind : `${kind}:${reranker}`)));
   }
 
-  /** Put the query into its place; an image that the browser cannot show is left out, its name stays. */
-  function showAsked(source, name, ...more) {
+  /** Show the query; if the browser cannot decode the image, only its name. */
+  function showQuery(source, name, ...more) {
     const image = make("img", { src: source, alt: `The query: ${name}`, onerror: () => { image.hidden = true; } });
-    asked.replaceChildren(image, make("small", { class: "query-name" }, name, make("span", { class: "query-class" }), " "), ...more);
-    asked.hidden = false;
+    query.replaceChildren(image, make("small", { class: "query-name" }, name, make("span", { class: "query-class" }), " "), ...more);
+    query.hidden = false;
     return image;
   }
 
   async function suggest() {
     await showingErrors(suggestions, async () => {
       const items = await shared.loadItems();
-      const chosen = sample(items.ids.length, SUGGESTED).map((row) => ({ id: items.ids[row], label: collection.class_names[items.labels[row]] }));
+      const suggested = sample(items.ids.length, N_SUGGESTIONS).map((row) => ({ id: items.ids[row], label: collection.class_names[items.labels[row]] }));
       suggestions.replaceChildren(
         make("h2", {}, "From the gallery"),
-        cards(chosen.map((item) => card(item))),
-        make("p", {}, make("button", { type: "button", style: { "margin-top": "1rem" }, onclick: suggest }, "Others")),
+        cards(suggested.map((item) => card(item))),
+        make("p", {}, make("button", { type: "button", style: { "margin-top": "1rem" }, onclick: suggest }, "Show others")),
       );
     });
   }
 
-  return { askItem, get id() { return state.id; } };
+  return { searchItem, get id() { return state.id; } };
 }
 
-/** An error of an upload, with the name of the file. */
-function named(error, file) {
+/** Prefix an upload error with the file name. */
+function withFileName(error, file) {
   return error.name === "AbortError" ? error : new Error(`${file.name || "The pasted image"}: ${error.message}`);
 }
 
-/** The answer of one way of searching. */
-function column(answer, label) {
-  const way = answer.reranker === "none" ? answer.retriever : `${answer.retriever}, ${answer.reranker}`;
-  const title = answer.reranker === "none" ? answer.retriever : `${answer.retriever}, ${ORDERS[answer.reranker] ?? answer.reranker}`;
-  const list = answer.neighbors.map((found) =>
-    card(found, [`${found.rank} · ${decimal(found.distance, 4)}`], label ? found.label === label : null),
+/** The hits of one retriever and re-ranker. */
+function resultColumn(result, label) {
+  const reranked = result.reranker !== "none";
+  const method = reranked ? `${result.retriever}, ${result.reranker}` : result.retriever;
+  const title = reranked ? `${result.retriever}, ${RERANKERS[result.reranker] ?? result.reranker}` : result.retriever;
+  const list = result.hits.map((hit) =>
+    card(hit, [`${hit.rank} · ${decimal(hit.distance, 4)}`], label ? hit.label === label : null),
   );
-  const vote = answer.vote ? `Most are ${answer.vote}; ` : "";
+  const vote = result.vote ? `Majority ${result.vote}; ` : "";
   return make(
-    "section", { class: "way", "data-way": way },
-    make("header", {}, make("h2", {}, title), make("small", {}, `${vote}${answer.metric} distance, ${decimal(answer.milliseconds, 1)} ms`)),
-    list.length ? cards(list) : make("p", {}, "Nothing was found."),
+    "section", { class: "result", "data-method": method },
+    make("header", {}, make("h2", {}, title), make("small", {}, `${vote}${result.metric} distance, ${decimal(result.search_ms, 1)} ms`)),
+    list.length ? cards(list) : make("p", {}, "No results."),
   );
 }
 
-/** Check boxes of which one stays checked at least. */
-function boxes(title, choices, changed) {
-  const inputs = choices.map(([value], place) =>
-    make("input", { type: "checkbox", value, checked: place === 0, onchange: (event) => {
+/** Check boxes, at least one of which stays checked. */
+function checkboxes(title, choices, changed) {
+  const inputs = choices.map(([value], i) =>
+    make("input", { type: "checkbox", value, checked: i === 0, onchange: (event) => {
       if (inputs.some((input) => input.checked)) { changed(); return; }
       event.target.checked = true;
-      announce(`${title}: one stays chosen`);
+      announce(`${title}: at least one must be selected`);
     } }),
   );
-  const labels = choices.map(([, name, how], place) => make("label", { title: how || null }, inputs[place], name));
+  const labels = choices.map(([, name, description], i) => make("label", { title: description || null }, inputs[i], name));
   return {
     element: make("fieldset", {}, make("legend", {}, title), make("div", { class: "choices" }, labels)),
-    chosen: () => inputs.filter((input) => input.checked).map((input) => input.value),
+    selected: () => inputs.filter((input) => input.checked).map((input) => input.value),
   };
 }
 
-/** Different numbers below n, at most so many, in random order. */
-function sample(n, most) {
-  const chosen = new Set();
-  while (chosen.size < Math.min(n, most)) chosen.add(Math.floor(Math.random() * n));
-  return [...chosen];
+/** A random sample of `size` distinct integers below n, or all. */
+function sample(n, size) {
+  const rows = new Set();
+  while (rows.size < Math.min(n, size)) rows.add(Math.floor(Math.random() * n));
+  return [...rows];
 }

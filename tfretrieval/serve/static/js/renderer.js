@@ -1,14 +1,14 @@
 import { createRenderer } from "../vendor/scatterplot.js";
 
 /**
- * What draws for a scatter plot: straight onto a canvas of its own, which lies behind the plot's.
+ * A renderer for the scatter plot that draws directly onto its own canvas, behind that of the plot.
  *
- * The library's way, by a buffer of floats, a second pass and a copy, costs six times as much where no graphics card is.
+ * The library's renderer (float buffer, second pass, copy) is six times slower without a GPU.
  */
 export function directRenderer(canvas, width, height) {
   const scale = window.devicePixelRatio;
   [canvas.width, canvas.height] = [width * scale, height * scale];
-  canvas.getContext("webgl", { antialias: false }); // the first asked for stays: the library would smooth, at four times the work
+  canvas.getContext("webgl", { antialias: false }); // the first context stays; the library would request antialiasing, four times slower
   const inner = createRenderer({ canvas });
   return Object.create(inner, {
     render: {

@@ -1,13 +1,13 @@
 import { decimal, make } from "./dom.js";
 import { card, cards } from "./images.js";
 
-/** Queries side by side with what came nearest. */
-export function pairsOf(queries) {
-  return queries.length ? make("ul", { class: "pairs" }, queries.map(pairOf)) : make("p", {}, "There are none.");
+/** A list of evaluated queries with their nearest neighbors. */
+export function queryList(queries) {
+  return queries.length ? make("ul", { class: "pairs" }, queries.map(queryPair)) : make("p", {}, "None.");
 }
 
-/** A query beside what came nearest. */
-export function pairOf(query) {
+/** An evaluated query beside its nearest neighbor. */
+export function queryPair(query) {
   return make(
     "li", { class: "pair", "data-id": query.id },
     cards([

@@ -1,0 +1,35 @@
+"""`tfret study`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.slow
+def test_a_study_compares_models_and_resumes(tfret, scenes, tmp_path):
+    arguments = (
+        "study", "--data", scenes, "--output", tmp_path / "s", "--models", "siamese,triplet", "--epochs", 1,
+        "--steps-per-epoch", 1, "--json", "--image-size",
+    )  # fmt: skip
+    result = tfret(*arguments, 16).result
+    assert [(row["model"], row["retriever"]) for row in result["rows"]] == [
+        ("siamese", "knn"), ("siamese", "faiss"), ("triplet", "knn"), ("triplet", "faiss")
+    ]  # fmt: skip
+    assert Path(result["report"]).read_text(encoding="utf-8").count("<img") >= 10
+    model = (tmp_path / "s" / "triplet" / "model.keras").read_bytes()
+    again = tfret(*arguments, 16)
+    assert json.loads(again.out)["rows"] == result["rows"]
+    assert (tmp_path / "s" / "triplet" / "model.keras").read_bytes() == model
+    other = tfret(*arguments, 32)
+    assert other.code == 1
+    assert "image_size" in other.error
+    assert (tmp_path / "s" / "triplet" / "model.keras").read_bytes() == model
+
+
+def test_an_unknown_model_is_wrong_usage(tfret, tmp_path):
+    outcome = tfret("study", "--data", "digits", "--models", "resnet,vgg", "--output", tmp_path / "s")
+    assert outcome.code == 2
+    assert "--models" in outcome.err

@@ -1,0 +1,182 @@
+"""Tables of a report, from evaluations, catalogs and the recorded costs of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tfretrieval.atomic import read_json
+from tfretrieval.data.catalog import Catalog
+from tfretrieval.evaluation.chance import expected_average_precision
+from tfretrieval.evaluation.result import Evaluation
+from tfretrieval.report.content import Cell, Estimate, Rounded, Table
+from tfretrieval.retrieval import TITLES, in_words
+from tfretrieval.runs import Run
+from tfretrieval.training.history import read_history
+
+SUMMARY = ("precision_at_1", "precision_at_3", "precision_at_5", "precision_at_10", "map")
+SHORT = {name: name.replace("precision_at_", "P@").replace("map", "mAP") for name in SUMMARY}
+MAX_CLASSES = 40
+
+Results = Mapping[str, Mapping[str, Evaluation]]
+
+
+def summary_table(results: Results) -> Table:
+    """Return P@1, P@3, P@5, P@10 and mAP with intervals, one row per model and retriever, chance last."""
+    rows: list[list[Cell]] = [
+        [model, in_words(kind, evaluation.made_from), evaluation.dim, *(estimate(evaluation, name) for name in SUMMARY)]
+        for model, by_retriever in results.items()
+        for kind, evaluation in by_retriever.items()
+    ]
+    first = next(iter(next(iter(results.values())).values()))
+    chance = {**dict.fromkeys(SUMMARY, first.chance_precision), "map": chance_map(first)}
+    rows.append(["chance", "random ranking", None, *chance.values()])
+    return Table(
+        ["Model", "Retriever", "Dim", *SHORT.values()],
+        rows,
+        caption=(
+            "Retrieval metrics by model and retriever: means over queries with 95 % bootstrap intervals. Dim: "
+            "dimensions of the searched vectors, after PCA. The best value of each column is marked."
+        ),
+        row_headers=2,
+        best=dict.fromkeys(SHORT.values(), "max"),
+    )
+
+
+def chance_map(evaluation: Evaluation) -> float:
+    """Return the expected mAP of a random ranking of the gallery."""
+    made_from = evaluation.made_from
+    excludes_query = "query_split" in made_from and made_from["query_split"] == made_from["gallery_split"]
+    n = evaluation.n_gallery - int(excludes_query)
+    classes = evaluation.per_class.values()
+    expected = [expected_average_precision(values["chance_precision"] * n, n) for values in classes]
+    return float(np.average(expected, weights=[values["n_queries"] for values in classes]))
+
+
+def estimate(evaluation: Evaluation, name: str) -> Estimate | float | None:
+    """Return a metric with its interval, or as far as they were computed."""
+    if name not in evaluation.metrics:
+        return None
+    value = evaluation.metrics[name]
+    return Estimate(value, *evaluation.intervals[name]) if name in evaluation.intervals else value
+
+
+def class_table(evaluation: Evaluation) -> Table:
+    """Return metrics by class, lowest mAP first."""
+    rows: list[list[Cell]] = [
+        [label, int(v["n_queries"]), int(v["n_gallery"]), v["precision_at_1"], v["map"], v["ap"]]
+        for label, v in sorted(evaluation.per_class.items(), key=lambda item: item[1]["map"])
+    ]
+    cut = f" The {MAX_CLASSES} lowest of {len(rows)} classes." if len(rows) > MAX_CLASSES else ""
+    return Table(
+        ["Class", "Queries", "Gallery", "P@1", "mAP", "AP (pooled)"],
+        rows[:MAX_CLASSES],
+        caption=(
+            f"Metrics by class ({TITLES[evaluation.retriever]}), lowest mAP first. AP (pooled): average precision of "
+            f"the class's precision-recall curve, all its queries ranked together by distance.{cut}"
+        ),
+    )
+
+
+def data_table(catalog: Catalog) -> Table:
+    """Return the number of images by class and split; for many classes their minimum, median and maximum."""
+    splits = catalog.split_names
+    counts = np.array(
+        [[int(((catalog.labels == i) & (catalog.splits == s)).sum()) for s in splits] for i in range(catalog.n_classes)]
+    ).reshape(catalog.n_classes, len(splits))
+    unknown = [int(((catalog.labels < 0) & (catalog.splits == split)).sum()) for split in splits]
+    totals = [int(n) for n in counts.sum(axis=0) + unknown]
+    if catalog.n_classes <= MAX_CLASSES:
+        names, selected = list(catalog.class_names), np.column_stack([counts, counts.sum(axis=1)])
+    else:
+        names = ["minimum of a class", "median of the classes", "maximum of a class"]
+        with_sum = np.column_stack([counts, counts.sum(axis=1)])
+        selected = np.array([np.min(with_sum, axis=0), np.median(with_sum, axis=0), np.max(with_sum, axis=0)])
+    rows: list[list[Cell]] = [[name, *(round(float(n)) for n in row)] for name, row in zip(names, selected)]
+    if any(unknown):
+        rows.append(["class unknown", *unknown, sum(unknown)])
+    rows.append(["all", *totals, sum(totals)])
+    return Table(["Class", *splits, "Total"], rows, caption=f"Images of {catalog.n_classes} classes by split.")
+
+
+def model_costs_table(runs: Mapping[str, Run]) -> Table:
+    """Return size, training time and embedding time of each model; a dash for values that were not recorded."""
+    rows: list[list[Cell]] = []
+    for name, run in runs.items():
+        costs = run.costs()
+        training = costs.get("training", {})
+        history = read_history(run.history_path) if run.history_path.is_file() else []
+        embedded = [cost for folder, cost in costs.items() if _is_current(run, folder, cost.get("of"))]
+        n_items = sum(cost["items"] for cost in embedded)
+        seconds = sum(cost["seconds"] for cost in embedded)
+        rows.append(
+            [
+                name,
+                training.get("parameters"),
+                _megabytes(run.model_path.stat().st_size),
+                len(history),
+                Rounded(sum(row.get("seconds", 0.0) for row in history), 1) if history else None,
+                _megabytes(training.get("peak_memory")),
+                Rounded(1000 * seconds / n_items, 2) if n_items else None,
+                ", ".join(dict.fromkeys(f"{cost['engine']}, {cost['precision']}" for cost in embedded)) or None,
+            ]
+        )
+    return Table(
+        [
+            "Model", "Parameters", "File, MB", "Epochs", "Training, s", "Peak memory, MB", "Embedding, ms/image",
+            "Engine",
+        ],
+        rows,
+        caption=(
+            "Cost of the models. Training: all epochs including validation. Peak memory: resident memory of the "
+            "training process. Embedding: reading, decoding and inference, in batches. A dash: not recorded."
+        ),
+    )  # fmt: skip
+
+
+def index_costs_table(runs: Mapping[str, Run], results: Results) -> Table:
+    """Return size, build time and search time of each index; a dash for values that were not recorded."""
+    rows: list[list[Cell]] = []
+    for name, by_retriever in results.items():
+        for kind, evaluation in by_retriever.items():
+            folder = runs[name].index(kind)
+            header = read_json(folder / "index.json") if folder.is_dir() else {}
+            build_seconds = header.get("made_from", {}).get("build_seconds")
+            query_seconds = evaluation.seconds.get("one_query")
+            n_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            rows.append(
+                [
+                    name,
+                    in_words(kind, evaluation.made_from),
+                    4 * evaluation.dim,
+                    Rounded(n_bytes / evaluation.n_gallery) if n_bytes and kind != "milvus" else None,
+                    None if build_seconds is None else Rounded(1000 * build_seconds, 1),
+                    None if query_seconds is None else Rounded(1000 * query_seconds, 2),
+                    Rounded(evaluation.seconds["search"], 2),
+                ]
+            )
+    return Table(
+        [
+            "Model", "Retriever", "Vector, bytes", "Index, bytes/item", "Build, ms", "One query, ms",
+            "All queries, s",
+        ],
+        rows,
+        caption=(
+            "Cost of the indexes. Vector: float32 vector of one image after PCA. Index: files on disk, including the "
+            "PCA. One query: median time of a search for the 10 nearest neighbors, without embedding. All queries: "
+            "search of all queries."
+        ),
+        row_headers=2,
+    )  # fmt: skip
+
+
+def _is_current(run: Run, folder: str, fingerprint: str | None) -> bool:
+    """Whether a cost was recorded for the embeddings that are stored now."""
+    header = Path(run.directory, folder, "embeddings.json")
+    return folder.startswith("embeddings/") and header.is_file() and read_json(header).get("fingerprint") == fingerprint
+
+
+def _megabytes(n_bytes: int | None) -> Rounded | None:
+    return None if n_bytes is None else Rounded(n_bytes / 1e6, 1)

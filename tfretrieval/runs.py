@@ -99,11 +99,19 @@ class Run:
     def audit(self, split: str) -> Path:
         return self.directory / "audit" / split
 
-    def index(self, retriever: str) -> Path:
-        return self.directory / "index" / retriever
+    def index(self, name: str) -> Path:
+        return self.directory / "index" / name
 
-    def evaluation(self, retriever: str) -> Path:
-        return self.directory / "evaluation" / retriever
+    def evaluation(self, name: str) -> Path:
+        return self.directory / "evaluation" / name
+
+    def evaluated(self) -> list[str]:
+        """Names of the indexes with an evaluation, in alphabetical order."""
+        return sorted(path.parent.name for path in self.directory.glob("evaluation/*/metrics.json"))
+
+    def indexed(self) -> list[str]:
+        """Names of the indexes, in alphabetical order."""
+        return sorted(path.parent.name for path in self.directory.glob("index/*/index.json"))
 
     def write_manifest(
         self, config: dict[str, Any], data: dict[str, Any], argv: list[str] | None = None, replicas: int = 1

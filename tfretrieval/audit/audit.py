@@ -12,10 +12,10 @@ from tfretrieval.audit.files import FileFacts, audit_files, describe_group, read
 from tfretrieval.audit.label_issues import MIN_CLASS_SIZE, find_label_issues
 from tfretrieval.audit.similar_items import SimilarItems
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.retrieval.blocks import blocks
+from tfretrieval.retrieval.distances import blocks
 from tfretrieval.runs import Run
 from tfretrieval.vectors import unit_rows
-from tfretrieval.workflows.embed import current_embeddings, embed_catalog
+from tfretrieval.workflows.embed import EmbedOptions, current_embeddings, embed_catalog
 from tfretrieval.workflows.engine import AUTO, engine_of
 from tfretrieval.workflows.model import run_config
 
@@ -79,10 +79,10 @@ def _embed_images(run: Run, catalog: Catalog, facts: FileFacts) -> tuple[np.ndar
             continue
         store = current_embeddings(run, part, run.embeddings(split), choice)
         if store is None:
-            store = embed_catalog(run, part, "skip", choice, run.audit(split))
+            store = embed_catalog(run, part, EmbedOptions("skip", choice), run.audit(split))
         if not embedded.any():
-            choice, vectors = engine_of(store), np.zeros((len(catalog), store.dim), np.float32)
-        rows = np.array([row_of[name] for name in store.ids])
+            choice, vectors = engine_of(store.provenance), np.zeros((len(catalog), store.dim), np.float32)
+        rows = np.array([row_of[name] for name in store.items.ids])
         embedded[rows] = True
         for block in blocks(len(rows), BLOCK):
             vectors[rows[block]] = unit_rows(store.vectors[block])

@@ -12,7 +12,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from tfretrieval.audit.similar_items import SimilarItems
-from tfretrieval.retrieval.blocks import blocks
+from tfretrieval.retrieval.distances import blocks
 from tfretrieval.vectors import unit_rows
 
 MIN_CORRELATION = 0.85  # of the details of two copies

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from tfretrieval.retrieval.blocks import blocks
+from tfretrieval.retrieval.distances import blocks
 from tfretrieval.retrieval.faiss import FaissRetriever
+from tfretrieval.retrieval.neighbors import Neighbors
 
 MAX_EXACT = 20_000  # items; larger collections use an approximate index
 MAX_DIM = 128  # dimensions of the approximate index
@@ -49,7 +50,8 @@ class SimilarItems:
         cosines, rows = np.empty((n, k), np.float32), np.empty((n, k), np.int64)
         for block in blocks(n, BLOCK):
             queries = self.vectors[block] if permutation is None else self.vectors[block][:, permutation]
-            candidates = _exclude_self(np.arange(n)[block], self._index.kneighbors(queries, k + 1)[1])
+            found = Neighbors(*self._index.kneighbors(queries, k + 1)).excluding(np.arange(n)[block])
+            candidates = found.first(k).rows
             similarities = self._cosines(queries, candidates)
             order = np.argsort(-similarities, axis=1, kind="stable")
             cosines[block] = np.take_along_axis(similarities, order, axis=1)
@@ -69,10 +71,3 @@ def _factory(n: int, d: int) -> str:
         return "Flat"
     lists = f"IVF{min(4 * math.isqrt(n), n // POINTS_PER_LIST)},Flat"
     return f"PCA{MAX_DIM},{lists}" if d > MAX_DIM else lists
-
-
-def _exclude_self(items: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Drop each item, [q], from its row of neighbors, [q, k + 1]; or the last neighbor where it is not among them."""
-    is_self = rows == items[:, None]
-    is_self[~is_self.any(axis=1), -1] = True
-    return rows[~is_self].reshape(len(rows), -1)

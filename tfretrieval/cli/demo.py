@@ -31,6 +31,7 @@ def demo(output: Path, seed: int) -> tuple[dict[str, Any], str]:
     load_tensorflow()
     from tfretrieval.cli.study import compare_models
     from tfretrieval.training.config import TrainConfig
+    from tfretrieval.workflows.study import StudyPlan
 
     settings: dict[str, Any] = {
         "image_size": 32,
@@ -41,4 +42,4 @@ def demo(output: Path, seed: int) -> tuple[dict[str, Any], str]:
         "lr_decay_every": 3,
     }
     configs = {name: TrainConfig.for_recipe(name, **settings) for name in ("siamese", "triplet")}
-    return compare_models("digits", configs, output, 0.95)
+    return compare_models("digits", StudyPlan(configs), output)

@@ -50,27 +50,27 @@ def embed(
     `tfret index --store` reads the shards as one store.
     """
     from tfretrieval.runs import Run
-    from tfretrieval.workflows.embed import embed_catalog, embed_shards, embed_split
+    from tfretrieval.workflows.embed import EmbedOptions, embed_catalog, embed_shards, embed_split
     from tfretrieval.workflows.engine import EngineChoice
     from tfretrieval.workflows.gallery import run_catalog
 
     if shards is not None and (output is not None or engine.partition(":")[0] != "ray"):
         raise click.UsageError("--shards requires --engine ray and excludes --output")
-    choice = EngineChoice(engine, precision, address)
+    options = EmbedOptions(on_error, EngineChoice(engine, precision, address))
     opened = Run.open(run)
     catalog = run_catalog(opened, data)
     if shards is not None:
         part = catalog.split(split) if split else catalog
-        n, dim = embed_shards(opened, part, shards, on_error, choice)
+        n, dim = embed_shards(opened, part, shards, options)
         return {"shards": shards, "n": n, "dim": dim}, f"{shards}: {n} vectors, {dim} dimensions"
     stores = []
     for name in [split] if split else catalog.split_names:
         if output is None and data is None:
-            embeddings = embed_split(opened, catalog, name, on_error, rebuild_damaged=True, choice=choice)
+            embeddings = embed_split(opened, catalog, name, options, rebuild_corrupt=True)
             target = opened.embeddings(name)
         else:
             target = (output or Path("embeddings")) / ("" if split else name)
-            embeddings = embed_catalog(opened, catalog.split(name), on_error, choice, target)
+            embeddings = embed_catalog(opened, catalog.split(name), options, target)
         stores.append(_describe(name, target, embeddings))
     lines = [
         f"{store['path']}: {store['n']} vectors, {store['dim']} dimensions, {store['engine']} in {store['precision']}"
@@ -85,7 +85,7 @@ def _describe(split: str, target: Path, embeddings: Any) -> dict[str, Any]:
         "path": str(target),
         "n": len(embeddings),
         "dim": embeddings.dim,
-        "engine": embeddings.made_from["engine"],
-        "precision": embeddings.made_from["precision"],
+        "engine": embeddings.provenance["engine"],
+        "precision": embeddings.provenance["precision"],
         "fingerprint": embeddings.fingerprint,
     }

@@ -70,19 +70,20 @@ def evaluate(
     if (queries is None) != (gallery is None):
         raise click.UsageError("--queries and --gallery must be given together")
     cutoffs = ks or None
+    gallery_split = settings.pop("gallery_split")
     if gallery is not None and queries is not None:
-        settings.pop("gallery_split")
         evaluation = _evaluate_stores(gallery, queries, retriever, cutoffs, seed, settings)
     else:
         from tfretrieval.runs import Run
+        from tfretrieval.workflows.embed import EmbedOptions
         from tfretrieval.workflows.evaluate import evaluate_run
         from tfretrieval.workflows.gallery import run_catalog
+        from tfretrieval.workflows.index import IndexRequest
 
         opened = Run.open(run)
-        catalog = run_catalog(opened, data)
-        evaluation = evaluate_run(
-            opened, catalog, retriever, cutoffs, query_split, seed=seed, on_error=on_error, **settings
-        ).evaluation
+        options = EmbedOptions(on_error, query_split=query_split, gallery_split=gallery_split)
+        request = IndexRequest(retriever, settings)
+        evaluation = evaluate_run(opened, run_catalog(opened, data), request, options, cutoffs, seed).evaluation
     result = evaluation.to_json()
     if failures := _failed_thresholds(evaluation, fail_under):
         result["exit_code"] = 3
@@ -96,19 +97,19 @@ def _evaluate_stores(
     from tfretrieval.embedding.store import Embeddings
     from tfretrieval.evaluation.evaluator import evaluate
     from tfretrieval.retrieval.index import Index
-    from tfretrieval.retrieval.settings import IndexSettings
+    from tfretrieval.retrieval.settings import settings_for
     from tfretrieval.workflows.index import with_changes
 
     gallery, queries = Embeddings.load(gallery_dir), Embeddings.load(query_dir)
-    models = {store.made_from.get("model") for store in (gallery, queries)} - {None}
+    models = {store.provenance.get("model") for store in (gallery, queries)} - {None}
     if len(models) > 1:
         raise UserError(f"{query_dir} and {gallery_dir} were embedded by different models; re-embed one of them")
     for key in ("engine", "precision"):
-        of_gallery, of_queries = (store.made_from.get(key) for store in (gallery, queries))
+        of_gallery, of_queries = (store.provenance.get(key) for store in (gallery, queries))
         if of_gallery != of_queries:
             click.echo(f"tfret: warning: gallery {key} is {of_gallery}, query {key} is {of_queries}", err=True)
-    index = Index.build(gallery, with_changes(IndexSettings(retriever=kind), settings))
-    return evaluate(index.retriever, queries, gallery, index.transform, ks=ks, seed=seed)
+    index = Index.build(gallery, with_changes(settings_for(kind), settings))
+    return evaluate(index, queries, ks=ks, seed=seed)
 
 
 def _failed_thresholds(evaluation: Evaluation, thresholds: tuple[tuple[str, float], ...]) -> list[str]:

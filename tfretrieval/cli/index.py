@@ -60,30 +60,29 @@ def index(
     vectors are inserted, so an interrupted command resumes when it is repeated.
     """
     from tfretrieval.embedding.ray.parquet_shards import load_store
-    from tfretrieval.retrieval.settings import IndexSettings
+    from tfretrieval.retrieval.settings import settings_for
     from tfretrieval.runs import Run
-    from tfretrieval.workflows.embed import embed_split
+    from tfretrieval.workflows.embed import EmbedOptions, embed_split
     from tfretrieval.workflows.gallery import change_gallery, run_catalog
-    from tfretrieval.workflows.index import build_index, ensure_index, with_changes
+    from tfretrieval.workflows.index import IndexRequest, build_index, ensure_index, with_changes
 
+    request = IndexRequest(retriever, settings, "", memory_limit, replace, rebuild_corrupt=True)
     if (store is None) != (output is None):
         raise click.UsageError("--store and --output must be given together")
     if store is not None and output is not None:
         if run or data or gallery_split or add or remove:
             raise click.UsageError("--store excludes --run, --data, --gallery-split, --add and --remove")
         embeddings = load_store(store)
-        chosen = with_changes(IndexSettings(retriever), settings)
-        return _describe(output, build_index(output, embeddings, chosen, replace, memory_limit), embeddings, seed)
-    opened = Run.open(run)
+        chosen = with_changes(settings_for(retriever), settings)
+        return _describe(output, build_index(output, embeddings, chosen, request), embeddings, seed)
+    opened, options = Run.open(run), EmbedOptions(on_error, gallery_split=gallery_split)
     if add or remove:
         if data:
             raise click.UsageError("--add and --remove change the run's own gallery; omit --data")
-        change_gallery(opened, retriever, add, remove, gallery_split, on_error, **settings)
-        settings = {}
+        change_gallery(opened, request, add, remove, options)
     catalog = run_catalog(opened, data)
-    gallery = embed_split(opened, catalog, gallery_split or catalog.roles()[1], on_error)
-    options = {"replace_others": replace, "memory_limit": memory_limit, **settings}
-    built = ensure_index(opened, retriever, gallery, rebuild_damaged=True, **options)
+    gallery = embed_split(opened, catalog, options.roles(catalog)[1], options)
+    built = ensure_index(opened, gallery, request)
     return _describe(opened.index(retriever), built, gallery, seed)
 
 
@@ -91,20 +90,20 @@ def _describe(path: Path, index: Any, gallery: Any, seed: int) -> tuple[dict[str
     from tfretrieval.workflows.index import RECALL_K, index_recall
 
     exact, recall_name = index.retriever.is_exact, f"recall_at_{RECALL_K}"
-    recall = 1.0 if exact else index.made_from.get(recall_name)
+    recall = 1.0 if exact else index.provenance.get(recall_name)
     if recall is None:
         recall = index_recall(index, gallery, seed)
     params = index.retriever.get_params()
     result = {
         "path": str(path),
-        "retriever": index.retriever.kind,
+        "retriever": index.settings.retriever,
         "metric": index.settings.metric,
         **{name: params.get(name) for name in ("factory", "search", "uri", "collection", "index_type")},
         "n": len(gallery),
-        "dim": index.retriever.n_features_in_,
+        "dim": index.dim,
         "exact": exact,
         recall_name: recall,
-        "tuning": index.made_from.get("tuning"),
+        "tuning": index.provenance.get("tuning"),
     }
     quality = "exact" if exact else f"approximate, recall@{RECALL_K} {recall:.4f}"
     text = f"{path}: {result['n']} vectors, {result['dim']} dimensions, {index.settings.metric} distance, {quality}"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tfretrieval.cli.options import data_option, on_error_option, retriever_option, run_option, seed_option
 from tfretrieval.cli.output import prints_result, table
 from tfretrieval.errors import in_one_line
+
+if TYPE_CHECKING:
+    from tfretrieval.retrieval.search_result import SearchResult
 
 
 @click.command()
@@ -47,12 +50,18 @@ def query(
     if figure and figure.suffix.lower() not in (".png", ".svg"):
         raise click.BadParameter("the file name must end in .png or .svg", param_hint="--figure")
     from tfretrieval.runs import Run
+    from tfretrieval.workflows.embed import EmbedOptions
     from tfretrieval.workflows.query import query_run
 
-    results = query_run(Run.open(run), images, k, retriever, data, gallery_split, on_error, classes, splits)
-    decoded = {result["image"] for result in results}
-    skipped = [str(image) for image in images if str(image) not in decoded]
-    output: dict[str, Any] = {"retriever": retriever, "k": k, "results": results, "skipped": skipped}
+    where, options = {"classes": classes, "splits": splits}, EmbedOptions(on_error, gallery_split=gallery_split)
+    results = query_run(Run.open(run), images, k, retriever, where, options, data)
+    decoded = {result.path for result in results}
+    output: dict[str, Any] = {
+        "retriever": retriever,
+        "k": k,
+        "results": [result.to_json() for result in results],
+        "skipped": [str(image) for image in images if str(image) not in decoded],
+    }
     blocks = [_format_result(result) for result in results]
     if figure:
         _save_figure(results, figure)
@@ -61,18 +70,16 @@ def query(
     return output, "\n\n".join(blocks)
 
 
-def _format_result(result: dict[str, Any]) -> str:
-    rows = [[n["id"], n["label"], f"{n['distance']:.4f}", str(n["rank"])] for n in result["neighbors"]]
+def _format_result(result: SearchResult) -> str:
+    rows = [[hit.id, hit.label, f"{hit.distance:.4f}", str(hit.rank)] for hit in result.hits]
     nearest = f"{len(rows)} nearest neighbors"
-    heading = f"{result['vote']} (majority vote of the {nearest})" if result["vote"] else nearest
-    return "\n".join(
-        [in_one_line(f"{result['image']}: {heading}"), table(["neighbor", "class", "distance", "rank"], rows)]
-    )
+    heading = f"{result.vote} (majority vote of the {nearest})" if result.vote else nearest
+    return "\n".join([in_one_line(f"{result.path}: {heading}"), table(["neighbor", "class", "distance", "rank"], rows)])
 
 
-def _save_figure(results: Sequence[dict[str, Any]], path: Path) -> None:
+def _save_figure(results: Sequence[SearchResult], path: Path) -> None:
     from tfretrieval.visualize.neighbors import plot_neighbors
     from tfretrieval.visualize.theme import save_figure
-    from tfretrieval.workflows.search_results import answers_of_query, panels
+    from tfretrieval.workflows.search_results import neighbor_panels
 
-    save_figure(plot_neighbors(panels(answers_of_query(results)), "Nearest neighbors"), path)
+    save_figure(plot_neighbors(neighbor_panels(results), "Nearest neighbors"), path)

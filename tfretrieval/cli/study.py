@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tfretrieval.cli.options import RETRIEVERS, PCASize, milvus_options, on_error_option, seed_option
 from tfretrieval.cli.output import prints_result, table
 from tfretrieval.quiet import load_tensorflow
+
+if TYPE_CHECKING:
+    from tfretrieval.workflows.study import StudyPlan
 
 RECIPES = ("resnet", "siamese", "triplet")
 
@@ -50,7 +53,13 @@ class NameList(click.ParamType):
 @click.option("--backbone", default="resnet50", show_default=True, help="Backbone of resnet.")
 @click.option("--weights", default="imagenet", show_default=True, help="Weights of resnet: imagenet, none or FILE.")
 @click.option("--resnet-image-size", type=click.IntRange(min=32), help="Image size of resnet.  [default: 224]")
-@click.option("--pca", type=PCASize(), default="0.95", show_default=True, help="PCA before FAISS and Milvus.")
+@click.option(
+    "--pca",
+    type=PCASize(),
+    default="0.95",
+    show_default=True,
+    help="PCA components or variance; none: no indexes with PCA.",
+)
 @click.option(
     "--retrievers", type=NameList(RETRIEVERS), default="knn,faiss", show_default=True, help="Retriever types."
 )
@@ -76,8 +85,8 @@ def study(
 ) -> tuple[dict[str, Any], str]:
     """Train several models and compare them.
 
-    KNN searches the full embedding of each model; FAISS, and Milvus if chosen, search it after PCA. The output
-    directory holds one run per model, summary.csv and report.html. An interrupted study resumes when it is repeated.
+    Each model is evaluated with every retriever, without PCA and with it. The output directory holds one run per model,
+    summary.csv and report.html. An interrupted study resumes when it is repeated.
     """
     milvus = {name: value for name, value in milvus.items() if value is not None}
     if milvus and "milvus" not in retrievers:
@@ -85,6 +94,7 @@ def study(
     load_tensorflow()
     from tfretrieval.cli.train import default_source
     from tfretrieval.training.config import TrainConfig
+    from tfretrieval.workflows.study import StudyPlan
 
     shared = {"epochs": epochs, "seed": seed, "on_error": on_error}
     small = {"image_size": image_size, "steps_per_epoch": steps_per_epoch}
@@ -92,17 +102,11 @@ def study(
     configs = {
         name: TrainConfig.for_recipe(name, **shared, **(resnet if name == "resnet" else small)) for name in models
     }
-    return compare_models(data or default_source(), configs, output, None if pca == "none" else pca, retrievers, milvus)
+    plan = StudyPlan(configs, retrievers, None if pca == "none" else pca, milvus)
+    return compare_models(data or default_source(), plan, output)
 
 
-def compare_models(
-    source: str,
-    configs: dict[str, Any],
-    output: Path,
-    pca: int | float | None,
-    retrievers: Sequence[str] = ("knn", "faiss"),
-    milvus: dict[str, Any] | None = None,
-) -> tuple[dict[str, Any], str]:
+def compare_models(source: str, plan: StudyPlan, output: Path) -> tuple[dict[str, Any], str]:
     """Run a study and format its summary."""
     from tfretrieval.data.catalog import Catalog
     from tfretrieval.report.tables import SHORT
@@ -110,17 +114,19 @@ def compare_models(
 
     catalog = Catalog.from_source(source)
     click.echo(f"study on {source}: {len(catalog)} images, {catalog.n_classes} classes", err=True)
-    done = run_study(catalog, configs, output, pca, argv=["tfret", *sys.argv[1:]], retrievers=retrievers, milvus=milvus)
+    done = run_study(catalog, plan, output, argv=["tfret", *sys.argv[1:]])
     rows = summary_rows(done.results)
     cells = [
         [
             row["model"],
             row["retriever"],
+            "-" if row["pca"] is None else f"{row['pca']:g}",
             str(row["dim"]),
             *(f"{row[name]:.3f}" if name in row else "-" for name in SHORT),
+            f"{row['ms_per_query']:.2f}",
         ]
         for row in rows
     ]
-    text = table(["model", "retriever", "dim", *SHORT.values()], cells)
+    text = table(["model", "retriever", "pca", "dim", *SHORT.values(), "ms/query"], cells)
     result = {"rows": rows, "summary": str(done.summary), "report": str(done.report), "seconds": done.seconds}
     return result, f"{text}\n\nsummary: {done.summary}\nreport: {done.report}"

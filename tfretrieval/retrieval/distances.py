@@ -52,7 +52,7 @@ def row_distances(queries: np.ndarray, gallery: np.ndarray, rows: np.ndarray, me
         candidates = np.flatnonzero(np.abs(squared - 1) < ZERO_VECTOR_TOLERANCE)
         squared /= 2
         squared[candidates[~gallery[gallery_rows[candidates]].any(axis=1)]] = 1
-        is_zero = ~queries.any(axis=1)
+        is_zero = np.linalg.norm(queries, axis=1) == 0
         squared[is_zero[query_rows]] = 1
     distances = (np.sqrt(squared) if metric == "euclidean" else squared).reshape(rows.shape)
     distances[rows < 0] = np.inf

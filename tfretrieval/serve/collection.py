@@ -16,6 +16,7 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.retrieval.index import Index
+from tfretrieval.retrieval.neighbors import Neighbors
 from tfretrieval.retrieval.reranking import RERANKERS, rerank
 
 
@@ -48,12 +49,12 @@ class Collection:
     @cached_property
     def row_of(self) -> dict[str, int]:
         """Gallery id -> row."""
-        return {str(name): row for row, name in enumerate(self.gallery.ids)}
+        return {str(name): row for row, name in enumerate(self.gallery.items.ids)}
 
     @cached_property
     def query_row_of(self) -> dict[str, int]:
         """Query id -> row."""
-        return {str(name): row for row, name in enumerate(self.queries.ids)}
+        return {str(name): row for row, name in enumerate(self.queries.items.ids)}
 
     def __contains__(self, item: str) -> bool:
         return item in self.row_of or item in self.query_row_of
@@ -88,7 +89,7 @@ class Collection:
         reranker: str = "none",
         classes: Sequence[str] = (),
         exclude: str | None = None,
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> Neighbors:
         """Search the k nearest gallery items of a vector.
 
         Args:
@@ -100,7 +101,7 @@ class Collection:
             exclude: id of an item to exclude, such as the query itself.
 
         Returns:
-            distances float32 and gallery rows int64, both [k] or shorter if the gallery has fewer items.
+            neighbors of the one query; fewer than k if the gallery has fewer items.
 
         Raises:
             HTTPException: 404 if retriever, re-ranker or class is unknown; 422 if the index does not support filters.
@@ -110,40 +111,33 @@ class Collection:
             raise HTTPException(404, f"unknown retriever {retriever!r}; choose from {', '.join(self.indexes)}")
         if reranker not in RERANKERS:
             raise HTTPException(404, f"unknown re-ranker {reranker!r}; choose from {', '.join(RERANKERS)}")
-        if unknown := [name for name in classes if name not in self.gallery.class_names]:
+        if unknown := [name for name in classes if name not in self.gallery.items.class_names]:
             raise HTTPException(404, f"unknown class {unknown[0]!r}")
         n_candidates = self._count(classes)
         if n_candidates == 0:
-            return np.empty(0, np.float32), np.empty(0, np.int64)
+            return Neighbors(np.empty((1, 0), np.float32), np.empty((1, 0), np.int64))
         depth = min(k + (exclude is not None), n_candidates)
         search = self._search_function(index, classes, n_candidates)
-        distances, rows = rerank(reranker, search, self.gallery.vectors, vector, depth)
-        keep = rows >= 0
+        neighbors = rerank(reranker, search, self.gallery.vectors, vector, depth)
         if exclude in self.row_of:
-            keep &= rows != self.row_of[exclude]
-        return distances[keep][:k], rows[keep][:k]
-
-    def class_of(self, items: Embeddings, row: int) -> str | None:
-        """Return the class of an item; None if it is unknown."""
-        label = int(items.labels[row])
-        return items.class_names[label] if label >= 0 else None
+            neighbors = neighbors.excluding(np.array([self.row_of[exclude]]))
+        return neighbors.first(min(k, int((neighbors.rows >= 0).sum())))
 
     def _count(self, classes: Sequence[str]) -> int:
         """Number of gallery items of the classes."""
         if not classes:
             return len(self.gallery)
-        labels = [self.gallery.class_names.index(name) for name in classes]
-        return int(np.isin(self.gallery.labels, labels).sum())
+        return len(self.gallery.items.rows_where(classes=classes))
 
-    def _search_function(self, index: Index, classes: Sequence[str], n_candidates: int) -> Callable[..., Any]:
-        """Return a function of vectors [q, d] and k that gives distances [q, k] and rows [q, k]."""
+    def _search_function(
+        self, index: Index, classes: Sequence[str], n_candidates: int
+    ) -> Callable[[np.ndarray, int], Neighbors]:
+        """Return a function of vectors [q, d] and k that gives their neighbors."""
 
-        def search(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-            depth = min(k, n_candidates, index.retriever.most_neighbors or k)
+        def search(vectors: np.ndarray, k: int) -> Neighbors:
+            depth = min(k, n_candidates, index.retriever.max_neighbors or k)
             try:
-                if classes:
-                    return index.search_where(vectors, depth, self.gallery, classes)
-                return index.search(vectors, depth)
+                return index.search(vectors, depth, {"classes": classes})
             except UserError as error:
                 raise HTTPException(422, str(error)) from None
 

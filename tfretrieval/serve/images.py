@@ -82,8 +82,8 @@ class ImageFiles:
         return file.getvalue()
 
     def _path(self, item: str) -> Path:
-        items, row = self._collection.locate(item)
-        path = str(items.paths[row])
+        embeddings, row = self._collection.locate(item)
+        path = str(embeddings.items.paths[row])
         if not path:
             raise HTTPException(404, "this item has no file")
         return Path(path)

@@ -12,14 +12,13 @@ from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.evaluation.result import Evaluation
-from tfretrieval.retrieval import KINDS
 from tfretrieval.runs import Run
 from tfretrieval.serve.collection import Collection
-from tfretrieval.workflows.embed import embed_split
+from tfretrieval.workflows.embed import EmbedOptions, embed_split
 from tfretrieval.workflows.engine import engine_for, engine_of
 from tfretrieval.workflows.evaluate import evaluate_run
 from tfretrieval.workflows.gallery import run_catalog
-from tfretrieval.workflows.index import ensure_index
+from tfretrieval.workflows.index import IndexRequest, ensure_index
 from tfretrieval.workflows.model import run_config
 
 log = logging.getLogger(__name__)
@@ -42,31 +41,32 @@ def open_collection(run: Run, source: str | None = None, retrievers: Sequence[st
     catalog = run_catalog(run, source)
     query_split, gallery_split = catalog.roles()
     gallery = embed_split(run, catalog, gallery_split)
+    engine = engine_of(gallery.provenance)
     queries = gallery
     if query_split != gallery_split:
-        queries = embed_split(run, catalog, query_split, choice=engine_of(gallery))
-    kinds = list(retrievers) or [kind for kind in KINDS if (run.index(kind) / "index.json").is_file()] or ["faiss"]
-    indexes = {kind: ensure_index(run, kind, gallery) for kind in kinds}
-    evaluations = {kind: _evaluate(run, catalog, kind, seed) for kind in kinds}
+        queries = embed_split(run, catalog, query_split, EmbedOptions(engine=engine))
+    names = list(retrievers) or run.indexed() or ["faiss"]
+    indexes = {name: ensure_index(run, gallery, IndexRequest.named(name)) for name in names}
+    evaluations = {name: _evaluate(run, catalog, name, seed) for name in names}
     return Collection(
         name=run.directory.resolve().name,
         gallery=gallery,
         queries=queries,
         indexes=indexes,
-        evaluations={kind: evaluation for kind, evaluation in evaluations.items() if evaluation is not None},
-        engine=engine_for(run, catalog.split(gallery_split), engine_of(gallery)),
+        evaluations={name: evaluation for name, evaluation in evaluations.items() if evaluation is not None},
+        engine=engine_for(run, catalog.split(gallery_split), engine),
         facts=_facts(run, gallery),
         audit=partial(_audit, catalog, run),
         directory=run.directory / "maps",
     )
 
 
-def _evaluate(run: Run, catalog: Catalog, kind: str, seed: int) -> Evaluation | None:
+def _evaluate(run: Run, catalog: Catalog, name: str, seed: int) -> Evaluation | None:
     """Return the current evaluation of an index, computing it if necessary; None if that is impossible."""
     try:
-        return evaluate_run(run, catalog, kind, seed=seed, reuse=True).evaluation
+        return evaluate_run(run, catalog, IndexRequest.named(name), seed=seed, reuse=True).evaluation
     except UserError as error:
-        log.warning("%s is not evaluated: %s", kind, error)
+        log.warning("%s is not evaluated: %s", name, error)
         return None
 
 
@@ -81,7 +81,7 @@ def _audit(catalog: Catalog, run: Run) -> dict[str, Any]:
 
 def _facts(run: Run, gallery: Embeddings) -> dict[str, str]:
     config, manifest = run_config(run), run.manifest()
-    engine = f"{gallery.made_from.get('engine')}, {gallery.made_from.get('precision')}"
+    engine = f"{gallery.provenance.get('engine')}, {gallery.provenance.get('precision')}"
     return {
         "Data": Path(manifest["data"]["source"]).name,
         "Model": f"{config.backbone} at {config.image_size} pixels, loss {config.loss}, {config.epochs} epochs",

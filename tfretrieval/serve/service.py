@@ -14,9 +14,9 @@ import numpy as np
 from starlette.exceptions import HTTPException
 
 from tfretrieval.evaluation.result import Evaluation
-from tfretrieval.evaluation.vote import majority_vote
-from tfretrieval.retrieval import in_words
+from tfretrieval.retrieval.neighbors import Neighbors
 from tfretrieval.retrieval.reranking import RERANKERS
+from tfretrieval.retrieval.search_result import majority_vote
 from tfretrieval.serve import schemas
 from tfretrieval.serve.background import BackgroundTask
 from tfretrieval.serve.collection import Collection
@@ -53,16 +53,15 @@ class Service:
     def info(self) -> schemas.CollectionInfo:
         """Description of the collection."""
         collection, gallery, limits = self.collection, self.collection.gallery, self.limits
-        counts = np.bincount(gallery.labels[gallery.labels >= 0], minlength=len(gallery.class_names))
         return schemas.CollectionInfo(
             name=collection.name,
             n_gallery=len(gallery),
             n_queries=len(collection.queries),
             dim=gallery.dim,
-            class_names=list(gallery.class_names),
-            class_counts=counts.tolist(),
+            class_names=list(gallery.items.class_names),
+            class_counts=gallery.items.counts().tolist(),
             retrievers={
-                kind: f"{in_words(kind, index.how())}, {index.settings.metric} distance"
+                kind: f"{index.effective_settings.describe()}, {index.settings.metric} distance"
                 for kind, index in collection.indexes.items()
             },
             rerankers=list(RERANKERS),
@@ -82,22 +81,22 @@ class Service:
     @cached_property
     def items(self) -> bytes:
         """Columns of the gallery, as the JSON of `schemas.Items`."""
-        gallery = self.collection.gallery
+        items = self.collection.gallery.items
         columns = {
-            "ids": [str(name) for name in gallery.ids],
-            "labels": gallery.labels.tolist(),
-            "splits": [str(name) for name in gallery.splits],
+            "ids": [str(name) for name in items.ids],
+            "labels": items.labels.tolist(),
+            "splits": [str(name) for name in items.splits],
         }
         return json.dumps(columns).encode()
 
     def item(self, name: str) -> schemas.Item:
         """Return an item of the gallery or the queries."""
-        items, row = self.collection.locate(name)
+        embeddings, row = self.collection.locate(name)
         return schemas.Item(
             id=name,
-            label=self.collection.class_of(items, row),
-            split=str(items.splits[row]),
-            in_gallery=items is self.collection.gallery,
+            label=embeddings.items.class_of(row) or None,
+            split=str(embeddings.items.splits[row]),
+            in_gallery=embeddings is self.collection.gallery,
         )
 
     def search_upload(
@@ -115,9 +114,9 @@ class Service:
 
     def search_item(self, name: str, k: int, methods: Sequence[str], classes: Sequence[str]) -> schemas.SearchResponse:
         """Search the neighbors of an item, the item itself excluded."""
-        items, row = self.collection.locate(name)
-        response = self._search(np.asarray(items.vectors[row]), k, methods, classes, exclude=name)
-        return response.model_copy(update={"id": name, "label": self.collection.class_of(items, row)})
+        embeddings, row = self.collection.locate(name)
+        response = self._search(np.asarray(embeddings.vectors[row]), k, methods, classes, exclude=name)
+        return response.model_copy(update={"id": name, "label": embeddings.items.class_of(row) or None})
 
     def map_state(self, method: str) -> schemas.MapState:
         """Return the state of a map; starts its computation if necessary."""
@@ -178,38 +177,38 @@ class Service:
         for method in dict.fromkeys(methods or [next(iter(self.collection.indexes))]):
             retriever, _, reranker = method.partition(":")
             started = perf_counter()
-            distances, rows = self.collection.search(vector, k, retriever, reranker or "none", classes, exclude)
+            found = self.collection.search(vector, k, retriever, reranker or "none", classes, exclude)
             results.append(
                 schemas.SearchResult(
                     retriever=retriever,
                     reranker=reranker or "none",
                     metric=self.collection.indexes[retriever].settings.metric,
                     search_ms=(perf_counter() - started) * 1000,
-                    vote=None if classes else self._vote(rows),
-                    hits=self._hits(distances, rows),
+                    vote=None if classes else self._vote(found),
+                    hits=self._hits(found),
                 )
             )
-            neighbors.append(rows)
+            neighbors.append(found.rows[0])
         positions = self._query_positions(neighbors[0])
         return schemas.SearchResponse(id=None, label=None, embedding_ms=0.0, results=results, positions=positions)
 
-    def _vote(self, rows: np.ndarray) -> str | None:
-        gallery = self.collection.gallery
-        label = int(majority_vote(gallery.labels[rows][None])[0]) if len(rows) else -1
-        return gallery.class_names[label] if label >= 0 else None
+    def _vote(self, neighbors: Neighbors) -> str | None:
+        items = self.collection.gallery.items
+        label = int(majority_vote(neighbors.labels(items.labels))[0]) if neighbors.rows.size else -1
+        return items.class_names[label] if label >= 0 else None
 
-    def _hits(self, distances: np.ndarray, rows: np.ndarray) -> list[schemas.Hit]:
-        gallery = self.collection.gallery
+    def _hits(self, neighbors: Neighbors) -> list[schemas.Hit]:
+        items = self.collection.gallery.items
         return [
             schemas.Hit(
                 rank=rank,
-                id=str(gallery.ids[row]),
-                label=self.collection.class_of(gallery, row),
-                split=str(gallery.splits[row]),
+                id=str(items.ids[row]),
+                label=items.class_of(row) or None,
+                split=str(items.splits[row]),
                 distance=float(distance),
                 row=int(row),
             )
-            for rank, (distance, row) in enumerate(zip(distances, rows), start=1)
+            for rank, (distance, row) in enumerate(zip(neighbors.distances[0], neighbors.rows[0]), start=1)
         ]
 
     def _query_positions(self, neighbors: np.ndarray) -> dict[str, list[float]]:

@@ -47,6 +47,11 @@ class IndexRequest:
     replace_collection: bool = False
     rebuild_corrupt: bool = False
 
+    @classmethod
+    def named(cls, name: str) -> IndexRequest:
+        """The index of that name: a retriever type, or "<type>-<suffix>" for another index of that type."""
+        return cls(name.partition("-")[0], name=name)
+
     @property
     def directory_name(self) -> str:
         """Name of the directories of index and evaluation."""

@@ -14,11 +14,11 @@ from tfretrieval.report.content import Drawing
 from tfretrieval.report.image import smaller_format
 from tfretrieval.report.sections import Drawings, cost_section, data_section, model_sections
 from tfretrieval.report.tables import Results, summary_table
-from tfretrieval.retrieval import TITLES
 from tfretrieval.runs import Run
 from tfretrieval.visualize.comparison import ComparisonRow, plot_comparison
 from tfretrieval.visualize.theme import save_both
 from tfretrieval.workflows.evaluate import evaluate_run
+from tfretrieval.workflows.index import IndexRequest
 from tfretrieval.workflows.model import run_config
 from tfretrieval.workflows.visualize import KINDS, draw_run
 
@@ -31,8 +31,8 @@ def report_run(
     Args:
         run: run with a trained model.
         catalog: its images.
-        retrievers: retriever types; by default those that the run was evaluated with, or faiss. Maps and neighbors
-            are drawn for the first.
+        retrievers: retriever types, or names of other indexes of the run; by default those that it was evaluated
+            with, or faiss. Maps and neighbors are drawn for the first.
         n_queries: queries per figure.
         seed: random seed of queries, projections and bootstrap.
 
@@ -42,10 +42,12 @@ def report_run(
     Raises:
         UserError: the run cannot be evaluated, or a file cannot be written.
     """
-    kinds = list(retrievers) or [kind for kind in TITLES if run.evaluation(kind).is_dir()] or ["faiss"]
+    names = list(retrievers) or run.evaluated() or ["faiss"]
     run.costs()  # fail early if the recorded costs are damaged
-    results = {kind: evaluate_run(run, catalog, kind, seed=seed, reuse=True).evaluation for kind in kinds}
-    drawings = draw_all(run, catalog, kinds, n_queries=n_queries, seed=seed)
+    results = {
+        name: evaluate_run(run, catalog, IndexRequest.named(name), seed=seed, reuse=True).evaluation for name in names
+    }
+    drawings = draw_all(run, catalog, names, n_queries=n_queries, seed=seed)
     return write_run_report(run, catalog, results, drawings), drawings
 
 
@@ -57,10 +59,11 @@ def draw_all(
     n_queries: int = 6,
     seed: int = 0,
 ) -> dict[str, Drawing]:
-    """Draw every figure for the first retriever, and precision-recall and confusion for the others."""
+    """Draw every figure for the first index, and precision-recall and confusion for those of other retriever types."""
     drawings = draw_run(run, catalog, figures, retrievers[0], n_queries=n_queries, seed=seed)
-    for kind in retrievers[1:]:
-        drawings |= draw_run(run, catalog, ("pr", "confusion"), kind, seed=seed)
+    for retriever in retrievers[1:]:
+        if "-" not in retriever:
+            drawings |= draw_run(run, catalog, ("pr", "confusion"), retriever, seed=seed)
     return drawings
 
 
@@ -132,12 +135,12 @@ def comparison_rows(results: Results) -> list[ComparisonRow]:
     return [
         ComparisonRow(
             model,
-            TITLES[kind],
+            evaluation.provenance["index"],
             evaluation.metrics,
             {name: (low, high) for name, (low, high) in evaluation.intervals.items()},
         )
-        for model, by_retriever in results.items()
-        for kind, evaluation in by_retriever.items()
+        for model, evaluations in results.items()
+        for evaluation in evaluations.values()
     ]
 
 
@@ -158,7 +161,7 @@ def _draw_comparison(path: Path, results: Results, chance: float) -> ReportFigur
 
 
 def _describe_protocol(evaluation: Evaluation) -> str:
-    splits = evaluation.made_from
+    splits = evaluation.provenance
     return (
         f"{evaluation.n_queries:,} {splits.get('query_split', 'query')} images are queries against a gallery of "
         f"{evaluation.n_gallery:,} {splits.get('gallery_split', 'gallery')} images. Chance precision "

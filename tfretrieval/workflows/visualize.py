@@ -19,7 +19,7 @@ from tfretrieval.report.captions import (
     neighbors_caption,
 )
 from tfretrieval.report.content import Drawing
-from tfretrieval.retrieval import TITLES
+from tfretrieval.retrieval.search_result import SearchResult
 from tfretrieval.runs import Run
 from tfretrieval.training.history import read_history
 from tfretrieval.visualize.confusion import plot_confusion
@@ -30,7 +30,8 @@ from tfretrieval.visualize.projection import project, subsample
 from tfretrieval.visualize.scatter import plot_scatter
 from tfretrieval.visualize.theme import save_both
 from tfretrieval.workflows.evaluate import Evaluated, evaluate_run
-from tfretrieval.workflows.search_results import Answer, hardest_answers, image_rows, panels, random_answers
+from tfretrieval.workflows.index import IndexRequest
+from tfretrieval.workflows.search_results import hardest_results, image_rows, neighbor_panels, random_results
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def draw_run(
         run: run with a trained model.
         catalog: its images.
         kinds: figures to draw, of `KINDS`.
-        retriever: retriever whose results are drawn.
+        retriever: retriever type, or name of another index of the run, whose results are drawn.
         k: neighbors per query; by default 5, or all of a smaller gallery.
         n_queries: queries per figure: random queries, random gallery images and hardest queries.
         seed: random seed of the queries and projections.
@@ -68,7 +69,7 @@ def draw_run(
     Raises:
         UserError: the run cannot be evaluated, or a figure cannot be written.
     """
-    result = evaluate_run(run, catalog, retriever, seed=seed, keep=False, reuse=True)
+    result = evaluate_run(run, catalog, IndexRequest.named(retriever), seed=seed, reuse=True)
     drawings: dict[str, Drawing] = {}
     for kind in kinds:
         if kind == "history":
@@ -97,7 +98,7 @@ def _plot_history(run: Run) -> Iterator[Plot]:
 
 def _plot_evaluation(kind: str, run: Run, result: Evaluated) -> Iterator[Plot]:
     evaluation = result.evaluation
-    path, retriever = run.figures / f"{kind}_{evaluation.retriever}.png", TITLES[evaluation.retriever]
+    path, retriever = run.figures / f"{kind}_{evaluation.retriever}.png", evaluation.provenance["index"]
     if kind == "pr":
         title, alt = f"Precision-recall by class ({retriever})", "Precision against recall, one curve per class"
         figure = plot_pr_curves(evaluation.curves, evaluation.chance_precision, title)
@@ -110,30 +111,31 @@ def _plot_evaluation(kind: str, run: Run, result: Evaluated) -> Iterator[Plot]:
 
 
 def _plot_random(run: Run, result: Evaluated, k: int | None, n_queries: int, seed: int) -> Iterator[Plot]:
-    kind = result.evaluation.retriever
-    for role, items in (("queries", result.queries), ("gallery", result.gallery)):
-        answers = random_answers(result.index, items, result.gallery, k, n_queries, seed)
-        title = f"Neighbors of random {items.splits[0]} images ({TITLES[kind]})"
-        yield _plot_rows("neighbors", run, f"neighbors_{role}_{kind}", title, answers)
+    retriever, index = result.evaluation.retriever, result.evaluation.provenance["index"]
+    for role, queries in (("queries", result.queries), ("gallery", result.gallery)):
+        results = random_results(result.index, queries, k, n_queries, seed)
+        title = f"Neighbors of random {queries.items.splits[0]} images ({index})"
+        yield _plot_rows("neighbors", run, f"neighbors_{role}_{retriever}", title, results)
 
 
 def _plot_hardest(run: Run, result: Evaluated, k: int | None, n_queries: int) -> Iterator[Plot]:
-    kind = result.evaluation.retriever
-    title = f"Queries with the lowest average precision ({TITLES[kind]})"
-    yield _plot_rows("hardest", run, f"hardest_{kind}", title, hardest_answers(result, k, n_queries))
+    title = f"Queries with the lowest average precision ({result.evaluation.provenance['index']})"
+    results = hardest_results(result, k, n_queries)
+    yield _plot_rows("hardest", run, f"hardest_{result.evaluation.retriever}", title, results)
 
 
-def _plot_rows(kind: str, run: Run, name: str, title: str, answers: Sequence[Answer]) -> Plot:
-    caption = neighbors_caption([(answer.label, answer.labels) for answer in answers])
+def _plot_rows(kind: str, run: Run, name: str, title: str, results: Sequence[SearchResult]) -> Plot:
+    caption = neighbors_caption([(result.label, [hit.label for hit in result.hits]) for result in results])
     alt, path = "Queries and their nearest neighbors", run.figures / f"{name}.png"
-    return plot_neighbors(panels(answers), title), Drawing(kind, path, title, alt, caption, image_rows(answers))
+    drawing = Drawing(kind, path, title, alt, caption, image_rows(results))
+    return plot_neighbors(neighbor_panels(results), title), drawing
 
 
 def _plot_map(name: str, run: Run, result: Evaluated, seed: int) -> Iterator[Plot]:
     """Project all embeddings, or 5,000 random ones."""
     method, title = METHODS[name], f"{name} of the embeddings"
     vectors, labels, splits = _all_embeddings(result.queries, result.gallery)
-    class_names = result.gallery.class_names
+    class_names = result.gallery.items.class_names
     rows = subsample(len(vectors), MAX_POINTS, seed)
     points = project(vectors[rows], method, seed)
     figure = plot_scatter(points, labels[rows], class_names, splits[rows], title)
@@ -145,10 +147,10 @@ def _plot_map(name: str, run: Run, result: Evaluated, seed: int) -> Iterator[Plo
 
 def _all_embeddings(queries: Embeddings, gallery: Embeddings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Vectors, labels and splits of the gallery and of the queries, if these are other items."""
-    differ = queries is not gallery and set(queries.ids) != set(gallery.ids)
+    differ = queries is not gallery and set(queries.items.ids) != set(gallery.items.ids)
     parts = [gallery, queries] if differ else [gallery]
     return (
         np.concatenate([part.vectors for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.splits for part in parts]),
+        np.concatenate([part.items.labels for part in parts]),
+        np.concatenate([part.items.splits for part in parts]),
     )

@@ -58,7 +58,7 @@ def read_model(path: Path) -> keras.Model:
         UserError: the file is damaged or not an embedder.
     """
     if not zipfile.is_zipfile(path):
-        raise UserError(f"{path} is not a complete .keras file; retrain with --overwrite")
+        raise UserError(f"{path} is damaged: not a complete .keras file; retrain with --overwrite")
     try:
         model = keras.models.load_model(path, compile=False)
         shape = model.input_shape

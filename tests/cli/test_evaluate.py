@@ -85,7 +85,7 @@ def test_a_stale_index_is_rebuilt(tfret, scenes, run):
     assert fresh.code == second.code == 0
     stores = [Embeddings.load(folder / "embeddings/train") for folder in (run, run / "other")]
     assert stores[0].fingerprint == stores[1].fingerprint != old
-    assert Index.load(run / "index/knn").gallery == stores[0].fingerprint
+    assert Index.load(run / "index/knn").gallery_fingerprint == stores[0].fingerprint
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_threshold_on_an_unknown_metric_is_an_error(tfret, run):
 def test_stores_of_different_models_are_an_error(tfret, run, tmp_path):
     assert tfret("embed", "--run", run, "--output", tmp_path / "e").code == 0
     header = json.loads((tmp_path / "e" / "test" / "embeddings.json").read_text())
-    header["made_from"]["model"] = "another"
+    header["provenance"]["model"] = "another"
     (tmp_path / "e" / "test" / "embeddings.json").write_text(json.dumps(header))
     stores = ("--gallery", tmp_path / "e" / "train", "--queries", tmp_path / "e" / "test")
     assert "models" in tfret("evaluate", *stores).failure

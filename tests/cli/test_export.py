@@ -24,7 +24,9 @@ def test_the_export_agrees_with_the_model_in_plain_tensorflow(tfret, run, scenes
         "np.save(sys.argv[2], model.signatures['encoded'](encoded_images=files)['embeddings'].numpy())\n"
         "assert 'keras' not in [m.split('.')[0] for m in sys.modules if m.startswith('tfretrieval')]\n"
     )
-    subprocess.run([sys.executable, "-c", code, tmp_path / "saved", tmp_path / "v.npy", *store.paths[:5]], check=True)
+    subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "saved", tmp_path / "v.npy", *store.items.paths[:5]], check=True
+    )
     embeddings = np.load(tmp_path / "v.npy")
     np.testing.assert_allclose(embeddings, store.vectors[:5], atol=1e-5 * np.abs(store.vectors).max())
 

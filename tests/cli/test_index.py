@@ -47,7 +47,7 @@ def test_add_and_remove_change_the_gallery(tfret, run, scenes):
     result = tfret("index", "--run", run, "--add", new, "--remove", "train/sea/0.png", "--json").result
     assert result["n"] == 18 + 9 - 1
     nearest = tfret("query", new / "sea" / "1.png", "--run", run, "-k", 1, "--json").result["results"][0]
-    assert nearest["neighbors"][0]["id"] == "sea/1.png"
+    assert nearest["hits"][0]["id"] == "sea/1.png"
 
 
 def test_too_many_components_are_an_error(tfret, run):

@@ -10,11 +10,11 @@ from tfretrieval.cli.options import Bytes, KeyValue, PCASize
 
 def test_choices_are_those_of_the_library():
     from tfretrieval.cli.options import METRICS, MILVUS_INDEXES, ON_ERROR, RETRIEVERS
-    from tfretrieval.retrieval import KINDS
     from tfretrieval.retrieval.milvus.retriever import INDEX_TYPES
+    from tfretrieval.retrieval.settings import SETTINGS
     from tfretrieval.training.config import CHOICES
 
-    assert tuple(KINDS) == RETRIEVERS
+    assert tuple(SETTINGS) == RETRIEVERS
     assert INDEX_TYPES == MILVUS_INDEXES
     assert CHOICES["metric"] == METRICS
     assert CHOICES["on_error"] == ON_ERROR

@@ -39,10 +39,10 @@ class CountingEngine(Engine):
 
 @pytest.mark.parametrize("on_disk", [False, True])
 def test_embeddings_are_in_the_order_of_the_catalog(tmp_path, on_disk):
-    store = CountingEngine().embed(CATALOG, made_from={"model": "m"}, directory=tmp_path / "s" if on_disk else None)
+    store = CountingEngine().embed(CATALOG, provenance={"model": "m"}, directory=tmp_path / "s" if on_disk else None)
     np.testing.assert_array_equal(store.vectors[:, 0], np.arange(5))
     assert list(store.ids) == list(CATALOG.ids)
-    assert store.made_from == {"engine": "counting", "precision": "float32", "model": "m"}
+    assert store.provenance == {"engine": "counting", "precision": "float32", "model": "m"}
 
 
 @pytest.mark.parametrize("on_disk", [False, True])

@@ -21,12 +21,12 @@ def embedder():
 
 def test_row_i_is_the_embedding_of_item_i(embedder, scenes):
     catalog = Catalog.from_source(scenes)
-    store = KerasEngine(embedder, batch_size=4).embed(catalog, made_from={"model": "m"})
+    store = KerasEngine(embedder, batch_size=4).embed(catalog, provenance={"model": "m"})
     pixels = np.stack([np.asarray(Image.open(path), np.float32) for path in catalog.paths])
     np.testing.assert_allclose(store.vectors, embedder(pixels), rtol=1e-4, atol=1e-4)
     for name in ("ids", "labels", "paths", "splits"):
         np.testing.assert_array_equal(getattr(store, name), getattr(catalog, name))
-    assert store.made_from == {"engine": "keras", "precision": "float32", "model": "m"}
+    assert store.provenance == {"engine": "keras", "precision": "float32", "model": "m"}
 
 
 def test_embeddings_of_pixels_are_those_of_the_model(embedder):

@@ -10,6 +10,7 @@ from tfretrieval.runs import Run
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.fit import train
 from tfretrieval.workflows.evaluate import evaluate_run
+from tfretrieval.workflows.index import IndexRequest
 from tfretrieval.workflows.report import report_run, write_run_report
 from tfretrieval.workflows.visualize import draw_run
 
@@ -17,7 +18,7 @@ QUICK = {"image_size": 16, "batch_size": 4, "images_per_class": 3, "steps_per_ep
 
 
 def test_the_report_has_data_model_and_figures(run, catalog):
-    evaluation = evaluate_run(run, catalog, "knn").evaluation
+    evaluation = evaluate_run(run, catalog, IndexRequest("knn")).evaluation
     drawn = draw_run(run, catalog, ("pr", "history"), "knn")
     page = write_run_report(run, catalog, {"knn": evaluation}, drawn).read_text("utf-8")
     assert run.model_fingerprint() in page
@@ -64,7 +65,7 @@ def test_a_report_has_every_figure_and_evaluates_first(run, catalog):
 
 
 def test_a_report_uses_the_retrievers_of_existing_evaluations(run, catalog):
-    evaluate_run(run, catalog, "knn", ks=(1, 2))
+    evaluate_run(run, catalog, IndexRequest("knn"), ks=(1, 2))
     _, drawn = report_run(run, catalog, n_queries=1)
     assert "pr_knn" in drawn
     assert "pr_faiss" not in drawn

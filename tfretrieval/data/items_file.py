@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tfretrieval.artifacts import CorruptArtifact
+from tfretrieval.artifacts import ArtifactType
 from tfretrieval.data.catalog import Catalog, as_strings
 
 ITEMS = "items.parquet"
@@ -24,19 +25,58 @@ def write_items(path: Path, catalog: Catalog) -> None:
     pq.write_table(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}), path)
 
 
-def read_items(path: Path, class_names: Sequence[str]) -> Catalog:
+def read_items(path: Path, class_names: Sequence[str], artifact: ArtifactType) -> Catalog:
     """Read a catalog. Ids, paths and splits are read from the file on first access.
+
+    Args:
+        path: the file.
+        class_names: name of each class.
+        artifact: type of the artifact that the file belongs to, for the message about a damaged file.
 
     Raises:
         CorruptArtifact: the file is missing or damaged.
         KeyError: a label is not one of `class_names`.
     """
+    items = _ItemsFile(path, artifact)
     index = {name: label for label, name in enumerate(class_names)}
-    codes, names = _dictionary_codes(_read_column(path, "label"))
+    codes, names = items.dictionary_codes("label")
     labels = np.array([*(index[name] for name in names), -1], np.int32)[codes]
     catalog = object.__new__(_StoredCatalog)
-    catalog.__dict__.update(labels=labels, class_names=tuple(class_names), _path=path)
+    catalog.__dict__.update(labels=labels, class_names=tuple(class_names), _file=items)
     return catalog
+
+
+@dataclass(frozen=True)
+class _ItemsFile:
+    """The columns of a catalog on disk."""
+
+    path: Path
+    artifact: ArtifactType
+
+    def strings(self, name: str) -> np.ndarray:
+        """A string column [n]."""
+        return as_strings(self._column(name).to_pylist())
+
+    def dictionary_codes(self, name: str) -> tuple[np.ndarray, list[str]]:
+        """Indices int64 [n] into the distinct strings of a column, -1 for null, and those strings.
+
+        Reads the Arrow buffers directly: pyarrow's own conversions to NumPy import pandas where it is installed,
+        which a query would wait for.
+        """
+        encoded = self._column(name).dictionary_encode()
+        validity, indices = encoded.indices.buffers()
+        start, stop = encoded.indices.offset, encoded.indices.offset + len(encoded)
+        codes = np.frombuffer(indices, np.int32)[start:stop].astype(np.int64)
+        if validity is not None:
+            codes[np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[start:stop] == 0] = -1
+        return codes, encoded.dictionary.to_pylist()
+
+    def _column(self, name: str) -> Any:
+        try:
+            return pq.ParquetFile(self.path).read(columns=[name])[name].combine_chunks()
+        except (OSError, KeyError, pa.ArrowException) as error:
+            reason = f"{self.path.name}: {str(error).splitlines()[0]}"
+            raise self.artifact.corrupt(self.path.parent, reason) from None
 
 
 class _StoredCatalog(Catalog):
@@ -45,39 +85,17 @@ class _StoredCatalog(Catalog):
     is_query = None
     is_gallery = None
     source = ""
+    _file: _ItemsFile
 
     @cached_property
     def ids(self) -> np.ndarray:
-        return as_strings(_read_column(self.__dict__["_path"], "id").to_pylist())
+        return self._file.strings("id")
 
     @cached_property
     def paths(self) -> np.ndarray:
-        return as_strings(_read_column(self.__dict__["_path"], "path").to_pylist())
+        return self._file.strings("path")
 
     @cached_property
     def splits(self) -> np.ndarray:
-        codes, names = _dictionary_codes(_read_column(self.__dict__["_path"], "split"))
+        codes, names = self._file.dictionary_codes("split")
         return as_strings(names)[codes]
-
-
-def _read_column(path: Path, name: str) -> Any:
-    try:
-        return pq.ParquetFile(path).read(columns=[name])[name].combine_chunks()
-    except (OSError, KeyError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0][:160]
-        raise CorruptArtifact(f"{path} is corrupt ({reason})", f"delete {path.parent} to rebuild it") from None
-
-
-def _dictionary_codes(column: Any) -> tuple[np.ndarray, list[str]]:
-    """Indices int64 [n] into the distinct strings of an Arrow array, -1 for null, and those strings.
-
-    Reads the Arrow buffers directly: pyarrow's own conversions to NumPy import pandas where it is installed, which a
-    query would wait for.
-    """
-    encoded = column.dictionary_encode()
-    validity, indices = encoded.indices.buffers()
-    start, stop = encoded.indices.offset, encoded.indices.offset + len(encoded)
-    codes = np.frombuffer(indices, np.int32)[start:stop].astype(np.int64)
-    if validity is not None:
-        codes[np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[start:stop] == 0] = -1
-    return codes, encoded.dictionary.to_pylist()

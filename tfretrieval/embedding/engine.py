@@ -52,7 +52,7 @@ class Engine(ABC):
         self,
         catalog: Catalog,
         on_error: str = "fail",
-        made_from: Mapping[str, Any] | None = None,
+        provenance: Mapping[str, Any] | None = None,
         directory: Path | None = None,
     ) -> Embeddings:
         """Compute the embeddings of a catalog's images, in its order; each file is decoded once.
@@ -60,16 +60,16 @@ class Engine(ABC):
         Args:
             catalog: n items with files.
             on_error: mode for unreadable images: "fail" or "skip".
-            made_from: provenance to record besides the engine and its precision.
+            provenance: what to record besides the engine and its precision.
             directory: directory of the store. Vectors are written there as they are computed, so that memory does not
                 grow with n and an interrupted embedding resumes. None keeps them in memory.
 
         Raises:
             UserError: an image is unreadable and `on_error` is "fail", all are, or the directory cannot be written.
         """
-        made_from = {"engine": self.name, "precision": self.precision, **(made_from or {})}
+        provenance = {"engine": self.name, "precision": self.precision, **(provenance or {})}
         if directory is not None:
-            with PartialStore(directory, len(catalog), self.dim, made_from) as partial:
+            with PartialStore(directory, len(catalog), self.dim, provenance) as partial:
                 self._compute(catalog, partial.missing(), partial.put)
                 done = partial.done
                 self._report_broken(catalog, done, on_error)
@@ -82,7 +82,7 @@ class Engine(ABC):
 
         self._compute(catalog, np.arange(len(catalog)), put)
         self._report_broken(catalog, done, on_error)
-        return Embeddings(catalog.subset(done), vectors if done.all() else vectors[done], made_from)
+        return Embeddings(catalog.subset(done), vectors if done.all() else vectors[done], provenance)
 
     def vectors(self, paths: Sequence[str]) -> np.ndarray:
         """Vectors of the decodable files, in the order of `paths`: float32 [m, d], m <= n."""

@@ -34,7 +34,7 @@ class PartialStore:
         directory: directory of the store.
         n: number of rows.
         dim: dimension of the vectors.
-        made_from: provenance of the vectors.
+        provenance: what the vectors are computed from.
 
     Attributes:
         done: bool [n], which rows are done.
@@ -43,11 +43,11 @@ class PartialStore:
         UserError: the directory cannot be written, or the disk is full.
     """
 
-    def __init__(self, directory: Path, n: int, dim: int, made_from: Mapping[str, Any]) -> None:
+    def __init__(self, directory: Path, n: int, dim: int, provenance: Mapping[str, Any]) -> None:
         self._target = directory
         self._folder = _folder(directory)
-        self._made_from = dict(made_from)
-        header = {"n": n, "dim": dim, "made_from": self._made_from}
+        self._provenance = dict(provenance)
+        header = {"n": n, "dim": dim, "provenance": self._provenance}
         with readable_os_errors(directory):
             if not self._can_resume(header):
                 shutil.rmtree(self._folder, ignore_errors=True)
@@ -86,7 +86,7 @@ class PartialStore:
         self._flush()
         with readable_os_errors(self._target):
             file = self._folder / "vectors.npy" if self.done.all() else self._copy_done_rows()
-            store = Embeddings(catalog, np.load(file, mmap_mode="r"), self._made_from)
+            store = Embeddings(catalog, np.load(file, mmap_mode="r"), self._provenance)
             store.save(self._target, vectors_file=file)  # moves the file; its memory map stays valid
             shutil.rmtree(self._folder)
         return store

@@ -168,7 +168,7 @@ class Embeddings:
         directory = Path(directory)
         header = STORE.read_header(directory)
         with STORE.reading(directory):
-            items = read_items(directory / ITEMS, header["class_names"])
+            items = read_items(directory / ITEMS, header["class_names"], STORE)
             vectors = _load_array(directory / VECTORS, mmap)
             if list(vectors.shape) != [header["n"], header["dim"]] or len(items) != header["n"]:
                 raise ValueError("the files disagree on the number of items")

@@ -181,7 +181,7 @@ class Index:
         header = INDEX.read_header(directory)
         with INDEX.reading(directory):
             settings = settings_for(**header["settings"])
-            items = read_items(directory / ITEMS, header["class_names"])
+            items = read_items(directory / ITEMS, header["class_names"], INDEX)
             transform = Transform.load(directory / "transform")
             retriever = load_retriever(directory / "retriever", mmap)
             if len(items) != retriever.n_items_:

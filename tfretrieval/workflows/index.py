@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from tfretrieval.artifacts import CorruptArtifact
+from tfretrieval.artifacts import CorruptArtifact, MissingArtifact
 from tfretrieval.atomic import readable_os_errors
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
@@ -86,9 +86,9 @@ def load_index(run: Run, name: str, mmap: bool = False) -> Index:
     """
     try:
         return Index.load(run.index(name), mmap)
-    except CorruptArtifact as error:
+    except (MissingArtifact, CorruptArtifact) as error:
         remedy = f"rebuild it with `tfret index --run {run.directory} --retriever {name.partition('-')[0]}`"
-        raise CorruptArtifact(error.problem, remedy) from None
+        raise type(error)(error.problem, remedy) from None
 
 
 def build_index(directory: Path, gallery: Embeddings, settings: IndexSettings, request: IndexRequest) -> Index:

@@ -30,7 +30,7 @@ def test_embeddings_agree_with_keras(embedder, converted, scenes, n):
     assert cosines(store.vectors, expected.vectors).min() > 0.9999
     np.testing.assert_allclose(store.vectors, expected.vectors, atol=0.02)
     assert list(store.ids) == list(expected.ids)
-    assert store.made_from == {"engine": "openvino", "precision": "float32"}
+    assert store.provenance == {"engine": "openvino", "precision": "float32"}
 
 
 def test_embeddings_of_pixels_agree_with_keras(embedder, converted):

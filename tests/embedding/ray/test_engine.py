@@ -80,11 +80,11 @@ def engines(home):
 @pytest.mark.parametrize("index", [pytest.param(0, id="keras", marks=pytest.mark.slow), pytest.param(1, id="openvino")])
 def test_embeddings_agree_with_one_process(home, many, index, tmp_path):
     engine, folder = engines(home)[index]
-    store = RayEngine(engine, folder).embed(many, made_from={"model": "m"}, directory=tmp_path / "store")
+    store = RayEngine(engine, folder).embed(many, provenance={"model": "m"}, directory=tmp_path / "store")
     expected = engine.embed(many)
     np.testing.assert_allclose(store.vectors, expected.vectors, atol=1e-6)
     assert list(store.ids) == list(many.ids)
-    assert store.made_from == {"engine": engine.name, "precision": "float32", "model": "m"}
+    assert store.provenance == {"engine": engine.name, "precision": "float32", "model": "m"}
 
 
 def test_killed_actors_do_not_change_the_embeddings(home, many, monkeypatch):
@@ -175,7 +175,7 @@ def test_actors_write_shards_that_load_as_one_store(home, many, tmp_path, monkey
     monkeypatch.setattr(module, "FILES_PER_SHARD", 100)
     engine, where = OpenVINOEngine(home / "openvino"), tmp_path / "shards"
     ray_engine = RayEngine(engine, home / "openvino")
-    assert ray_engine.write_shards(many, Shards(str(where)), made_from={"model": "m"}) == len(many)
+    assert ray_engine.write_shards(many, Shards(str(where)), provenance={"model": "m"}) == len(many)
     parts = sorted(where.glob("part-*.parquet"))
     assert len(parts) == -(-len(many) // 100)
     store, expected = load_store(str(where)), engine.embed(many)
@@ -183,7 +183,7 @@ def test_actors_write_shards_that_load_as_one_store(home, many, tmp_path, monkey
     for column in ("ids", "labels", "paths", "splits"):
         assert list(getattr(store, column)) == list(getattr(expected, column))
     assert store.class_names == many.class_names
-    assert store.made_from == {"engine": "openvino", "precision": "float32", "model": "m"}
+    assert store.provenance == {"engine": "openvino", "precision": "float32", "model": "m"}
     assert [path.name for path in where.glob(".tmp*")] == []
 
     parts[1].unlink()
@@ -191,10 +191,10 @@ def test_actors_write_shards_that_load_as_one_store(home, many, tmp_path, monkey
     monkeypatch.setattr(RayEngine, "_map_blocks", lambda self, worker, more, blocks, mapped=RayEngine._map_blocks: (
         embedded.extend(block["row"][0].as_py() for block in blocks) or mapped(self, worker, more, blocks)
     ))  # fmt: skip
-    assert ray_engine.write_shards(many, Shards(str(where)), made_from={"model": "m"}) == len(many)
+    assert ray_engine.write_shards(many, Shards(str(where)), provenance={"model": "m"}) == len(many)
     assert embedded == [100], "existing parts are kept"
     with pytest.raises(UserError, match="--shards"):
-        ray_engine.write_shards(many, Shards(str(where)), made_from={"model": "other"})
+        ray_engine.write_shards(many, Shards(str(where)), provenance={"model": "other"})
 
 
 def test_unreadable_images_are_not_in_the_shards(home, scenes, tmp_path):

@@ -13,7 +13,7 @@ from tfretrieval.errors import UserError
 pytest.importorskip("fsspec", reason="fsspec is not installed: pip install '.[ray]'")
 
 VECTORS = np.arange(20, dtype=np.float32).reshape(10, 2)
-MADE_FROM = {"model": "m"}
+PROVENANCE = {"model": "m"}
 
 
 def write(shards: Shards, rows: range) -> None:
@@ -46,7 +46,7 @@ def where(request, tmp_path, monkeypatch):
 @pytest.fixture
 def shards(where):
     shards = Shards(where)
-    assert shards.begin(2, ("Straße",), MADE_FROM) <= {"shards.json"}
+    assert shards.begin(2, ("Straße",), PROVENANCE) <= {"shards.json"}
     write(shards, range(4))
     write(shards, range(4, 10))
     return shards
@@ -58,7 +58,7 @@ def test_parts_load_as_one_store(shards, where):
     np.testing.assert_array_equal(store.vectors, VECTORS)
     assert list(store.ids) == [f"i{row}" for row in range(10)]
     assert store.labels.tolist() == [-1, 0, 0] * 3 + [-1]
-    assert (store.paths[3], store.splits[3], store.made_from) == ("/p/3", "train", MADE_FROM)
+    assert (store.paths[3], store.splits[3], store.provenance) == ("/p/3", "train", PROVENANCE)
     assert load_store(where).fingerprint == store.fingerprint
 
 
@@ -113,11 +113,11 @@ def test_unsupported_url_is_an_error():
 def test_unwritable_directory_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="shards"):
-        Shards(str(tmp_path / "file" / "shards")).begin(2, (), MADE_FROM)
+        Shards(str(tmp_path / "file" / "shards")).begin(2, (), PROVENANCE)
 
 
 def test_header_records_the_provenance(shards, tmp_path):
     header = shards.header()
     assert json.loads(json.dumps(header)) == {
-        "format": 1, "dim": 2, "class_names": ["Straße"], "made_from": MADE_FROM,
+        "format": 1, "dim": 2, "class_names": ["Straße"], "provenance": PROVENANCE,
     }  # fmt: skip

@@ -21,7 +21,7 @@ TOLERANCE = 1e-4
 
 
 def save_openvino_model(
-    embedder: keras.Model, directory: Path, fit: str, made_from: Mapping[str, Any], seed: int = 0
+    embedder: keras.Model, directory: Path, fit: str, provenance: Mapping[str, Any], seed: int = 0
 ) -> None:
     """Convert a model, compare its outputs, and write `model.xml`, `model.bin` and `engine.json`.
 
@@ -30,7 +30,7 @@ def save_openvino_model(
             uint8.
         directory: directory to write; an existing one is replaced.
         fit: resize mode, see `decode_and_resize`.
-        made_from: provenance for `engine.json`, with the fingerprint of the model as "model".
+        provenance: recorded in `engine.json`, with the fingerprint of the model as "model".
         seed: random seed of the images for the comparison.
 
     Raises:
@@ -42,7 +42,8 @@ def save_openvino_model(
     difference = _relative_difference(embedder, model, size, seed)
     if not difference <= TOLERANCE:
         raise UserError(f"the OpenVINO model differs from the Keras model (by {difference:.2g}); use --engine keras")
-    write_engine(model, directory, {**made_from, "image_size": size, "dim": int(embedder.output_shape[-1]), "fit": fit})
+    dim = int(embedder.output_shape[-1])
+    write_engine(model, directory, {**provenance, "image_size": size, "dim": dim, "fit": fit})
 
 
 def _converted(embedder: keras.Model, size: int) -> Any:

@@ -16,14 +16,14 @@ from tfretrieval.embedding.openvino.model_dir import MODEL, read_header, write_e
 from tfretrieval.errors import UserError
 
 
-def quantize(source: Path, directory: Path, paths: Sequence[str], made_from: Mapping[str, Any]) -> None:
+def quantize(source: Path, directory: Path, paths: Sequence[str], provenance: Mapping[str, Any]) -> None:
     """Quantize a converted model, calibrated on images.
 
     Args:
         source: directory of `save_openvino_model`.
         directory: directory to write; an existing one is replaced.
         paths: calibration images; a few hundred of the gallery. Unreadable ones are ignored.
-        made_from: provenance to add to that of the source.
+        provenance: what to add to that of the source.
 
     Raises:
         UserError: NNCF is not installed, or no image is readable.
@@ -40,7 +40,7 @@ def quantize(source: Path, directory: Path, paths: Sequence[str], made_from: Map
     dataset = nncf.Dataset(images)
     with contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stdout(io.StringIO()):
         quantized = nncf.quantize(model, dataset, subset_size=len(images), fast_bias_correction=False)
-    write_engine(quantized, directory, {**header, **made_from, "calibrated_on": len(images)})
+    write_engine(quantized, directory, {**header, **provenance, "calibrated_on": len(images)})
 
 
 def _nncf() -> Any:

@@ -64,7 +64,7 @@ class RayEngine(Engine):
         return self._engine.embed_pixels(pixels)
 
     def write_shards(
-        self, catalog: Catalog, shards: Shards, on_error: str = "fail", made_from: Mapping[str, Any] | None = None
+        self, catalog: Catalog, shards: Shards, on_error: str = "fail", provenance: Mapping[str, Any] | None = None
     ) -> int:
         """Let the actors write the vectors of a catalog as shards; existing parts are kept.
 
@@ -72,7 +72,7 @@ class RayEngine(Engine):
             catalog: n items with files.
             shards: shards to write.
             on_error: mode for unreadable images: "fail" or "skip". Parts are written in either mode.
-            made_from: see `Engine.embed`.
+            provenance: see `Engine.embed`.
 
         Returns:
             Number of vectors.
@@ -81,8 +81,8 @@ class RayEngine(Engine):
             UserError: the shards hold other vectors or cannot be written, an image is unreadable and `on_error` is
                 "fail", or all are.
         """
-        made_from = {"engine": self.name, "precision": self.precision, **(made_from or {})}
-        existing = shards.begin(self.dim, catalog.class_names, made_from)
+        provenance = {"engine": self.name, "precision": self.precision, **(provenance or {})}
+        existing = shards.begin(self.dim, catalog.class_names, provenance)
         names = np.array([*catalog.class_names, ""], dtype=object)
         columns = {
             "row": np.arange(len(catalog)),

@@ -50,13 +50,13 @@ class Shards:
             raise UserError(f"{where}: {error}") from None
         self.where = where
 
-    def begin(self, dim: int, class_names: tuple[str, ...], made_from: Mapping[str, Any]) -> set[str]:
+    def begin(self, dim: int, class_names: tuple[str, ...], provenance: Mapping[str, Any]) -> set[str]:
         """Create the directory, or check that it holds shards of the same provenance.
 
         Args:
             dim: dimension of the vectors.
             class_names: names of the classes.
-            made_from: provenance of the vectors.
+            provenance: what the vectors are computed from.
 
         Returns:
             Names of the existing files.
@@ -64,7 +64,7 @@ class Shards:
         Raises:
             UserError: the directory holds other vectors, or cannot be written.
         """
-        header = {"format": FORMAT, "dim": dim, "class_names": list(class_names), "made_from": dict(made_from)}
+        header = {"format": FORMAT, "dim": dim, "class_names": list(class_names), "provenance": dict(provenance)}
         existing = self.header()
         if existing is not None and {name: existing.get(name) for name in header} != header:
             raise UserError(f"{self.where} holds vectors of another model or other images; use another --shards")
@@ -141,7 +141,7 @@ class Shards:
         header = self._finished_header()
         if (directory / "embeddings.json").is_file():
             stored = Embeddings.load(directory)
-            if stored.provenance == header["made_from"] and len(stored) == header["n"]:
+            if stored.provenance == header["provenance"] and len(stored) == header["n"]:
                 return stored
         directory.parent.mkdir(parents=True, exist_ok=True)
         file = directory.parent / f".tmp-{uuid.uuid4().hex}.npy"
@@ -155,7 +155,7 @@ class Shards:
                 columns["id"],
                 columns["path"],
                 columns["split"],
-                header["made_from"],
+                header["provenance"],
             ).save(directory, file)
         except (KeyError, ValueError, FileNotFoundError, pa.ArrowException) as error:
             raise UserError(f"{self.where} is damaged: {str(error).splitlines()[0][:160]}") from None

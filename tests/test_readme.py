@@ -1,4 +1,4 @@
-"""What the README tells to type works."""
+"""The commands and the example of the README work."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def run(words: list[str]) -> None:
 
 
 def serve(words: list[str]) -> None:
-    """Start the server, on a port that is free, ask it how it is, and end it."""
-    (place,) = [i for i, word in enumerate(words) if word == "--port"]
+    """Start the server on a free port, check that it is ready, and stop it."""
+    place = words.index("--port")
     command = [sys.executable, "-c", "from tfretrieval.cli import main; main()", *words[1:place], "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         (address,) = re.findall(r"http://\S+", process.stdout.readline())
@@ -51,7 +51,7 @@ def serve(words: list[str]) -> None:
         process.terminate()
 
 
-# Ray, which one of the commands starts, warns of its own ways
+# one of the commands starts Ray, which uses deprecated functions
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
@@ -61,7 +61,7 @@ pytestmark = [
 
 @pytest.fixture
 def here(tmp_path, monkeypatch, scenes):
-    """A folder with the user's photos in it."""
+    """A working directory with a user's photos."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(scenes, "photos")
     for split in ("train", "test"):
@@ -73,9 +73,9 @@ def here(tmp_path, monkeypatch, scenes):
     return tmp_path
 
 
-def test_the_commands_on_ones_own_photos(here):
-    photos, faults, page, engines, _, beyond = blocks("bash")
-    for words in [*commands(photos), *commands(faults)]:
+def test_the_commands_on_a_users_photos(here):
+    photos, audit, page, engines, _, beyond = blocks("bash")
+    for words in [*commands(photos), *commands(audit)]:
         run(words)
     for words in commands(page):
         serve(words)
@@ -85,11 +85,11 @@ def test_the_commands_on_ones_own_photos(here):
     for words in commands(beyond):
         if all(find_spec(needed) for needed in ("pymilvus", "ray") if needed.removeprefix("py") in words):
             run(words)
-    for name in ("answer.png", "runs/photos/report.html", "saved_model/saved_model.pb", "audit.html"):
+    for name in ("neighbors.png", "runs/photos/report.html", "saved_model/saved_model.pb", "audit.html"):
         assert (here / name).is_file()
     (listing,) = [block for block in blocks("text") if "model.keras" in block]
-    promised = re.findall(r"[\w.]+", " ".join(line[:32] for line in listing.splitlines()))
-    assert {path.name for path in (here / "runs" / "photos").iterdir()} <= set(promised)
+    documented = re.findall(r"[\w.]+", " ".join(line[:32] for line in listing.splitlines()))
+    assert {path.name for path in (here / "runs" / "photos").iterdir()} <= set(documented)
     run(["tfret", "train", "--run", "runs/photos", "--resume"])
 
 
@@ -111,11 +111,11 @@ def test_the_python_example(here):
     exec(compile(example, "README.md", "exec"), {})
 
 
-def test_the_make_targets_it_names_are_there():
+def test_the_make_targets_exist():
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     assert set(re.findall(r"make (\w[\w-]*)(?=    |`)", README)) <= set(targets)
 
 
-def test_the_files_it_links_to_are_there():
+def test_the_linked_files_exist():
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target

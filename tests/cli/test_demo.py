@@ -9,7 +9,7 @@ def test_the_demo_compares_siamese_and_triplet_on_digits(tfret, tmp_path, monkey
     calls = []
     monkeypatch.setattr(study, "compare_models", lambda *arguments: calls.append(arguments) or ({"rows": []}, ""))
     assert tfret("demo", "--output", tmp_path / "demo", "--seed", 3, "--json").result == {"rows": []}
-    ((source, configs, output, pca),) = calls
-    assert (source, output, pca) == ("digits", tmp_path / "demo", 0.95)
-    assert list(configs) == ["siamese", "triplet"]
-    assert {(config.image_size, config.epochs, config.seed) for config in configs.values()} == {(32, 4, 3)}
+    ((source, plan, output),) = calls
+    assert (source, output, plan.pca) == ("digits", tmp_path / "demo", 0.95)
+    assert list(plan.configs) == ["siamese", "triplet"]
+    assert {(config.image_size, config.epochs, config.seed) for config in plan.configs.values()} == {(32, 4, 3)}

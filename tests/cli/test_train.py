@@ -126,7 +126,7 @@ def test_a_class_with_one_image_is_an_error(tfret, data, tmp_path, images, train
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "empty"), (b"this is text", "no JPEG, PNG, BMP"), ("truncated", "ends before its image")],
+    [(b"", "empty"), (b"text", "not a JPEG, PNG, BMP"), ("truncated", "truncated")],
     ids=["0 bytes", "text", "truncated"],
 )
 def test_unreadable_images_are_named_before_training(tfret, data, tmp_path, content, reason, images, train_fails):

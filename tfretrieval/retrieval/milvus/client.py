@@ -86,9 +86,7 @@ def _token(token_env: str | None) -> str:
 
 
 def _pymilvus() -> Any:
-    os.environ.setdefault(
-        "GRPC_ENABLE_FORK_SUPPORT", "0"
-    )  # it prints warnings otherwise, and nothing here forks without exec
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # prints warnings otherwise; nothing here forks without exec
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         with _unchanged_logging():

@@ -39,7 +39,7 @@ lint: $(VENV)/bin/python
 bench: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) --editable '.[test]'
 	cd benchmarks && for name in $(BENCHMARKS); do $(BENCH_PYTHON) $$name.py || exit 1; done
-	cd benchmarks && $(BENCH_PYTHON) write_page.py && $(BENCH_PYTHON) reckon.py
+	cd benchmarks && $(BENCH_PYTHON) write_page.py && $(BENCH_PYTHON) estimate_costs.py
 
 # Every benchmark once, at tiny sizes: that it runs, not what it measures.
 bench-check: $(VENV)/bin/python

@@ -104,17 +104,12 @@ def compare_with_peers(n: int, q: int, c: int, repeats: int, quick: bool) -> lis
         seconds = time_interleaved(sides, repeats, warm_ups=0)
     for peer in peers:
         peer.close()
-    return [
-        row(
-            f"{q:,} queries, {c} classes, {side}",
-            seconds[side],
-            baseline,
-            seconds[baseline],
-            f"{speedup(seconds[side], seconds[baseline]):.1f} times as fast",
-            "at least 3",
-        )  # fmt: skip
-        for side, baseline in comparisons
-    ]
+    rows = []
+    for side, baseline in comparisons:
+        result = f"{speedup(seconds[side], seconds[baseline]):.1f} times as fast"
+        evaluation = f"{q:,} queries, {c} classes, {side}"
+        rows.append(row(evaluation, seconds[side], baseline, seconds[baseline], result, "at least 3"))
+    return rows
 
 
 def peak_memory(n: int, q: int, depth: int) -> dict[str, str]:

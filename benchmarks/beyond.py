@@ -34,7 +34,7 @@ from tfretrieval.retrieval.transformed import TransformedVectors
 from tfretrieval.runs import Run
 
 D, C, STD, K = 128, 5000, 0.35, 10
-MEMORY_LIMIT = "1GB"
+MEMORY_LIMIT, QUICK_MEMORY_LIMIT = "1GB", "500MB"
 PARTS = ("ray", "memory-limit", "milvus")
 COLUMNS = ("relative speed", "peak memory", "on disk", "recall@10")
 
@@ -50,7 +50,11 @@ def main() -> None:
         work = Path(directory)
         parts: dict[str, Callable[[], list[dict[str, str]]]] = {
             "ray": lambda: embed_with_ray(work, 200 if quick else 20_000, 1 if quick else 2),
-            "memory-limit": lambda: [index_within_limit(work, 300_000 if quick else 5_000_000)],
+            "memory-limit": lambda: [
+                index_within_limit(work, 300_000, QUICK_MEMORY_LIMIT)
+                if quick
+                else index_within_limit(work, 5_000_000, MEMORY_LIMIT)
+            ],
             "milvus": lambda: fill_and_search_milvus(work, 2_000 if quick else 50_000, 1 if quick else 3),
         }
         for name, measure in parts.items():
@@ -110,7 +114,7 @@ def embed_seconds(run: Run, source: Path, engine: str, target_option: str, work:
     return run_command([*command, "--split", "all"])[0]
 
 
-def index_within_limit(work: Path, n: int) -> dict[str, str]:
+def index_within_limit(work: Path, n: int, limit: str) -> dict[str, str]:
     """`tfret index --memory-limit` over n vectors."""
     store, output, file = work / "store", work / "index", work / "vectors.npy"
     vectors = np.lib.format.open_memmap(file, "w+", np.float32, (n, D))
@@ -119,10 +123,10 @@ def index_within_limit(work: Path, n: int) -> dict[str, str]:
     vectors.flush()
     Embeddings.from_arrays(vectors).save(store, file)
     command = [TFRET, "index", "--store", store, "--output", output, "--retriever", "faiss"]
-    seconds, peak, stdout = run_command([*command, "--memory-limit", MEMORY_LIMIT, "--json"])
-    result = json.loads(stdout)
+    seconds, peak, stdout = run_command([*command, "--memory-limit", limit, "--json"])
+    result = json.loads(stdout.splitlines()[-1])
     return row(
-        f"FAISS index within {MEMORY_LIMIT}: {result['factory']}",
+        f"FAISS index within {limit}: {result['factory']}",
         n,
         f"{n / seconds:,.0f}",
         **{

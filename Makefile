@@ -1,4 +1,4 @@
-# The two commands of a fresh machine: `make demo` and `make test`. Each makes the environment that it needs.
+# Start with `make demo` or `make test`; every target creates the virtual environment it needs.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -19,12 +19,12 @@ test: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) --editable '.[test]'
 	$(VENV)/bin/python -m pytest $(PARALLEL)
 
-# What takes minutes and the suite leaves out.
+# The slow tests, which `make test` deselects.
 test-slow: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) --editable '.[test]'
 	$(VENV)/bin/python -m pytest -m slow $(PARALLEL)
 
-# The same suite beside tensorflow-addons, on TensorFlow 2.15; the page in a browser is the same there. Needs Python 3.10 or 3.11.
+# The suite with tensorflow-addons, on TensorFlow 2.15 and Python 3.10 or 3.11, without the tests in a browser.
 test-addons: $(ADDONS_VENV)/bin/python
 	$(ADDONS_VENV)/bin/$(PIP) --editable '.[addons,test]'
 	$(ADDONS_VENV)/bin/python -m pytest $(PARALLEL) -m 'not slow and not browser'
@@ -34,14 +34,15 @@ lint: $(VENV)/bin/python
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 
-# Takes about an hour and wants a machine that has nothing else to do.
+# Takes about an hour on a machine that is otherwise idle.
 bench: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) --editable '.[test]'
 	cd benchmarks && for name in $(BENCHMARKS); do $(BENCH_PYTHON) $$name.py || exit 1; done
-	cd benchmarks && $(BENCH_PYTHON) write_page.py && $(BENCH_PYTHON) reckon.py
+	cd benchmarks && $(BENCH_PYTHON) write_page.py && $(BENCH_PYTHON) estimate_costs.py
 
-# Every benchmark once, at tiny sizes: that it runs, not what it measures.
+# Run every benchmark once, at tiny sizes, to check that it works.
 bench-check: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) --editable '.[test]'
 	cd benchmarks && for name in $(BENCHMARKS); do $(BENCH_PYTHON) $$name.py --quick || exit 1; done

@@ -1,9 +1,9 @@
-"""What it costs to evaluate, beside a bare search, scikit-learn's AP and pytorch-metric-learning's MAP@R.
+"""`evaluate` compared with a bare FAISS search, scikit-learn's average precision and pytorch-metric-learning's MAP@R.
 
-At a depth of 1,000, `evaluate` with all its metrics, curves and intervals stands beside the search alone. Of full
-rankings it stands beside the average precision of each query from brute-force distances, and beside MAP@R, which
-looks at as many neighbors as the largest class has items: an evaluation to that depth knows as much. Vectors are made
-up: 128 values, Gaussian clusters.
+To a depth of 1,000, `evaluate` with all its metrics, curves and intervals is compared with the search alone. On whole
+rankings it is compared with the average precision of each query from brute-force distances, and with MAP@R, which needs
+as many neighbors as the largest class has items; an evaluation to that depth uses the same information. Vectors are
+synthetic: 128 dimensions, Gaussian clusters.
 """
 
 from __future__ import annotations
@@ -16,126 +16,136 @@ from pathlib import Path
 
 import faiss
 import numpy as np
-from made_up import clusters
 from peer import Peer
 from results import publish
 from sklearn.metrics import average_precision_score
-from timing import in_turn, spread, times_as_fast
+from synthetic_vectors import gaussian_clusters
+from timing import speedup, spread, time_interleaved
 
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation import evaluate
 from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.settings import FaissSettings
 
-D, CLASSES, WITHIN, DEPTH = 128, (100, 10), 1.0, 1000
-SHARE = 10  # scikit-learn's side is measured on every tenth query, its seconds are ten times as many
+D, CLASSES, STD, DEPTH = 128, (100, 10), 1.0, 1000
+STEP = 10  # scikit-learn evaluates every tenth query, and its time is multiplied by ten
 PML = ("torch==2.13.0", "pytorch-metric-learning", "faiss-cpu")
+PML_NAME = "pytorch-metric-learning MAP@R"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, one repeat, no peer to install, nothing kept")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, one round, nothing installed or saved")
     quick = parser.parse_args().quick
-    n, q, q_full, depth, repeats = (2000, 60, 40, 100, 1) if quick else (100_000, 10_000, 2000, DEPTH, 3)
+    n, q, q_whole, depth, repeats = (2000, 60, 40, 100, 1) if quick else (100_000, 10_000, 2000, DEPTH, 3)
 
-    rows = [beside_search(n, q, depth, CLASSES[0], repeats)]
+    rows = [compare_with_search(n, q, depth, CLASSES[0], repeats)]
     for c in CLASSES:
-        rows += beside_peers(n, q_full, c, repeats, quick)
-    rows += [memory(n, q, depth), memory(n, q_full, 0)]
+        rows += compare_with_peers(n, q_whole, c, repeats, quick)
+    rows += [peak_memory(n, q, depth), peak_memory(n, q_whole, 0)]
     notes = (
-        f"{n:,} gallery vectors of {D} values; medians of {repeats} rounds (and their range), a ratio is the median "
-        f"over rounds; scikit-learn's seconds are {SHARE} times those of every {SHARE}th query; memory is the growth "
-        "of a new process after its imports."
+        f"Gallery of {n:,} vectors of {D} dimensions; medians of {repeats} rounds, ranges in parentheses; ratios are "
+        f"medians over rounds. The time of scikit-learn is {STEP} times that of every {STEP}th query. Memory is the "
+        "growth of a new process after its imports."
     )
-    publish("evaluation", "Evaluation beside a bare search and beside peers", rows, notes, keep=not quick)
+    publish("evaluation", "Evaluation", rows, notes, save=not quick)
 
 
-def store(n: int, c: int, part: int) -> Embeddings:
-    vectors, labels = clusters(n, D, c, WITHIN, seed=0, part=part)
+def synthetic_embeddings(n: int, c: int, part: int) -> Embeddings:
+    vectors, labels = gaussian_clusters(n, D, c, STD, seed=0, part=part)
     return Embeddings.from_arrays(vectors, labels, [str(i) for i in range(c)], [f"{part}-{i}" for i in range(n)])
 
 
-def beside_search(n: int, q: int, depth: int, c: int, repeats: int) -> dict[str, str]:
-    gallery, queries = store(n, c, 0), store(q, c, 1)
-    bare = faiss.IndexFlatL2(D)
-    bare.add(gallery.vectors)
+def compare_with_search(n: int, q: int, depth: int, c: int, repeats: int) -> dict[str, str]:
+    gallery, queries = synthetic_embeddings(n, c, 0), synthetic_embeddings(q, c, 1)
+    flat = faiss.IndexFlatL2(D)
+    flat.add(gallery.vectors)
     index = Index.build(gallery, FaissSettings(metric="euclidean"))
-    seconds = in_turn(
+    seconds = time_interleaved(
         {
-            "ours": lambda: evaluate(index, queries, depth=depth),
-            "bare": lambda: bare.search(queries.vectors, depth),
+            "evaluate": lambda: evaluate(index, queries, depth=depth),
+            "search": lambda: flat.search(queries.vectors, depth),
         },
         repeats,
     )
-    ratio = statistics.median(a / b for a, b in zip(seconds["ours"], seconds["bare"]))
+    ratio = statistics.median(a / b for a, b in zip(seconds["evaluate"], seconds["search"]))
     return row(
-        f"{q:,} queries, {c} classes, depth {depth:,}", "IndexFlatL2.search alone", seconds["ours"], seconds["bare"],
+        f"{q:,} queries, {c} classes, depth {depth:,}", seconds["evaluate"], "IndexFlatL2.search", seconds["search"],
         f"takes {ratio:.2f} times as long", "at most 1.5",
     )  # fmt: skip
 
 
-def beside_peers(n: int, q: int, c: int, repeats: int, quick: bool) -> list[dict[str, str]]:
-    gallery, queries = store(n, c, 0), store(q, c, 1)
+def compare_with_peers(n: int, q: int, c: int, repeats: int, quick: bool) -> list[dict[str, str]]:
+    gallery, queries = synthetic_embeddings(n, c, 0), synthetic_embeddings(q, c, 1)
     index = Index.build(gallery, FaissSettings(metric="euclidean"))
 
     def scikit_learn() -> float:
         started = time.perf_counter()
-        for vector, label in zip(queries.vectors[::SHARE], queries.items.labels[::SHARE]):
+        for vector, label in zip(queries.vectors[::STEP], queries.items.labels[::STEP]):
             distances = np.linalg.norm(gallery.vectors - vector, axis=1)
             average_precision_score(gallery.items.labels == label, -distances)
-        return SHARE * (time.perf_counter() - started)
+        return STEP * (time.perf_counter() - started)
 
-    deepest = int(np.bincount(gallery.items.labels).max())
+    largest_class = int(np.bincount(gallery.items.labels).max())
+    whole, cut = "whole rankings", f"depth {largest_class:,} (largest class)"
     sides = {
-        "full rankings": lambda: evaluate(index, queries),
-        f"depth {deepest:,}, the largest class": lambda: evaluate(index, queries, depth=deepest),
+        whole: lambda: evaluate(index, queries),
+        cut: lambda: evaluate(index, queries, depth=largest_class),
         "scikit-learn AP": scikit_learn,
     }
-    ours, enough = list(sides)[:2]
-    beside = [(ours, "scikit-learn AP")]
+    comparisons = [(whole, "scikit-learn AP")]
     peers = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as directory:
         if not quick:
-            peers = [Peer("map_at_r.py", str(saved(folder, queries, gallery)), requirements=PML)]
-            sides["pytorch-metric-learning MAP@R"] = lambda: peers[0].seconds("map_at_r")
-            beside += [(ours, "pytorch-metric-learning MAP@R"), (enough, "pytorch-metric-learning MAP@R")]
-            sides[ours](), sides[enough](), peers[0].ask("warm up")
-        seconds = in_turn(sides, repeats, warm_ups=0)
+            peers = [Peer("map_at_r.py", str(save_vectors(directory, queries, gallery)), requirements=PML)]
+            sides[PML_NAME] = lambda: peers[0].seconds("map_at_r")
+            comparisons += [(whole, PML_NAME), (cut, PML_NAME)]
+            sides[whole](), sides[cut](), peers[0].request("warm up")
+        seconds = time_interleaved(sides, repeats, warm_ups=0)
     for peer in peers:
         peer.close()
-    found = []
-    for mine, name in beside:
-        ratio = times_as_fast(seconds[mine], seconds[name])
-        what = f"{q:,} queries, {c} classes, {mine}"
-        found.append(row(what, name, seconds[mine], seconds[name], f"{ratio:.1f} times as fast", "at least 3"))
-    return found
+    rows = []
+    for side, baseline in comparisons:
+        result = f"{speedup(seconds[side], seconds[baseline]):.1f} times as fast"
+        evaluation = f"{q:,} queries, {c} classes, {side}"
+        rows.append(row(evaluation, seconds[side], baseline, seconds[baseline], result, "at least 3"))
+    return rows
 
 
-def memory(n: int, q: int, depth: int) -> dict[str, str]:
-    with tempfile.TemporaryDirectory() as folder:
-        peer = Peer("peak_memory.py", str(saved(folder, store(q, CLASSES[0], 1), store(n, CLASSES[0], 0))))
-        found = peer.ask(str(depth))
+def peak_memory(n: int, q: int, depth: int) -> dict[str, str]:
+    """Peak memory of an evaluation in a new process; depth 0 for whole rankings."""
+    c = CLASSES[0]
+    with tempfile.TemporaryDirectory() as directory:
+        vectors = save_vectors(directory, synthetic_embeddings(q, c, 1), synthetic_embeddings(n, c, 0))
+        peer = Peer("peak_memory.py", str(vectors))
+        measured = peer.request(str(depth))
         peer.close()
-    above = (found["bytes"] - found["vectors"]) / 1e6
-    what = f"depth {depth:,}" if depth else "full rankings"
+    megabytes = (measured["bytes"] - measured["vectors"]) / 1e6
+    what = f"depth {depth:,}" if depth else "whole rankings"
     return row(
-        f"{q:,} queries, {CLASSES[0]} classes, {what}", "memory of the vectors", [found["seconds"]], None,
-        f"{above:.0f} MB above them at the peak", "at most 500 MB",
+        f"{q:,} queries, {c} classes, {what}", [measured["seconds"]], "memory of the vectors", None,
+        f"{megabytes:.0f} MB more at the peak", "at most 500 MB",
     )  # fmt: skip
 
 
-def saved(folder: str, queries: Embeddings, gallery: Embeddings) -> Path:
-    path = Path(folder) / "vectors.npz"
+def save_vectors(directory: str, queries: Embeddings, gallery: Embeddings) -> Path:
+    path = Path(directory) / "vectors.npz"
     labels = {"query_labels": queries.items.labels, "gallery_labels": gallery.items.labels}
     np.savez(path, queries=queries.vectors, gallery=gallery.vectors, **labels)
     return path
 
 
-def row(what: str, peer: str, seconds: list[float], theirs: list[float] | None, found: str, bar: str) -> dict[str, str]:
+def row(
+    evaluation: str, seconds: list[float], baseline: str, baseline_seconds: list[float] | None, result: str, target: str
+) -> dict[str, str]:
     return {
-        "evaluate": what, "seconds": spread(seconds, 2), "beside": peer,
-        "its seconds": spread(theirs, 2) if theirs else "", "found": found, "bar": bar,
-    }  # fmt: skip
+        "evaluation": evaluation,
+        "seconds": spread(seconds, 2),
+        "baseline": baseline,
+        "baseline, seconds": spread(baseline_seconds, 2) if baseline_seconds else "",
+        "result": result,
+        "target": target,
+    }
 
 
 if __name__ == "__main__":

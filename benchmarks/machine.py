@@ -1,4 +1,4 @@
-"""What machine the figures were measured on."""
+"""Description of the machine that a benchmark runs on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def machine() -> str:
-    """Processor, cores, system and Python in one line."""
+    """Processor, number of cores, operating system and Python version in one line."""
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():

@@ -1,6 +1,6 @@
-"""The map of `tfret serve` with 100,000 points: frames a second while it is moved and zoomed, and the first paint.
+"""The map of `tfret serve` with 100,000 points: time to first paint, and frames per second while panning and zooming.
 
-A headless Chromium draws by software, without a graphics card. The points are made up: 20 groups in the plane.
+Headless Chromium renders in software, without a GPU. The points are synthetic: 20 clusters in the plane.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tfretrieval.serve.collection import Collection
 from tfretrieval.serve.maps import Map
 from tfretrieval.serve.service import Service
 
-FLAGS = ["--no-sandbox", "--enable-unsafe-swiftshader"]  # software draws, for the page and for WebGL
+FLAGS = ["--no-sandbox", "--enable-unsafe-swiftshader"]  # software rendering, also of WebGL
 FRAMES = """async ([action, milliseconds]) => {
     const frame = document.querySelector('.canvas'), plot = frame.plot;
     const canvas = frame.querySelector('canvas[tabindex]');
@@ -57,23 +57,19 @@ FRAMES = """async ([action, milliseconds]) => {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true", help="2,000 points, one round")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="2,000 points, one round, nothing saved")
+    parser.add_argument("--repeats", type=int, default=5, help="number of browsers")
     options = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
-        print("skipped: there is no Chromium")
+        print("skipped: Chromium is not installed")
         return
     from playwright.sync_api import sync_playwright
 
     n, repeats = (2_000, 1) if options.quick else (100_000, options.repeats)
-    found: dict[str, list[float]] = {
-        "first paint, seconds": [],
-        "pan, frames a second": [],
-        "zoom, frames a second": [],
-    }
-    with serving(made_up(n)) as address, sync_playwright() as playwright:
+    measured: dict[str, list[float]] = {"first paint, s": [], "pan, frames/s": [], "zoom, frames/s": []}
+    with serving(synthetic_service(n)) as address, sync_playwright() as playwright:
         for _ in range(repeats):
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -81,42 +77,43 @@ def main() -> None:
             page.goto(f"{address}/#map")
             page.wait_for_selector("canvas[data-ready]", timeout=60_000)
             page.evaluate("() => new Promise(requestAnimationFrame)")
-            found["first paint, seconds"].append(time.perf_counter() - started)
+            measured["first paint, s"].append(time.perf_counter() - started)
             page.wait_for_timeout(500)
             for action in ("pan", "zoom"):
-                measured = page.evaluate(FRAMES, [action, 4000])
-                assert measured["drawn"] > 0.8 * measured["frames"], measured  # each frame was a new image
-                found[f"{action}, frames a second"].append(measured["frames"] / measured["seconds"])
+                result = page.evaluate(FRAMES, [action, 4000])
+                assert result["drawn"] > 0.8 * result["frames"], result  # frames are drawn, not repeated
+                measured[f"{action}, frames/s"].append(result["frames"] / result["seconds"])
             browser.close()
-    rows = [{"what": what, f"{n:,} points": spread(values, 1)} for what, values in found.items()]
-    notes = f"Headless Chromium, software rendering, a window of 1280 x 900; {repeats} browsers, median and range."
-    publish("map", "The map of 100,000 points", rows, notes, keep=not options.quick)
+    rows = [{"measurement": name, f"{n:,} points": spread(values, 1)} for name, values in measured.items()]
+    notes = f"Headless Chromium, software rendering, window of 1280 x 900; median and range of {repeats} browsers."
+    publish("map", "Map of the web page", rows, notes, save=not options.quick)
 
 
-def made_up(n: int) -> Service:
-    """A service over n points of 20 classes, whose map is there already."""
+def synthetic_service(n: int) -> Service:
+    """A service over n points of 20 classes, whose map is the points."""
     rng = np.random.default_rng(0)
-    centres, labels = rng.uniform(-0.8, 0.8, (20, 2)), rng.integers(0, 20, n)
-    points = np.clip(centres[labels] + rng.normal(0, 0.06, (n, 2)), -1, 1).astype(np.float32)
+    centers, labels = rng.uniform(-0.8, 0.8, (20, 2)), rng.integers(0, 20, n)
+    points = np.clip(centers[labels] + rng.normal(0, 0.06, (n, 2)), -1, 1).astype(np.float32)
     gallery = Embeddings.from_arrays(
         points, labels, ids=[f"train/class-{label}/{i}.jpg" for i, label in enumerate(labels)]
     )
     index = Index.build(gallery, FaissSettings(metric="euclidean"))
-    service = Service(Collection("made up", gallery, gallery, {"faiss": index}))
-    service.maps["umap"] = BackgroundTask("the map", lambda: Map(np.arange(n, dtype=np.int32), points))
+    service = Service(Collection("synthetic", gallery, gallery, {"faiss": index}))
+    service.maps["umap"] = BackgroundTask("map umap", lambda: Map(np.arange(n, dtype=np.int32), points))
     return service
 
 
 @contextlib.contextmanager
 def serving(service: Service) -> Iterator[str]:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
+    """Address of a server in a thread."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(create_app(service), log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started:
             time.sleep(0.02)
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         thread.join(20)
 

@@ -1,14 +1,13 @@
-"""Peers in environments and processes of their own, driven one call at a time so that sides can take turns.
+"""Peers: other implementations, each in its own environment and process, that run one request at a time.
 
-A peer's script lies in `peers/`, needs nothing of this project, and ends with a loop over its standard input: a line
-names what to run, the answer is one line of JSON with at least `seconds`. Its first line, `{}`, says that it is ready.
+The script of a peer is in `peers/`. It prints `{}` when it is ready. Then it reads requests from its standard input,
+one per line, and answers each by one line of JSON with at least `seconds`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,55 +21,48 @@ class Peer:
     """A running peer.
 
     Args:
-        script: its file in `peers/`.
-        arguments: of its command line.
-        requirements: what pip installs into its environment, which is kept for the next time; none: this Python's.
-        environment: variables that are added to this process's.
+        script: file name in `peers/`.
+        arguments: arguments of its command line.
+        requirements: packages of its virtual environment, which is created on first use; by default, the peer runs in
+            the environment of this process.
     """
 
-    def __init__(
-        self,
-        script: str,
-        *arguments: str,
-        requirements: tuple[str, ...] = (),
-        environment: dict[str, str] | None = None,
-    ) -> None:
-        python = environment_of(requirements) if requirements else sys.executable
-        self._process = subprocess.Popen(
-            [python, str(HERE / "peers" / script), *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})},
-        )  # fmt: skip
-        self._answer(script)
+    def __init__(self, script: str, *arguments: str, requirements: tuple[str, ...] = ()) -> None:
+        python = environment_python(requirements) if requirements else sys.executable
+        command = [python, str(HERE / "peers" / script), *arguments]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._read(script)
 
-    def ask(self, what: str) -> dict[str, Any]:
-        """Let it run something, and return what it says of it."""
+    def request(self, text: str) -> dict[str, Any]:
+        """Send a request and return the response."""
         assert self._process.stdin is not None
-        self._process.stdin.write(what + "\n")
+        self._process.stdin.write(text + "\n")
         self._process.stdin.flush()
-        return self._answer(what)
+        return self._read(text)
 
-    def seconds(self, what: str) -> float:
-        return float(self.ask(what)["seconds"])
+    def seconds(self, text: str) -> float:
+        """Send a request and return its seconds."""
+        return float(self.request(text)["seconds"])
 
     def close(self) -> None:
         self._process.communicate(timeout=60)
 
-    def _answer(self, what: str) -> dict[str, Any]:
+    def _read(self, request: str) -> dict[str, Any]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the peer ended at {what!r} with exit code {self._process.wait()}")
+            raise RuntimeError(f"the peer ended at {request!r} with exit status {self._process.wait()}")
         return json.loads(line)
 
 
-def environment_of(requirements: tuple[str, ...]) -> str:
-    """The Python of an environment that holds the requirements; made at the first call."""
+def environment_python(requirements: tuple[str, ...]) -> str:
+    """Python of a virtual environment with these packages, created on first use."""
     digest = hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:12]
-    folder = ENVIRONMENTS / digest
-    python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+    directory = ENVIRONMENTS / digest
+    python = directory / "bin" / "python"
+    if not (directory / "complete").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(directory)], check=True)
         quiet = ["--quiet", "--disable-pip-version-check"]
         subprocess.run([str(python), "-m", "pip", "install", *quiet, *requirements], check=True)
-        (folder / "complete").touch()
+        (directory / "complete").touch()
     return str(python)

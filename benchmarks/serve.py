@@ -1,8 +1,8 @@
-"""`tfret serve`: a search by upload, from the client's first byte to the answer's last, by one client and by 32.
+"""`tfret serve`: latency of a search by upload, from one client and from 32.
 
-The run is the small backbone on the photographs of `TFRET_MIT_SPLIT`; its test photographs are uploaded in turn. The
-peer is the same search in the server's own process, without HTTP. Memory is the server's, after 1,000 requests and
-after 10,000.
+The run is the small backbone on the photographs in `TFRET_MIT_SPLIT`, whose test images are uploaded in turn. The same
+search in the process, without HTTP, is measured for comparison. The memory of the server is read after 1,000 and 10,000
+requests.
 """
 
 from __future__ import annotations
@@ -14,116 +14,118 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import psutil
-from embed import TFRET, inputs, trained
+from embed import TFRET, images_and_weights, trained_run
 from results import publish
 from timing import spread
 
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.runs import Run
 from tfretrieval.serve.loading import open_collection
 from tfretrieval.serve.service import Service
 
-WARM = 1000
+K, N_CLIENTS, EARLY_REQUESTS = 12, 32, 1000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true", help="seconds and requests are few")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few requests, nothing saved")
     options = parser.parse_args()
-    found = inputs()
-    if found is None:
+    inputs = images_and_weights()
+    if inputs is None:
         return
-    data, weights = found
-    seconds, requests, single = (2.0, 200, 20) if options.quick else (60.0, 10_000, 400)
-    run = trained("mobilenet_v2_0.35", data, "0", str(weights))
+    data, weights = inputs
+    seconds, n_requests, n_single = (2.0, 200, 20) if options.quick else (60.0, 10_000, 400)
+    run = trained_run("mobilenet_v2_0.35", data, "0", str(weights))
     images = [Path(path).read_bytes() for path in Catalog.from_source(data).split("test").paths]
-    service = Service(open_collection(Run(run.directory)))
-    alone, served = [], []
-    with server(run.directory) as (address, process):
-        client = httpx.Client(base_url=address, timeout=60)
-        for image in itertools.islice(itertools.cycle(images), single):  # in turn
-            alone.append(timed(lambda image=image: service.search_upload(image, 12, [], [])))
-            served.append(timed(lambda image=image: ask(client, image)))
-        latencies, faults = crowd(address, images, 32, seconds)
-        memory = [(0, resident(process))]
-        for count in range(requests):
-            ask(client, images[count % len(images)])
-            if count + 1 in (min(WARM, requests // 2), requests):
-                memory.append((count + 1, resident(process)))
-    assert not faults, faults[:3]
+    service = Service(open_collection(run))
+    in_process, over_http = [], []
+    with server(run.directory) as (address, process), httpx.Client(base_url=address, timeout=60) as client:
+        for image in itertools.islice(itertools.cycle(images), n_single):
+            in_process.append(timed(lambda image=image: service.search_upload(image, K, [], [])))
+            over_http.append(timed(lambda image=image: post_search(client, image)))
+        latencies, errors = concurrent_latencies(address, images, N_CLIENTS, seconds)
+        memory = [(0, resident_megabytes(process))]
+        for count in range(n_requests):
+            post_search(client, images[count % len(images)])
+            if count + 1 in (min(EARLY_REQUESTS, n_requests // 2), n_requests):
+                memory.append((count + 1, resident_megabytes(process)))
+    assert not errors, errors[:3]
     rows = [
-        *(
-            {"search": way, "clients": 1, "milliseconds": spread([1000 * t for t in taken], 1), "a second": ""}
-            for way, taken in (("in the process", alone), ("over HTTP", served))
-        ),
-        {
-            "search": "over HTTP", "clients": 32, "milliseconds": spread([1000 * t for t in latencies], 0),
-            "a second": f"{len(latencies) / seconds:.0f}",
-        },
-    ]  # fmt: skip
-    grown = ", ".join(f"{size:.0f} MB after {count:,}" for count, size in memory)
+        row("in the process", 1, in_process, 1),
+        row("over HTTP", 1, over_http, 1),
+        row("over HTTP", N_CLIENTS, latencies, 0, f"{len(latencies) / seconds:.0f}"),
+    ]
+    sizes = ", ".join(f"{size:.0f} MB after {count:,}" for count, size in memory)
     notes = (
-        f"{len(images)} photographs uploaded in turn, k = 12, 1,881 items; {single} searches by one client, in turn "
-        f"with as many in the process, then {seconds:g} seconds by 32. Median, and the range. Over HTTP a search takes "
-        f"{np.median(served) / np.median(alone):.2f} times as long as without. Resident memory of the server: {grown} "
-        "more searches by one client. No request failed."
+        f"{len(images)} photographs uploaded in turn, k = {K}, {len(service.collection.gallery):,} gallery items; "
+        f"{n_single} searches by one client, alternating with searches in the process, then {N_CLIENTS} clients for "
+        f"{seconds:g} seconds. Medians, ranges in parentheses. A search over HTTP takes "
+        f"{np.median(over_http) / np.median(in_process):.2f} times as long as in the process. Resident memory of the "
+        f"server: {sizes} further requests by one client. No request failed."
     )
-    publish("serve", "Search by upload over HTTP", rows, notes, keep=not options.quick)
+    publish("serve", "Search by upload over HTTP", rows, notes, save=not options.quick)
 
 
-def ask(client: httpx.Client, image: bytes) -> None:
-    answer = client.post("/api/search", files={"image": image}, data={"k": 12})
-    assert answer.status_code == 200, answer.text
+def row(search: str, clients: int, seconds: list[float], digits: int, rate: str = "") -> dict[str, Any]:
+    milliseconds = spread([1000 * s for s in seconds], digits)
+    return {"search": search, "clients": clients, "milliseconds": milliseconds, "requests/s": rate}
 
 
-def timed(action) -> float:
+def post_search(client: httpx.Client, image: bytes) -> None:
+    response = client.post("/api/search", files={"image": image}, data={"k": K})
+    assert response.status_code == 200, response.text
+
+
+def timed(run: Callable[[], Any]) -> float:
     started = time.perf_counter()
-    action()
+    run()
     return time.perf_counter() - started
 
 
-def crowd(address: str, images: list[bytes], clients: int, seconds: float) -> tuple[list[float], list[str]]:
-    """What each request of many clients took within some seconds, and what went wrong."""
-    taken: list[float] = []
-    faults: list[str] = []
-    until = time.perf_counter() + seconds
+def concurrent_latencies(
+    address: str, images: list[bytes], n_clients: int, seconds: float
+) -> tuple[list[float], list[str]]:
+    """Latencies of the requests of several clients within some seconds, and their errors."""
+    latencies: list[float] = []
+    errors: list[str] = []
+    deadline = time.perf_counter() + seconds
 
-    def one(start: int) -> None:
+    def send_requests(first: int) -> None:
         with httpx.Client(base_url=address, timeout=60) as client:
-            for image in itertools.islice(itertools.cycle(images), start, None):
-                if time.perf_counter() > until:
+            for image in itertools.islice(itertools.cycle(images), first, None):
+                if time.perf_counter() > deadline:
                     return
                 try:
-                    taken.append(timed(lambda image=image: ask(client, image)))
+                    latencies.append(timed(lambda image=image: post_search(client, image)))
                 except (httpx.HTTPError, AssertionError) as error:
-                    faults.append(repr(error))
+                    errors.append(repr(error))
 
-    threads = [threading.Thread(target=one, args=(number * 7,)) for number in range(clients)]
+    threads = [threading.Thread(target=send_requests, args=(7 * client,)) for client in range(n_clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return taken, faults
+    return latencies, errors
 
 
-def resident(process: psutil.Process) -> float:
+def resident_megabytes(process: psutil.Process) -> float:
     return process.memory_info().rss / 1e6
 
 
 @contextlib.contextmanager
 def server(run: Path) -> Iterator[tuple[str, psutil.Process]]:
-    """A server over a run, and its process."""
+    """Address and process of a server over a run."""
     command = [str(TFRET), "serve", "--run", str(run), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=sys.stderr, text=True) as started:
-        assert started.stdout is not None
-        yield started.stdout.readline().split(" at ")[1].split()[0], psutil.Process(started.pid)
-        started.terminate()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=sys.stderr, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split(" at ")[1].split()[0], psutil.Process(process.pid)
+        process.terminate()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""How long `tfret --help` takes, against a bare `python -c pass` and against importing click alone.
+"""Time of `tfret --help`, compared with `python -c pass` and with importing click.
 
-Whole processes in turn, after one warm-up of each.
+Whole processes, interleaved, after one warm-up of each.
 """
 
 from __future__ import annotations
@@ -13,33 +13,34 @@ import sys
 from pathlib import Path
 
 from results import publish
-from timing import in_turn, spread
+from timing import spread, time_interleaved
 
 TFRET = Path(sys.executable).with_name("tfret")
+BASELINE = "python -c pass"
 COMMANDS = {
-    "python -c pass": [sys.executable, "-c", "pass"],
+    BASELINE: [sys.executable, "-c", "pass"],
     "python -c 'import click'": [sys.executable, "-c", "import click"],
     "tfret --help": [str(TFRET), "--help"],
 }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true", help="one round, nothing kept")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one round, nothing saved")
     quick = parser.parse_args().quick
     repeats = 1 if quick else 31
     run = functools.partial(subprocess.run, stdout=subprocess.DEVNULL, check=True)
-    seconds = in_turn({name: functools.partial(run, command) for name, command in COMMANDS.items()}, repeats)
-    bare = seconds["python -c pass"]
+    sides = {name: functools.partial(run, command) for name, command in COMMANDS.items()}
+    seconds = time_interleaved(sides, repeats)
     rows = [
         {
             "process": name,
-            "ms": spread([1000 * s for s in taken], 1),
-            "times as long as Python": f"{statistics.median(a / b for a, b in zip(taken, bare)):.2f}",
+            "ms": spread([1000 * s for s in values], 1),
+            "relative to Python": f"{statistics.median(a / b for a, b in zip(values, seconds[BASELINE])):.2f}",
         }
-        for name, taken in seconds.items()
+        for name, values in seconds.items()
     ]
-    publish("start_up", "Starting", rows, f"{repeats} rounds.", keep=not quick)
+    publish("start_up", "Start-up time", rows, f"{repeats} rounds.", save=not quick)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Random images in memory, in the place of decoded ones: what they show does not matter to a clock."""
+"""Random images in memory, for benchmarks whose times do not depend on what images show."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfretrieval.data.images import row_gather
 
 
 class SyntheticTable:
-    """n images uint8 [size, size, 3] in c classes, read by the pipelines like an `ImageTable`."""
+    """n random images uint8 [size, size, 3] of c classes, a `Table` for the pipelines like `ImageTable`."""
 
     def __init__(self, n: int, size: int, n_classes: int) -> None:
         labels = np.arange(n) % n_classes

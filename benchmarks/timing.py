@@ -1,4 +1,4 @@
-"""Two sides measured in turn, and what is told of them."""
+"""Interleaved timing of several sides, and its summary."""
 
 from __future__ import annotations
 
@@ -10,29 +10,37 @@ from typing import Any
 Side = Callable[[], Any]
 
 
-def in_turn(sides: Mapping[str, Side], repeats: int, warm_ups: int = 1) -> dict[str, list[float]]:
-    """The seconds of each side, `repeats` of them, one side after the other in every round.
+def time_interleaved(sides: Mapping[str, Side], repeats: int, warm_ups: int = 1) -> dict[str, list[float]]:
+    """Seconds of each side, in `repeats` rounds that run every side once.
 
-    A side that returns a float has measured itself, as a `Peer` does in its own process; else its call is timed.
+    Args:
+        sides: name -> function. A float that it returns is taken as its seconds, as from a `Peer`, which measures in
+            its own process; other functions are timed.
+        repeats: number of rounds.
+        warm_ups: number of rounds before, which do not count.
     """
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for repeat in range(-warm_ups, repeats):
         for name, side in sides.items():
             started = time.perf_counter()
-            answer = side()
-            taken = answer if isinstance(answer, float) else time.perf_counter() - started
+            result = side()
+            elapsed = result if isinstance(result, float) else time.perf_counter() - started
             if repeat >= 0:
-                seconds[name].append(taken)
+                seconds[name].append(elapsed)
     return seconds
 
 
-def times_as_fast(side: list[float], peer: list[float]) -> float:
-    """How many times as fast as `peer` a side is: the median over rounds of peer's seconds / its own."""
-    return statistics.median(b / a for a, b in zip(side, peer))
+def speedup(seconds: list[float], baseline: list[float]) -> float:
+    """How many times as fast as a baseline: the median over rounds of the ratio of seconds."""
+    return statistics.median(b / a for a, b in zip(seconds, baseline))
 
 
 def spread(values: list[float], digits: int = 3) -> str:
-    """Median and range, as text."""
+    """Median and range, as text.
+
+    >>> spread([1.0, 2.0, 4.0], 1)
+    '2.0 (1.0 to 4.0)'
+    """
     if len(values) == 1:
         return f"{values[0]:.{digits}f}"
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"

@@ -1,4 +1,4 @@
-"""`model.predict` of a run's embedder on images in memory."""
+"""`model.predict` of the embedder of a run on images in memory."""
 
 import json
 import os

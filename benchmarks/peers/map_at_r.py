@@ -1,4 +1,4 @@
-"""MAP@R by pytorch-metric-learning, of the vectors and labels in an .npz file."""
+"""MAP@R by pytorch-metric-learning for the vectors and labels in an .npz file."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import torch
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 
 arrays = {name: torch.from_numpy(array) for name, array in np.load(sys.argv[1]).items()}
-name = "mean_average_precision_at_r"
-calculator = AccuracyCalculator(include=(name,), k="max_bin_count", device=torch.device("cpu"))
+METRIC = "mean_average_precision_at_r"
+calculator = AccuracyCalculator(include=(METRIC,), k="max_bin_count", device=torch.device("cpu"))
 
 print("{}", flush=True)
 for _ in sys.stdin:
     started = time.perf_counter()
-    found = calculator.get_accuracy(
+    metrics = calculator.get_accuracy(
         arrays["queries"], arrays["query_labels"], arrays["gallery"], arrays["gallery_labels"], False
     )
-    print(json.dumps({"seconds": time.perf_counter() - started, "map_at_r": found[name]}), flush=True)
+    print(json.dumps({"seconds": time.perf_counter() - started, "map_at_r": metrics[METRIC]}), flush=True)

@@ -1,6 +1,6 @@
-"""How much more memory the process takes while it evaluates than it took when its modules were there.
+"""Growth of the peak memory of this process by an evaluation, after all imports.
 
-The file holds `queries`, `gallery` and their labels; the number is the depth, 0 for the whole gallery.
+The argument is an .npz file of `queries`, `gallery` and their labels. A request is a depth, 0 for whole rankings.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.settings import FaissSettings
 
 
-def peak() -> int:
-    """Bytes. Linux keeps it here for this program alone; `getrusage` counts what forked it as well."""
+def peak_bytes() -> int:
+    """Peak resident memory of this process; `getrusage` would include that of its parent before the fork."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
@@ -27,7 +27,7 @@ def peak() -> int:
 print("{}", flush=True)
 for line in sys.stdin:
     depth = int(line) or None
-    before = peak()
+    before = peak_bytes()
     arrays = np.load(sys.argv[1])
     queries, gallery = (
         Embeddings.from_arrays(arrays[name], arrays[labels], ids=[f"{name}{row}" for row in range(len(arrays[labels]))])
@@ -38,4 +38,4 @@ for line in sys.stdin:
     evaluate(index, queries, depth=depth)
     seconds = time.perf_counter() - started
     vectors = queries.vectors.nbytes + gallery.vectors.nbytes
-    print(json.dumps({"seconds": seconds, "bytes": peak() - before, "vectors": vectors}), flush=True)
+    print(json.dumps({"seconds": seconds, "bytes": peak_bytes() - before, "vectors": vectors}), flush=True)

@@ -1,9 +1,8 @@
-"""Training in plain PyTorch: the study's net on pairs and on triplets, and ResNet50 in bfloat16.
+"""Training in plain PyTorch: the study's net on pairs and triplets, and ResNet50.
 
-Its arguments: the number of images, their side, the batch size and the steps of one answer; then batch, side and
-steps of ResNet50. Names on its standard input: `pairs` and `triplets` train the study's net, fed by a DataLoader of
-two workers over uint8 images in memory; `resnet50/bfloat16` and `resnet50/float32` train on one batch that is there
-already.
+Arguments: number of images, image size, batch size and steps per request; then batch size, image size and steps of
+ResNet50. Requests: `pairs` and `triplets` train the study's net, which reads from a DataLoader with two workers over
+uint8 images in memory; `resnet50/bfloat16` and `resnet50/float32` repeat one batch.
 """
 
 from __future__ import annotations
@@ -20,29 +19,29 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-CLASSES = 8
+N_CLASSES = 8
 
 
-class Draws(Dataset):
-    """Pairs or triplets of uint8 images [3, s, s], drawn like the project draws them, mirrored by a fair coin."""
+class RandomSamples(Dataset):
+    """Random pairs or triplets of uint8 images [3, s, s], sampled as in tfretrieval, with random horizontal flips."""
 
-    def __init__(self, n: int, side: int, kind: str, length: int) -> None:
-        self.images = torch.randint(0, 256, (n, 3, side, side), dtype=torch.uint8)
-        self.of_class = [torch.arange(label, n, CLASSES) for label in range(CLASSES)]
-        self.kind, self.length = kind, length
+    def __init__(self, n: int, size: int, items: str, length: int) -> None:
+        self.images = torch.randint(0, 256, (n, 3, size, size), dtype=torch.uint8)
+        self.rows_of_class = [torch.arange(label, n, N_CLASSES) for label in range(N_CLASSES)]
+        self.items, self.length = items, length
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
-        one, two = torch.randperm(CLASSES)[:2].tolist()
-        if self.kind == "triplets":
-            return self._image(one), self._image(one), self._image(two)
+        label, other_label = torch.randperm(N_CLASSES)[:2].tolist()
+        if self.items == "triplets":
+            return self._image(label), self._image(label), self._image(other_label)
         same = index % 2
-        return self._image(one), self._image(one if same else two), torch.tensor(float(same))
+        return self._image(label), self._image(label if same else other_label), torch.tensor(float(same))
 
     def _image(self, label: int) -> torch.Tensor:
-        rows = self.of_class[label]
+        rows = self.rows_of_class[label]
         image = self.images[rows[torch.randint(len(rows), ())]]
         return image.flip(-1) if torch.rand(()) < 0.5 else image
 
@@ -50,11 +49,11 @@ class Draws(Dataset):
 class ConvNet(nn.Sequential):
     """The study's net with its embedding layer: uint8 [b, 3, s, s] -> [b, 10]."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__(
             nn.Conv2d(3, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(4),
             nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Flatten(), nn.Linear(64 * (side // 8) ** 2, 256), nn.ReLU(), nn.Linear(256, 10),
+            nn.Flatten(), nn.Linear(64 * (size // 8) ** 2, 256), nn.ReLU(), nn.Linear(256, 10),
         )  # fmt: skip
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -62,18 +61,18 @@ class ConvNet(nn.Sequential):
 
 
 class Bottleneck(nn.Module):
-    """A block of ResNet50 with its stride on the first convolution, as Keras has it."""
+    """A block of ResNet50 with the stride in its first convolution, as in Keras."""
 
-    def __init__(self, before: int, width: int, stride: int) -> None:
+    def __init__(self, in_channels: int, width: int, stride: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(before, width, 1, stride), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
+            nn.Conv2d(in_channels, width, 1, stride), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
             nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
             nn.Conv2d(width, 4 * width, 1), nn.BatchNorm2d(4 * width),
         )  # fmt: skip
         self.shortcut = nn.Sequential()
-        if stride != 1 or before != 4 * width:
-            self.shortcut = nn.Sequential(nn.Conv2d(before, 4 * width, 1, stride), nn.BatchNorm2d(4 * width))
+        if stride != 1 or in_channels != 4 * width:
+            self.shortcut = nn.Sequential(nn.Conv2d(in_channels, 4 * width, 1, stride), nn.BatchNorm2d(4 * width))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return functional.relu(self.body(x) + self.shortcut(x))
@@ -81,24 +80,24 @@ class Bottleneck(nn.Module):
 
 def resnet50() -> nn.Module:
     blocks: list[nn.Module] = []
-    before = 64
+    channels = 64
     for stage, (width, depth) in enumerate(((64, 3), (128, 4), (256, 6), (512, 3))):
         for block in range(depth):
-            blocks.append(Bottleneck(before, width, 2 if block == 0 and stage else 1))
-            before = 4 * width
+            blocks.append(Bottleneck(channels, width, 2 if block == 0 and stage else 1))
+            channels = 4 * width
     stem = [nn.Conv2d(3, 64, 7, 2, 3), nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)]
-    net = nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, CLASSES))
-    for module in net.modules():  # the statistics of pre-trained weights stay, and so do its scales
+    net = nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, N_CLASSES))
+    for module in net.modules():  # frozen, as for pretrained weights
         if isinstance(module, nn.BatchNorm2d):
             module.eval().requires_grad_(False)
     return net
 
 
-def metric_steps(kind: str, n: int, side: int, batch: int, steps: int) -> Iterator[float]:
-    """Train without end; yield the seconds of every `steps` steps."""
-    draws = Draws(n, side, kind, length=batch * 100_000)
-    loader = iter(DataLoader(draws, batch, num_workers=2, drop_last=True))
-    net = ConvNet(side)
+def train_small_net(items: str, n: int, size: int, batch: int, steps: int) -> Iterator[float]:
+    """Train the study's net without end; yield the seconds of every `steps` steps."""
+    samples = RandomSamples(n, size, items, length=batch * 100_000)
+    loader = iter(DataLoader(samples, batch, num_workers=2, drop_last=True))
+    net = ConvNet(size)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
     while True:
         started = time.perf_counter()
@@ -106,7 +105,7 @@ def metric_steps(kind: str, n: int, side: int, batch: int, steps: int) -> Iterat
             first, second, third = next(loader)
             anchor, other = net(first), net(second)
             distance = functional.pairwise_distance(anchor, other)
-            if kind == "pairs":
+            if items == "pairs":
                 loss = (third * distance**2 + (1 - third) * functional.relu(1 - distance) ** 2).mean()
             else:
                 loss = functional.relu(distance - functional.pairwise_distance(anchor, net(third)) + 1).mean()
@@ -116,17 +115,17 @@ def metric_steps(kind: str, n: int, side: int, batch: int, steps: int) -> Iterat
         yield time.perf_counter() - started
 
 
-def resnet_steps(precision: str, batch: int, side: int, steps: int) -> Iterator[float]:
+def train_resnet50(precision: str, batch: int, size: int, steps: int) -> Iterator[float]:
     """Fine-tune ResNet50 without end; yield the seconds of every `steps` steps."""
     net = resnet50()
     optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=0.002, momentum=0.9)
-    half = torch.autocast("cpu", torch.bfloat16) if precision == "bfloat16" else contextlib.nullcontext()
-    images = torch.from_numpy(np.random.default_rng(0).uniform(-128, 128, (batch, 3, side, side)).astype(np.float32))
-    labels = torch.arange(batch) % CLASSES
+    autocast = torch.autocast("cpu", torch.bfloat16) if precision == "bfloat16" else contextlib.nullcontext()
+    images = torch.from_numpy(np.random.default_rng(0).uniform(-128, 128, (batch, 3, size, size)).astype(np.float32))
+    labels = torch.arange(batch) % N_CLASSES
     while True:
         started = time.perf_counter()
         for _ in range(steps):
-            with half:
+            with autocast:
                 loss = functional.cross_entropy(net(images), labels)
             optimizer.zero_grad()
             loss.backward()
@@ -135,16 +134,16 @@ def resnet_steps(precision: str, batch: int, side: int, steps: int) -> Iterator[
 
 
 def main() -> None:
-    n, side, batch, steps, resnet_batch, resnet_side, resnet_count = map(int, sys.argv[1:])
+    n, size, batch, steps, resnet_batch, resnet_size, resnet_steps = map(int, sys.argv[1:])
     running: dict[str, Iterator[float]] = {}
     print("{}", flush=True)
     for line in sys.stdin:
         name = line.strip()
         if name not in running:
             if name.startswith("resnet50/"):
-                running[name] = resnet_steps(name.partition("/")[2], resnet_batch, resnet_side, resnet_count)
+                running[name] = train_resnet50(name.partition("/")[2], resnet_batch, resnet_size, resnet_steps)
             else:
-                running[name] = metric_steps(name, n, side, batch, steps)
+                running[name] = train_small_net(name, n, size, batch, steps)
         print(json.dumps({"seconds": next(running[name])}), flush=True)
 
 

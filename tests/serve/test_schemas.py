@@ -12,7 +12,7 @@ from tfretrieval.serve import schemas
 
 
 def test_the_evaluation_model_has_the_fields_of_an_evaluation():
-    fields = {field.name for field in dataclasses.fields(Evaluation)} - {"per_query", "made_from"}
+    fields = {field.name for field in dataclasses.fields(Evaluation)} - {"per_query", "provenance"}
     assert set(schemas.EvaluationResult.model_fields) == fields
 
 

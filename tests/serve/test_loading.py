@@ -25,4 +25,4 @@ def test_by_default_the_indexes_of_the_run_are_loaded(served_run, tmp_path):
     gallery = open_collection(run).gallery
     for kind in ("faiss", "knn"):
         ensure_index(run, gallery, IndexRequest(kind))
-    assert list(open_collection(run).indexes) == ["knn", "faiss"]
+    assert list(open_collection(run).indexes) == ["faiss", "knn"]

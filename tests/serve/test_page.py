@@ -248,7 +248,7 @@ def test_the_query_is_marked_at_its_neighbors(open_page, client, service):
     page.wait_for_timeout(400)
     page.locator(".canvas").scroll_into_view_if_needed()
     marker = page.locator(".marker").bounding_box()
-    nearest = [service.collection.row_of[one] for one in expected(client, k=5, id=name)]
+    nearest = [service.collection.locate(one)[1] for one in expected(client, k=5, id=name)]
     center = np.array([marker["x"] + marker["width"] / 2, marker["y"] + marker["height"] / 2])
     assert min(np.linalg.norm(center - point_at(page, row)) for row in nearest) < 3
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfretrieval.report import ImageRow, ImageRows, Report, ReportFigure, ReportImage, Section
-from tfretrieval.report.content import Table
+from tfretrieval.report.content import ImageRow, ImageRows, Report, ReportFigure, ReportImage, Section, Table
 from tfretrieval.report.page import write_report
 from tfretrieval.visualize.confusion import plot_confusion
 from tfretrieval.visualize.theme import save_both

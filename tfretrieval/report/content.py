@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -62,6 +62,15 @@ class Table:
         for column in self.best:
             if column not in self.columns:
                 raise UserError(f"table has no column {column!r} to mark the best value of")
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Mapping[str, Cell]], **options: Any) -> Table:
+        """Create a table from rows that map the same columns to cells.
+
+        >>> Table.from_rows([{"Model": "a", "mAP": 0.5}, {"Model": "b", "mAP": 0.9}]).columns
+        ['Model', 'mAP']
+        """
+        return cls(list(rows[0]), [list(row.values()) for row in rows], **options)
 
     def is_best(self, row: int, column: int) -> bool:
         """Whether the cell holds the best value of its column, compared as shown, to three decimals.

@@ -8,10 +8,10 @@ from typing import Any
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.evaluation.result import Evaluation
-from tfretrieval.report import Report, ReportFigure, Section, write_report
 from tfretrieval.report.captions import comparison_caption
-from tfretrieval.report.content import Drawing
+from tfretrieval.report.content import Drawing, Report, ReportFigure, Section
 from tfretrieval.report.image import smaller_format
+from tfretrieval.report.page import write_report
 from tfretrieval.report.sections import Drawings, cost_section, data_section, model_sections
 from tfretrieval.report.tables import Results, summary_table
 from tfretrieval.runs import Run

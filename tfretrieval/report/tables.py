@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
-from tfretrieval.atomic import read_json
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.embedding.store import STORE
 from tfretrieval.evaluation.metrics import expected_average_precision
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.report.content import Cell, Estimate, Rounded, Table
 from tfretrieval.retrieval.index import INDEX
 from tfretrieval.runs import Run
 from tfretrieval.training.history import read_history
+from tfretrieval.visualize.comparison import short_name
 
 SUMMARY = ("precision_at_1", "precision_at_3", "precision_at_5", "precision_at_10", "map")
-SHORT = {name: name.replace("precision_at_", "P@").replace("map", "mAP") for name in SUMMARY}
+SHORT = {name: short_name(name) for name in SUMMARY}
 MAX_CLASSES = 40
 
 Row = dict[str, Cell]
@@ -171,8 +171,9 @@ def index_costs_table(runs: Mapping[str, Run], results: Results) -> Table:
 
 def _is_current(run: Run, folder: str, fingerprint: str | None) -> bool:
     """Whether a cost was recorded for the embeddings that are stored now."""
-    header = Path(run.directory, folder, "embeddings.json")
-    return folder.startswith("embeddings/") and header.is_file() and read_json(header).get("fingerprint") == fingerprint
+    store = run.directory / folder
+    is_stored = folder.startswith("embeddings/") and STORE.exists(store)
+    return is_stored and STORE.read_header(store)["fingerprint"] == fingerprint
 
 
 def _milliseconds(seconds: float | None) -> Rounded | None:

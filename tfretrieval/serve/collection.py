@@ -71,9 +71,18 @@ class Collection:
         Raises:
             HTTPException: 409 if there is no engine.
         """
+        return self.required_engine.embed_pixels(pixels[None])[0]
+
+    @property
+    def required_engine(self) -> Engine:
+        """The engine.
+
+        Raises:
+            HTTPException: 409 if there is none.
+        """
         if self.engine is None:
             raise HTTPException(409, "this collection has no model: search by the id of an item")
-        return self.engine.embed_pixels(pixels[None])[0]
+        return self.engine
 
     def search(
         self,

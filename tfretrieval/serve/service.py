@@ -99,9 +99,7 @@ class Service:
     ) -> schemas.SearchResponse:
         """Search the neighbors of an encoded image."""
         started = perf_counter()
-        engine = self.collection.engine
-        if engine is None:
-            raise HTTPException(409, "this collection has no model: search by the id of an item")
+        engine = self.collection.required_engine
         with self._decoding:
             vector = self.collection.embed(decode_upload(data, engine.image_size, engine.fit, self.limits.pixels))
         embedding_ms = (perf_counter() - started) * 1000

@@ -38,7 +38,7 @@ def test_a_page_without_a_run_names_the_option(flawed, tmp_path):
 
 
 def test_a_page_is_limited_in_size_and_says_so(flawed, frozen, result, tmp_path, monkeypatch):
-    monkeypatch.setattr(audit_page, "MAX_BYTES", {"label_issues": 0, "duplicates": 0, "image_issues": 0})
+    monkeypatch.setattr(audit_page, "MAX_BYTES", dict.fromkeys(audit_page.MAX_BYTES, 0))
     write_audit_page(tmp_path / "a.html", Catalog.from_source(flawed), result, frozen)
     html = (tmp_path / "a.html").read_text("utf-8")
     assert alts(html) == []

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.report.content import Estimate, ReportFigure, Rounded, Table, format_cell
+from tfretrieval.report.content import Drawing, Estimate, Rounded, Table, format_cell
 
 
 def best_cells(values, direction):
@@ -58,11 +58,13 @@ def test_cells_are_formatted(cell, text):
     assert format_cell(cell) == text
 
 
-def test_a_figure_is_read_from_bytes_or_a_path(tmp_path):
+def test_a_figure_is_read_as_svg_if_there_is_one(tmp_path):
     (tmp_path / "a.png").write_bytes(b"123")
-    assert ReportFigure("t", "a", b"123").read() == ReportFigure("t", "a", tmp_path / "a.png").read() == b"123"
+    assert Drawing("pr", tmp_path / "a.png", "t", "a").read() == b"123"
+    (tmp_path / "a.svg").write_bytes(b"456")
+    assert Drawing("pr", tmp_path / "a.png", "t", "a").read() == b"456"
 
 
 def test_a_missing_figure_raises_with_its_path(tmp_path):
     with pytest.raises(UserError, match=r"gone\.png"):
-        ReportFigure("t", "a", tmp_path / "gone.png").read()
+        Drawing("pr", tmp_path / "gone.png", "t", "a").read()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfretrieval.report import ImageRow, ImageRows, Report, ReportFigure, ReportImage, Section
-from tfretrieval.report.content import Table
+from tfretrieval.report.content import Drawing, ImageRow, ImageRows, Report, ReportImage, Section, Table
 from tfretrieval.report.page import write_report
 from tfretrieval.visualize.confusion import plot_confusion
-from tfretrieval.visualize.theme import save_both
+from tfretrieval.visualize.theme import save_both, save_figure
 
 pytestmark = pytest.mark.browser
 
@@ -17,12 +16,16 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    save_both(plot_confusion(np.eye(3, dtype=int), ["a", "b", "c"], "Confusion"), folder / "a.png")
+    confusion = plot_confusion(np.eye(3, dtype=int), ["a", "b", "c"], "Confusion")
+    save_both(confusion, folder / "a.png")
+    save_figure(confusion, folder / "b.png")
     gray = np.full((64, 64, 3), 128, np.uint8)
     row = ImageRow(
         ReportImage(gray, "a", "query"), [ReportImage(gray, "a", "0.1", True), ReportImage(gray, "b", "0.2", False)]
     )
-    figures = [ReportFigure("Confusion", "A matrix", path, "A caption.") for path in folder.glob("a.*")]
+    figures = [
+        Drawing("confusion", folder / name, "Confusion", "A matrix", "A caption.") for name in ("a.png", "b.png")
+    ]
     table = Table(["Model", *(f"A rather long metric {i}" for i in range(12))], [["net", *([0.123] * 12)]], "A table")
     report = Report(
         "Title", "Summary", facts=[("Queries", 3)], table=table, figures=figures,

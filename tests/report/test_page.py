@@ -8,17 +8,17 @@ import pytest
 from tfretrieval.errors import UserError
 from tfretrieval.report.content import (
     Case,
+    Drawing,
     Estimate,
     ImageRow,
     ImageRows,
     Report,
-    ReportFigure,
     ReportImage,
     Section,
     Table,
 )
 from tfretrieval.report.page import render_report, write_report
-from tfretrieval.visualize.theme import new_figure, save_both, themed
+from tfretrieval.visualize.theme import new_figure, save_both, save_figure, themed
 
 EVIL = "<script>alert('1')</script>"
 GREY = np.full((4, 6, 3), 128, np.uint8)
@@ -57,9 +57,11 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def png(tmp_path_factory):
+    """A figure as PNG; "both.png" beside it has an SVG too."""
     path = tmp_path_factory.mktemp("figures") / "a.png"
     with themed():
-        save_both(new_figure(3, 2, "x"), path)
+        save_figure(new_figure(3, 2, "x"), path)
+        save_both(new_figure(3, 2, "x"), path.with_name("both.png"))
     return path
 
 
@@ -79,14 +81,14 @@ def report(png):
         table=table,
         sections=[
             Section(
-                "resnet", "As trained.", [ReportFigure("PR curves", f'curves "{EVIL}"', png, f"First {EVIL}")], [table]
+                "resnet", "As trained.", [Drawing("pr", png, "PR curves", f'curves "{EVIL}"', f"First {EVIL}")], [table]
             ),
             Section(
                 EVIL,
                 "One.\n\nTwo.",
-                figures=[ReportFigure("Map", "points", png.with_suffix(".svg"), wide=True)],
+                figures=[Drawing("history", png.with_name("both.png"), "Map", "points")],
                 images=[ImageRows("Neighbors", [ROW], "Nearest neighbors")],
-                sections=[Section("A part", figures=[ReportFigure("Last", "last", png.read_bytes())])],
+                sections=[Section("A part", figures=[Drawing("pr", png, "Last", "last")])],
             ),
         ],
         provenance=[("Seed", 0), ("Command", "tfret study --data <folder>")],
@@ -120,7 +122,7 @@ def test_figures_are_embedded_with_size_and_alternative_text(report, png):
     first, second, *images, last = Page(render_report(report)).all("img")
     assert base64.b64decode(first["src"].partition(",")[2]) == png.read_bytes()
     assert second["src"].startswith("data:image/svg+xml;base64,")
-    assert base64.b64decode(second["src"].partition(",")[2]) == png.with_suffix(".svg").read_bytes()
+    assert base64.b64decode(second["src"].partition(",")[2]) == png.with_name("both.svg").read_bytes()
     assert {(image["width"], image["height"]) for image in (first, second, last)} == {("288", "192")}
     assert second["alt"] == "points"
     assert [image["alt"] for image in images] == [EVIL, "a", "b", "class unknown"]
@@ -225,5 +227,5 @@ def test_rendering_is_reproducible(report, tmp_path):
 def test_a_missing_figure_keeps_the_previous_page(tmp_path):
     (tmp_path / "a.html").write_text("before")
     with pytest.raises(UserError, match=r"gone\.png"):
-        write_report(tmp_path / "a.html", Report("x", figures=[ReportFigure("t", "a", tmp_path / "gone.png")]))
+        write_report(tmp_path / "a.html", Report("x", figures=[Drawing("pr", tmp_path / "gone.png", "t", "a")]))
     assert (tmp_path / "a.html").read_text() == "before"

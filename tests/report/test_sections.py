@@ -12,6 +12,7 @@ from tfretrieval.report.content import Drawing, ImageRow, ReportImage
 from tfretrieval.report.sections import cost_section, data_section, model_sections
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.workflows.evaluate import evaluate_run
+from tfretrieval.workflows.index import IndexRequest
 
 CONFIG = TrainConfig.for_recipe("triplet", epochs=3, validation_fraction=0.2)
 IMAGE = ReportImage(np.zeros((4, 4, 3), np.uint8), "sea")
@@ -24,7 +25,7 @@ def drawing(kind: str) -> Drawing:
 
 @pytest.fixture
 def results(run, catalog):
-    return {"knn": evaluate_run(run, catalog, "knn").evaluation}
+    return {"knn": evaluate_run(run, catalog, IndexRequest("knn")).evaluation}
 
 
 def test_each_drawing_is_in_its_section_with_its_own_title_and_caption(results):

@@ -17,6 +17,7 @@ from tfretrieval.report.tables import (
     summary_table,
 )
 from tfretrieval.workflows.evaluate import evaluate_run
+from tfretrieval.workflows.index import IndexRequest
 
 
 def rows_of(table):
@@ -24,9 +25,9 @@ def rows_of(table):
 
 
 def test_summary_has_metrics_with_intervals_and_chance_last(run, catalog):
-    results = {"m": {kind: evaluate_run(run, catalog, kind).evaluation for kind in ("knn", "faiss")}}
+    results = {"m": {kind: evaluate_run(run, catalog, IndexRequest(kind)).evaluation for kind in ("knn", "faiss")}}
     table = summary_table(results)
-    assert list(table.columns) == ["Model", "Retriever", "Dim", "P@1", "P@3", "P@5", "P@10", "mAP"]
+    assert list(table.columns) == ["Model", "Retriever", "Dim", "P@1", "P@3", "P@5", "P@10", "mAP", "ms/query"]
     assert [row[:3] for row in table.rows] == [
         ["m", "KNN", 10], ["m", "FAISS", 10], ["chance", "random ranking", None]
     ]  # fmt: skip
@@ -37,10 +38,10 @@ def test_summary_has_metrics_with_intervals_and_chance_last(run, catalog):
 
 
 def test_summary_names_pca_and_index_type(run, catalog):
-    plain = evaluate_run(run, catalog, "knn").evaluation
-    reduced = evaluate_run(run, catalog, "faiss", pca=0.5, factory="HNSW8,Flat").evaluation
+    plain = evaluate_run(run, catalog, IndexRequest("knn")).evaluation
+    reduced = evaluate_run(run, catalog, IndexRequest("faiss", {"pca": 0.5, "factory": "HNSW8,Flat"})).evaluation
     table = summary_table({"triplet": {"knn": plain, "faiss": reduced}})
-    assert [row[1] for row in table.rows] == ["KNN", "FAISS, HNSW8,Flat, PCA 0.5", "random ranking"]
+    assert [row[1] for row in table.rows] == ["KNN", "FAISS HNSW8,Flat, PCA 0.5", "random ranking"]
 
 
 def test_chance_map_is_the_mean_of_random_rankings(run, catalog):
@@ -79,7 +80,7 @@ def test_unlabelled_images_are_counted_and_many_classes_summarized(catalog):
 
 def test_costs_are_those_recorded_for_current_embeddings(run, catalog):
     run.record_cost("training", parameters=12345)
-    evaluation = evaluate_run(run, catalog, "faiss", pca=2).evaluation
+    evaluation = evaluate_run(run, catalog, IndexRequest("faiss", {"pca": 2})).evaluation
     (row,) = rows_of(model_costs_table({"m": run}))
     costs = run.costs()
     costs_of = [costs["embeddings/train"], costs["embeddings/test"]]

@@ -71,4 +71,4 @@ def start():
 @pytest.fixture(scope="session")
 def query_file(service) -> Path:
     """The file of the first query."""
-    return Path(service.collection.queries.paths[0])
+    return Path(service.collection.queries.items.paths[0])

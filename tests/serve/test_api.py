@@ -15,15 +15,15 @@ def test_the_collection_is_described(client, service):
     response = client.get("/api/collection").json()
     gallery = service.collection.gallery
     assert (response["n_gallery"], response["dim"]) == (len(gallery), gallery.dim)
-    assert response["class_counts"] == np.bincount(gallery.labels).tolist()
+    assert response["class_counts"] == np.bincount(gallery.items.labels).tolist()
     assert list(response["retrievers"]) == response["evaluated"] == ["knn", "faiss"]
     assert "/" not in response["facts"]["Data"]
 
 
 def test_items_are_those_of_the_gallery(client, service):
     response = client.get("/api/items").json()
-    assert response["ids"] == list(service.collection.gallery.ids)
-    assert response["labels"] == service.collection.gallery.labels.tolist()
+    assert response["ids"] == list(service.collection.gallery.items.ids)
+    assert response["labels"] == service.collection.gallery.items.labels.tolist()
 
 
 def test_an_upload_gives_the_neighbors_of_its_embedding(client, service, query_file):
@@ -33,16 +33,16 @@ def test_an_upload_gives_the_neighbors_of_its_embedding(client, service, query_f
     queries = service.collection.queries
     for result in response.json()["results"]:
         index = service.collection.indexes[result["retriever"]]
-        distances, rows = index.search(queries.vectors[:1], 7)
+        neighbors = index.search(queries.vectors[:1], 7)
         hits = result["hits"]
-        assert [item["row"] for item in hits] == rows[0].tolist()
+        assert [item["row"] for item in hits] == neighbors.rows[0].tolist()
         assert [item["rank"] for item in hits] == list(range(1, 8))
-        np.testing.assert_allclose([item["distance"] for item in hits], distances[0], rtol=5e-3)  # bfloat16
-        assert [item["id"] for item in hits] == list(service.collection.gallery.ids[rows[0]])
+        np.testing.assert_allclose([item["distance"] for item in hits], neighbors.distances[0], rtol=5e-3)  # bfloat16
+        assert [item["id"] for item in hits] == list(service.collection.gallery.items.ids[neighbors.rows[0]])
 
 
 def test_a_gallery_item_is_excluded_from_its_results(client, service):
-    name = str(service.collection.gallery.ids[3])
+    name = str(service.collection.gallery.items.ids[3])
     response = client.get("/api/search", params={"id": name, "k": 9, "by": ["knn", "knn:expansion", "knn:reciprocal"]})
     for result in response.json()["results"]:
         assert len(result["hits"]) == 9
@@ -78,8 +78,8 @@ def test_invalid_parameters_are_rejected_by_name(client, path, reason):
 
 
 def test_results_can_be_limited_to_classes(client, service):
-    name = str(service.collection.queries.ids[0])
-    wanted = list(service.collection.gallery.class_names[3:6:2])
+    name = str(service.collection.queries.items.ids[0])
+    wanted = list(service.collection.gallery.items.class_names[3:6:2])
     for by in ("knn", "faiss", "knn:reciprocal", "faiss:expansion"):
         response = client.get("/api/search", params={"id": name, "k": 20, "by": by, "class": wanted}).json()
         assert {item["label"] for item in response["results"][0]["hits"]} <= set(wanted)
@@ -87,10 +87,10 @@ def test_results_can_be_limited_to_classes(client, service):
 
 
 def test_an_item_has_a_description_a_file_and_a_thumbnail(client, service, query_file):
-    name = str(service.collection.queries.ids[0])
+    name = str(service.collection.queries.items.ids[0])
     item = client.get("/api/item", params={"id": name}).json()
     assert (item["id"], item["in_gallery"]) == (name, False)
-    assert item["label"] == service.collection.class_of(service.collection.queries, 0)
+    assert item["label"] == service.collection.queries.items.class_of(0)
     image = client.get("/api/item/image", params={"id": name})
     kind = {".png": "image/png", ".jpg": "image/jpeg"}[query_file.suffix]
     assert (image.content, image.headers["content-type"]) == (query_file.read_bytes(), kind)
@@ -142,7 +142,7 @@ def test_a_map_has_a_point_per_item_and_a_position_of_the_query(client, service)
         points = np.frombuffer(data, "<f4", offset=4 * state["n"]).reshape(-1, 2)
         assert rows.tolist() == list(range(state["n"]))
         assert np.abs(points).max() == pytest.approx(1, abs=1e-5)
-        response = client.get("/api/search", params={"id": str(service.collection.queries.ids[0]), "k": 5}).json()
+        response = client.get("/api/search", params={"id": str(service.collection.queries.items.ids[0]), "k": 5}).json()
         nearest = [item["row"] for item in response["results"][0]["hits"]]
         assert min(np.linalg.norm(points[nearest] - response["positions"][method], axis=1)) < 1e-6
 

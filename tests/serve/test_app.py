@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import numpy as np
@@ -12,6 +14,12 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.serve.app import create_app
 from tfretrieval.serve.collection import Collection
 from tfretrieval.serve.service import Service
+
+
+def in_a_thread(coroutine) -> Any:
+    """The result of a coroutine; this thread may have an event loop already, that of a browser."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, coroutine).result()
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +34,7 @@ def send():
             async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
                 return await client.request(method, path, **options)
 
-        return asyncio.run(run())
+        return in_a_thread(run())
 
     return request
 

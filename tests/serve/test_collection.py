@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.retrieval.index import Index
-from tfretrieval.retrieval.settings import IndexSettings
+from tfretrieval.retrieval.settings import settings_for
 from tfretrieval.serve.collection import Collection
 
 
@@ -18,28 +18,26 @@ def collection() -> Collection:
         np.array([[0.0], [1], [3], [7]]), [0, 1, 0, -1], ["a", "b"], ["g0", "g1", "g3", "g7"]
     )
     queries = Embeddings.from_arrays(np.array([[2.9]]), [1], ["a", "b"], ["q"])
-    index = Index.build(gallery, IndexSettings(retriever="knn", metric="euclidean"))
+    index = Index.build(gallery, settings_for("knn", metric="euclidean"))
     return Collection("line", gallery, queries, {"knn": index})
 
 
 def test_neighbors_are_sorted_by_distance(collection):
-    distances, rows = collection.search(np.float32([2.9]), 3, "knn")
-    assert rows.tolist() == [2, 1, 0]
-    np.testing.assert_allclose(distances, [0.1, 1.9, 2.9], atol=1e-5)
+    neighbors = collection.search(np.float32([2.9]), 3, "knn")
+    assert neighbors.rows.tolist() == [[2, 1, 0]]
+    np.testing.assert_allclose(neighbors.distances, [[0.1, 1.9, 2.9]], atol=1e-5)
 
 
 def test_an_item_can_be_excluded(collection):
-    _, rows = collection.search(np.float32([3]), 2, "knn", exclude="g3")
-    assert rows.tolist() == [1, 0]
+    assert collection.search(np.float32([3]), 2, "knn", exclude="g3").rows.tolist() == [[1, 0]]
 
 
 def test_excluding_a_query_that_is_not_in_the_gallery_changes_nothing(collection):
-    _, rows = collection.search(np.float32([2.9]), 2, "knn", exclude="q")
-    assert rows.tolist() == [2, 1]
+    assert collection.search(np.float32([2.9]), 2, "knn", exclude="q").rows.tolist() == [[2, 1]]
 
 
 def test_a_class_can_have_fewer_items_than_k(collection):
-    assert collection.search(np.float32([0]), 4, "knn", classes=["b"])[1].tolist() == [1]
+    assert collection.search(np.float32([0]), 4, "knn", classes=["b"]).rows.tolist() == [[1]]
 
 
 @pytest.mark.parametrize(
@@ -58,10 +56,6 @@ def test_items_are_located_in_gallery_and_queries(collection):
     assert "nobody" not in collection
     with pytest.raises(HTTPException):
         collection.locate("nobody")
-
-
-def test_unknown_classes_are_none(collection):
-    assert [collection.class_of(collection.gallery, row) for row in range(4)] == ["a", "b", "a", None]
 
 
 def test_a_collection_without_an_engine_embeds_nothing(collection):

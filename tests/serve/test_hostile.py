@@ -161,7 +161,7 @@ def test_only_static_files_are_served(client, path):
     ],
 )  # fmt: skip
 def test_values_out_of_range_are_rejected(client, service, values):
-    error_of(client.get("/api/search", params={"id": str(service.collection.queries.ids[0]), **values}))
+    error_of(client.get("/api/search", params={"id": str(service.collection.queries.items.ids[0]), **values}))
     error_of(client.post("/api/search", files={"image": PNG}, data=values))
 
 
@@ -207,19 +207,19 @@ def test_other_host_names_are_rejected(client):
 
 def test_missing_and_corrupt_files_get_404(service, start, tmp_path):
     gallery = service.collection.gallery
-    paths = gallery.paths.copy()
+    paths = gallery.items.paths.copy()
     paths[0], paths[1], paths[2] = str(tmp_path / "gone.png"), str(tmp_path / "broken.png"), ""
     Path(paths[1]).write_bytes(b"no image")
-    spoiled = replace(service.collection, gallery=replace(gallery, paths=paths))
+    spoiled = replace(service.collection, gallery=replace(gallery, items=replace(gallery.items, paths=paths)))
     with start(Service(spoiled)) as client:
         for row in range(3):
             for what in ("image", "thumbnail"):
-                error_of(client.get(f"/api/item/{what}", params={"id": str(gallery.ids[row])}))
+                error_of(client.get(f"/api/item/{what}", params={"id": str(gallery.items.ids[row])}))
 
 
 def test_a_collection_without_a_model_is_searched_by_id(service, start):
     with start(Service(replace(service.collection, engine=None))) as client:
         assert "no model" in error_of(client.post("/api/search", files={"image": PNG}))
-        results = client.get("/api/search", params={"id": str(service.collection.gallery.ids[0]), "k": 3}).json()
+        results = client.get("/api/search", params={"id": str(service.collection.gallery.items.ids[0]), "k": 3}).json()
         assert len(results["results"][0]["hits"]) == 3
         assert np.isfinite([item["distance"] for item in results["results"][0]["hits"]]).all()

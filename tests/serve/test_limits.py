@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +14,12 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from tfretrieval.serve.limits import LimitMiddleware, Limits
+
+
+def in_a_thread(coroutine) -> Any:
+    """The result of a coroutine; this thread may have an event loop already, that of a browser."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, coroutine).result()
 
 
 async def echo_size(request: Request) -> PlainTextResponse:
@@ -28,7 +36,7 @@ def responses(limits: Limits, *bodies) -> list[httpx.Response]:
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await asyncio.gather(*(client.post("/", content=body) for body in bodies))
 
-    return asyncio.run(post())
+    return in_a_thread(post())
 
 
 async def stream(size: int, seconds: float = 0.0):

@@ -137,8 +137,8 @@ def test_a_clicked_image_is_searched_and_the_back_button_works(open_page, client
 
 
 def test_k_and_class_change_the_results(open_page, client, service):
-    name = str(service.collection.queries.ids[0])
-    wanted = service.collection.gallery.class_names[7]
+    name = str(service.collection.queries.items.ids[0])
+    wanted = service.collection.gallery.items.class_names[7]
     page = open_page(f"search?id={quote(name, safe='')}")
     assert len(ids_of(page)) == 12
     page.fill("#k", "30")
@@ -152,7 +152,7 @@ def test_k_and_class_change_the_results(open_page, client, service):
 
 
 def test_retrievers_and_rerankers_stand_side_by_side(open_page, client, service):
-    name = str(service.collection.queries.ids[1])
+    name = str(service.collection.queries.items.ids[1])
     page = open_page(f"search?id={quote(name, safe='')}")
     page.get_by_label("faiss").check()
     page.get_by_label("k-reciprocal").check()
@@ -168,10 +168,10 @@ def test_retrievers_and_rerankers_stand_side_by_side(open_page, client, service)
 
 
 def test_correct_and_wrong_hits_differ_by_more_than_color(open_page, service):
-    name = str(service.collection.queries.ids[0])
+    name = str(service.collection.queries.items.ids[0])
     page = open_page(f"search?id={quote(name, safe='')}")
     ids_of(page)
-    own = service.collection.class_of(service.collection.queries, 0)
+    own = service.collection.queries.items.class_of(0)
     for image in page.query_selector_all(".result .image"):
         same = image.query_selector("strong").inner_text() == own
         assert image.query_selector(".mark").inner_text().strip() == ("✓" if same else "✗")
@@ -208,13 +208,13 @@ def test_a_point_shows_its_image_and_a_click_selects_it(open_page, service):
     page.mouse.move(x - 40, y - 40)
     page.mouse.move(x, y, steps=4)
     page.wait_for_selector(".hint:not([hidden])")
-    assert str(gallery.ids[alone]) in page.inner_text(".hint")
+    assert str(gallery.items.ids[alone]) in page.inner_text(".hint")
     page.mouse.click(x, y)
     page.wait_for_selector(".selection .image")
-    assert page.get_attribute(".selection .image", "data-id") == gallery.ids[alone]
+    assert page.get_attribute(".selection .image", "data-id") == gallery.items.ids[alone]
     page.mouse.move(5, 5)
     page.click(".selection .image button")
-    assert unquote(page.url.partition("id=")[2]) == gallery.ids[alone]
+    assert unquote(page.url.partition("id=")[2]) == gallery.items.ids[alone]
 
 
 def test_a_lasso_selects_the_points_inside(open_page, service):
@@ -240,7 +240,7 @@ def test_a_lasso_selects_the_points_inside(open_page, service):
 
 def test_the_query_is_marked_at_its_neighbors(open_page, client, service):
     service.maps["umap"].result(120)
-    name = str(service.collection.queries.ids[5])
+    name = str(service.collection.queries.items.ids[5])
     page = open_page(f"search?id={quote(name, safe='')}")
     ids_of(page)
     page.click("nav a[data-view=map]")
@@ -248,7 +248,7 @@ def test_the_query_is_marked_at_its_neighbors(open_page, client, service):
     page.wait_for_timeout(400)
     page.locator(".canvas").scroll_into_view_if_needed()
     marker = page.locator(".marker").bounding_box()
-    nearest = [service.collection.row_of[one] for one in expected(client, k=5, id=name)]
+    nearest = [service.collection.locate(one)[1] for one in expected(client, k=5, id=name)]
     center = np.array([marker["x"] + marker["width"] / 2, marker["y"] + marker["height"] / 2])
     assert min(np.linalg.norm(center - point_at(page, row)) for row in nearest) < 3
 
@@ -283,9 +283,9 @@ def test_the_evaluation_shows_metrics_and_curves(open_page, service):
     page.wait_for_selector(".facts")
     facts = dict(zip(page.locator(".facts dt").all_inner_texts(), page.locator(".facts dd").all_inner_texts()))
     assert facts["mAP"].startswith(f"{metrics['map']:.3f}")
-    assert page.locator(".curves polyline").count() == len(service.collection.gallery.class_names)
+    assert page.locator(".curves polyline").count() == len(service.collection.gallery.items.class_names)
     page.click(".legend button >> nth=2")
-    assert page.locator(".curves polyline.faint").count() == len(service.collection.gallery.class_names) - 1
+    assert page.locator(".curves polyline.faint").count() == len(service.collection.gallery.items.class_names) - 1
 
 
 def test_errors_are_listed_worst_first(open_page, client, service):

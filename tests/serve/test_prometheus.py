@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 from starlette.applications import Starlette
@@ -10,6 +12,12 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from tfretrieval.serve.prometheus import MetricsMiddleware, ServerMetrics
+
+
+def in_a_thread(coroutine) -> Any:
+    """The result of a coroutine; this thread may have an event loop already, that of a browser."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, coroutine).result()
 
 
 async def hello(request) -> PlainTextResponse:
@@ -27,7 +35,7 @@ def metrics_after(*requests: tuple[str, str]) -> str:
             for method, path in requests:
                 await client.request(method, path)
 
-    asyncio.run(send())
+    in_a_thread(send())
     return metrics.render().decode()
 
 

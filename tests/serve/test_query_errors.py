@@ -8,7 +8,8 @@ from starlette.exceptions import HTTPException
 
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation import evaluate
-from tfretrieval.retrieval import KNNRetriever
+from tfretrieval.retrieval.index import Index
+from tfretrieval.retrieval.settings import settings_for
 from tfretrieval.serve.query_errors import confused_pairs, confused_queries, hardest_queries
 
 
@@ -17,7 +18,7 @@ def evaluation():
     """Gallery a at 0 and 4, b at 1 and 5. Queries of a at 0.1 (correct), 0.9 and 5.2 (nearest b)."""
     gallery = Embeddings.from_arrays(np.array([[0], [4], [1], [5]]), [0, 0, 1, 1], ["a", "b"], ["a0", "a4", "b1", "b5"])
     queries = Embeddings.from_arrays(np.array([[0.1], [0.9], [5.2]]), [0, 0, 0], ["a", "b"], ["right", "near", "far"])
-    return evaluate(KNNRetriever(metric="euclidean").fit(gallery.vectors), queries, gallery, n_bootstrap=0)
+    return evaluate(Index.build(gallery, settings_for("knn", metric="euclidean")), queries, n_bootstrap=0)
 
 
 def test_hardest_queries_have_the_lowest_average_precision(evaluation):

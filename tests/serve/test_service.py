@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.retrieval.index import Index
-from tfretrieval.retrieval.settings import IndexSettings
+from tfretrieval.retrieval.settings import settings_for
 from tfretrieval.serve.collection import Collection
 from tfretrieval.serve.service import Service
 
@@ -19,9 +19,7 @@ from tfretrieval.serve.service import Service
 def collection() -> Collection:
     vectors = np.array([[0.0, 0], [1, 0], [2, 0], [9, 0], [10, 0]])
     gallery = Embeddings.from_arrays(vectors, [0, 0, 1, 1, 1], ["a", "b"], [f"g{i}" for i in range(5)])
-    indexes = {
-        kind: Index.build(gallery, IndexSettings(retriever=kind, metric="euclidean")) for kind in ("knn", "faiss")
-    }
+    indexes = {kind: Index.build(gallery, settings_for(kind, metric="euclidean")) for kind in ("knn", "faiss")}
     return Collection("line", gallery, gallery, indexes)
 
 

@@ -101,7 +101,7 @@ def test_pyplot_and_tensorflow_are_not_imported():
         "import sys\n"
         "from tfretrieval.visualize import comparison, confusion, history, neighbors\n"
         "from tfretrieval.visualize import pr_curves, projection, scatter, theme\n"
-        "import tfretrieval.report\n"
+        "import tfretrieval.report.page\n"
         "theme.new_figure(2, 2, 'x')\n"
         "print([m for m in ('matplotlib.pyplot', 'tensorflow', 'umap') if m in sys.modules])"
     )

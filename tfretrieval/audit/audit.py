@@ -22,7 +22,6 @@ from tfretrieval.workflows.model import run_config
 N_NEIGHBORS = 20  # neighbors whose labels are counted
 N_EXAMPLES = 4  # nearest items of the suggested class
 BLOCK = 8192
-ISSUES_PER_BLOCK = 64
 
 Neighbors = tuple[np.ndarray, np.ndarray]
 
@@ -60,8 +59,9 @@ def audit(catalog: Catalog, run: Run | None = None, max_label_issues: int = 50) 
         result |= _audit_labels(catalog, vectors, labels, neighbors[1], max_label_issues)
         result["notes"] += _label_notes(run, labels, catalog.n_classes)
     result["near_duplicates"] = _group_near_duplicates(catalog, facts, neighbors)
+    split_of = dict(zip(catalog.ids, catalog.splits))
     result["leaks"] = [
-        {"kind": kind, "ids": _ids_by_split(catalog, group["ids"])}
+        {"kind": kind, "ids": _ids_by_split(split_of, group["ids"])}
         for kind, key in (("duplicate", "duplicates"), ("near duplicate", "near_duplicates"))
         for group in result[key]
         if group["splits_differ"]
@@ -71,7 +71,6 @@ def audit(catalog: Catalog, run: Run | None = None, max_label_issues: int = 50) 
 
 def _embed_images(run: Run, catalog: Catalog, facts: FileFacts) -> tuple[np.ndarray, np.ndarray]:
     """Return unit vectors, float32 [n, d], and the mask of embedded images, bool [n]; other vectors are zeros."""
-    row_of = {name: row for row, name in enumerate(catalog.ids)}
     embedded, vectors, choice = np.zeros(len(catalog), bool), np.zeros((len(catalog), 1), np.float32), AUTO
     for split in catalog.split_names:
         part = catalog.split(split)
@@ -82,7 +81,7 @@ def _embed_images(run: Run, catalog: Catalog, facts: FileFacts) -> tuple[np.ndar
             store = embed_catalog(run, part, EmbedOptions("skip", choice), run.audit(split))
         if not embedded.any():
             choice, vectors = engine_of(store.provenance), np.zeros((len(catalog), store.dim), np.float32)
-        rows = np.array([row_of[name] for name in store.items.ids])
+        rows = catalog.rows_of(store.items.ids)
         embedded[rows] = True
         for block in blocks(len(rows), BLOCK):
             vectors[rows[block]] = unit_rows(store.vectors[block])
@@ -101,43 +100,28 @@ def _audit_labels(
 ) -> dict[str, Any]:
     issues = find_label_issues(vectors, labels)
     described = []
-    for block in blocks(min(max_issues, len(issues.rows)), ISSUES_PER_BLOCK):
-        cosines = vectors[issues.rows[block]] @ vectors.T
-        for row, suggested, score, similarities in zip(
-            issues.rows[block], issues.suggested[block], issues.scores[block], cosines
-        ):
-            described.append(
-                {
-                    **_describe_item(catalog, row),
-                    "suggested_label": catalog.class_names[suggested],
-                    "score": round(float(score), 4),
-                    "neighbor_labels": _count_labels(catalog, labels, neighbor_rows[row]),
-                    "neighbors": [
-                        _describe_item(catalog, other) | {"cosine": round(float(similarities[other]), 4)}
-                        for other in _most_similar(similarities, labels == suggested, row)
-                    ],
-                }
-            )
+    for row, suggested, score in list(zip(issues.rows, issues.suggested, issues.scores))[:max_issues]:
+        neighbor_labels = labels[neighbor_rows[row][neighbor_rows[row] >= 0]]
+        counts = Counter(catalog.class_names[label] for label in neighbor_labels if label >= 0)
+        candidates = np.flatnonzero(labels == suggested)
+        cosines = vectors[candidates] @ vectors[row]
+        examples = np.argsort(-cosines, kind="stable")[:N_EXAMPLES]
+        described.append(
+            {
+                **_describe_item(catalog, row),
+                "suggested_label": catalog.class_names[suggested],
+                "score": round(float(score), 4),
+                "neighbor_labels": dict(counts.most_common()),
+                "neighbors": [
+                    _describe_item(catalog, candidates[i]) | {"cosine": round(float(cosines[i]), 4)} for i in examples
+                ],
+            }
+        )
     return {"n_label_issues": len(issues.rows), "label_issues": described}
 
 
-def _count_labels(catalog: Catalog, labels: np.ndarray, rows: np.ndarray) -> dict[str, int]:
-    known = [label for label in labels[rows[rows >= 0]].tolist() if label >= 0]
-    return dict(Counter(catalog.class_names[label] for label in known).most_common())
-
-
-def _most_similar(similarities: np.ndarray, is_candidate: np.ndarray, row: int) -> np.ndarray:
-    """Rows of the most similar candidates, without `row` itself."""
-    candidates = np.setdiff1d(np.flatnonzero(is_candidate), [row])
-    return candidates[np.argsort(-similarities[candidates], kind="stable")[:N_EXAMPLES]]
-
-
 def _describe_item(catalog: Catalog, row: int) -> dict[str, Any]:
-    return {
-        "id": str(catalog.ids[row]),
-        "split": str(catalog.splits[row]),
-        "label": catalog.class_names[catalog.labels[row]],
-    }
+    return {"id": catalog.ids[row], "split": catalog.splits[row], "label": catalog.class_of(row)}
 
 
 def _label_notes(run: Run, labels: np.ndarray, n_classes: int) -> list[str]:
@@ -172,9 +156,6 @@ def _group_near_duplicates(catalog: Catalog, facts: FileFacts, neighbors: Neighb
     return sorted(described, key=lambda group: -group["similarity"])
 
 
-def _ids_by_split(catalog: Catalog, ids: list[str]) -> dict[str, list[str]]:
-    split_of = dict(zip(catalog.ids, catalog.splits))
-    by_split: dict[str, list[str]] = {}
-    for name in ids:
-        by_split.setdefault(str(split_of[name]), []).append(name)
-    return by_split
+def _ids_by_split(split_of: dict[str, str], ids: list[str]) -> dict[str, list[str]]:
+    splits = dict.fromkeys(split_of[name] for name in ids)
+    return {split: [name for name in ids if split_of[name] == split] for split in splits}

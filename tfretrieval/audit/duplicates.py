@@ -49,7 +49,7 @@ def near_duplicates(
         return np.empty((0, 2), np.int64), np.empty(0, np.float32)
     vectors, mirror = details(gray), np.arange(gray[0].size).reshape(gray[0].shape)[:, ::-1].ravel()
     search, k = SimilarItems(vectors), min(N_DETAIL_NEIGHBORS, n - 1)
-    by_details = _unique(np.concatenate([_pairs(search.neighbors(k, order)[1]) for order in (None, mirror)]))[0]
+    by_details = np.unique(np.concatenate([_pairs(search.neighbors(k, order)[1]) for order in (None, mirror)]), axis=0)
     by_embedding = np.empty((0, 2), np.int64) if neighbors is None else _mutual_pairs(*neighbors)
     pairs = np.concatenate([by_details, by_embedding])
     correlations = _correlations(vectors, mirror, pairs)
@@ -96,7 +96,8 @@ def connected_groups(pairs: np.ndarray) -> list[list[int]]:
 
 def _mutual_pairs(cosines: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Pairs with close embeddings that are among each other's nearest neighbors."""
-    pairs, counts = _unique(_pairs(np.where(cosines >= MIN_COSINE, rows, -1)[:, :N_CLOSE_NEIGHBORS]))
+    close = np.where(cosines >= MIN_COSINE, rows, -1)[:, :N_CLOSE_NEIGHBORS]
+    pairs, counts = np.unique(_pairs(close), axis=0, return_counts=True)
     return pairs[counts == 2]
 
 
@@ -124,10 +125,6 @@ def _pairs(rows: np.ndarray) -> np.ndarray:
     """Neighbors, int64 [n, k], as pairs [m, 2], lower row first, without those of -1."""
     pairs = np.column_stack([np.repeat(np.arange(len(rows)), rows.shape[1]), rows.ravel()])
     return np.sort(pairs[pairs[:, 1] >= 0], axis=1)
-
-
-def _unique(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.unique(pairs, axis=0, return_counts=True)
 
 
 def _dot(first: np.ndarray, second: np.ndarray) -> np.ndarray:

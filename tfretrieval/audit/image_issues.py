@@ -35,13 +35,6 @@ IMAGE_ISSUES = {
     "dark": "nearly black",
     "bright": "nearly white",
 }
-SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg"),
-    "PNG": (".png",),
-    "BMP": (".bmp",),
-    "GIF": (".gif",),
-    "WEBP": (".webp",),
-}
 _ORIENTATION_TAG = 0x0112
 _PNG_BIT_DEPTH_OFFSET = 24
 
@@ -51,7 +44,7 @@ def file_issues(content: bytes, name: str = "") -> list[str]:
 
     Args:
         content: bytes of the file; none are returned for an unreadable file.
-        name: file name; without a known image suffix its format is not checked.
+        name: file name; its format is not checked if its suffix is not that of an image format.
 
     >>> file = io.BytesIO()
     >>> Image.new("L", (200, 40)).save(file, "PNG")
@@ -115,9 +108,8 @@ def _header_issues(image: Image.Image, content: bytes, name: str) -> set[str]:
 
 
 def _has_wrong_suffix(name: str, form: str) -> bool:
-    suffix = os.path.splitext(name)[1].lower()
-    is_known = any(suffix in suffixes for suffixes in SUFFIXES.values())
-    return is_known and suffix not in SUFFIXES[form]
+    expected = Image.registered_extensions().get(os.path.splitext(name)[1].lower(), form)
+    return expected != form and not (expected in JPEG and form == "JPEG")
 
 
 def _orientation(image: Image.Image) -> int:

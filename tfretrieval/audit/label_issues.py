@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfretrieval.retrieval.distances import blocks
+
 RIDGE = 0.5  # times the mean eigenvalue; results are the same from 0.1 to 3
 MIN_CLASS_SIZE = 4
 BLOCK = 8192
@@ -94,7 +96,7 @@ class LeaveOneOut:
         n, d = len(rows), vectors.shape[1]
         counts = np.bincount(targets, minlength=n_classes)
         total, gram, class_sums = np.zeros(d), np.zeros((d, d)), np.zeros((n_classes, d))
-        for block in self._blocks():
+        for block in blocks(n, BLOCK):
             part = vectors[rows[block]]
             total += part.sum(axis=0, dtype=np.float64)
             gram += part.T @ part
@@ -108,12 +110,9 @@ class LeaveOneOut:
 
     def __iter__(self) -> Iterator[tuple[slice, np.ndarray]]:
         n = len(self._rows)
-        for block in self._blocks():
+        for block in blocks(n, BLOCK):
             part = self._vectors[self._rows[block]] - self._mean
             leverage = 1 / n + np.einsum("id,id->i", part @ self._inverse, part)
             one_hot = np.eye(len(self._priors))[self._targets[block]]
             predicted = self._priors + part @ self._weights
             yield block, one_hot + (predicted - one_hot) / np.maximum(1 - leverage, 1e-6)[:, None]
-
-    def _blocks(self) -> Iterator[slice]:
-        return (slice(start, start + BLOCK) for start in range(0, len(self._rows), BLOCK))

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from tfretrieval.retrieval.distances import blocks
+from tfretrieval.retrieval.distances import blocks, row_distances, sort_neighbors
 from tfretrieval.retrieval.faiss import FaissRetriever
 from tfretrieval.retrieval.neighbors import Neighbors
 
@@ -14,7 +14,6 @@ MAX_EXACT = 20_000  # items; larger collections use an approximate index
 MAX_DIM = 128  # dimensions of the approximate index
 POINTS_PER_LIST = 40
 BLOCK = 4096  # queries
-BLOCK_VALUES = 1 << 24
 
 
 class SimilarItems:
@@ -27,8 +26,8 @@ class SimilarItems:
         vectors: float32 [n, d], C-contiguous, unit length or zeros; n is 2 or more.
 
     >>> cosines, rows = SimilarItems(np.float32([[1, 0], [0, 1], [0.6, 0.8]])).neighbors(k=1)
-    >>> cosines.round(3).tolist(), rows.tolist()
-    ([[0.6000000238418579], [0.800000011920929], [0.800000011920929]], [[2], [2], [1]])
+    >>> cosines.round(3).ravel(), rows.ravel()
+    (array([0.6, 0.8, 0.8], dtype=float32), array([2, 2, 1]))
     """
 
     def __init__(self, vectors: np.ndarray) -> None:
@@ -49,21 +48,14 @@ class SimilarItems:
         n = len(self.vectors)
         cosines, rows = np.empty((n, k), np.float32), np.empty((n, k), np.int64)
         for block in blocks(n, BLOCK):
-            queries = self.vectors[block] if permutation is None else self.vectors[block][:, permutation]
-            found = Neighbors(*self._index.kneighbors(queries, k + 1)).excluding(np.arange(n)[block])
-            candidates = found.first(k).rows
-            similarities = self._cosines(queries, candidates)
-            order = np.argsort(-similarities, axis=1, kind="stable")
-            cosines[block] = np.take_along_axis(similarities, order, axis=1)
-            rows[block] = np.take_along_axis(candidates, order, axis=1)
+            queries = self.vectors[block]
+            if permutation is not None:
+                queries = np.ascontiguousarray(queries[:, permutation])
+            neighbors = Neighbors(*self._index.kneighbors(queries, k + 1)).excluding(np.arange(n)[block]).first(k)
+            distances = row_distances(queries, self.vectors, neighbors.rows, "cosine")
+            distances, rows[block] = sort_neighbors(distances, neighbors.rows)
+            cosines[block] = np.maximum(1 - distances, -1)
         return cosines, rows
-
-    def _cosines(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        cosines = np.empty(rows.shape, np.float32)
-        for block in blocks(len(rows), BLOCK_VALUES // (rows.shape[1] * self.vectors.shape[1])):
-            cosines[block] = np.einsum("qd,qkd->qk", queries[block], self.vectors[rows[block]])
-        cosines[rows < 0] = -1
-        return cosines
 
 
 def _factory(n: int, d: int) -> str:

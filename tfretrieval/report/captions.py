@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from tfretrieval.evaluation.result import Curve
+from tfretrieval.training.history import best_epoch
 
 PRECISION_LEVELS = (0.9, 0.5)
 N_PAIRS = 3
@@ -81,18 +82,16 @@ def confusion_caption(counts: np.ndarray, class_names: Sequence[str]) -> str:
     return f"{text} Most confused: {'; '.join(pairs)}." if pairs else text
 
 
-def history_caption(history: Sequence[Mapping[str, float]]) -> str:
+def history_caption(history: list[dict[str, float]]) -> str:
     """Describe the course of the training loss and the best epoch."""
     losses = [row["loss"] for row in history if "loss" in row]
     sentences = []
     if len(losses) > 1:
         sentences.append(f"Training loss from {losses[0]:.3f} to {losses[-1]:.3f} in {len(losses)} epochs.")
-    scores = [row.get("val_map", math.nan) for row in history]
-    if np.isfinite(scores).any():
-        best = int(np.nanargmax(scores))
-        epoch = history[best].get("epoch", best + 1)
-        sentences.append(f"Highest validation mAP {scores[best]:.3f} after epoch {epoch:g}.")
-        if len(history) > 1 and best == len(history) - 1:
+    best = best_epoch(history, "val_map")
+    if best and "val_map" in best:
+        sentences.append(f"Highest validation mAP {best['val_map']:.3f} after epoch {best['epoch']:g}.")
+        if len(history) > 1 and best is history[-1]:
             sentences.append("The last epoch is the best: training longer may improve it.")
     return " ".join(sentences)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from tfretrieval.errors import UserError
+from tfretrieval.report.image import smaller_format
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,15 @@ class Table:
             if column not in self.columns:
                 raise UserError(f"table has no column {column!r} to mark the best value of")
 
+    @classmethod
+    def from_rows(cls, rows: Sequence[Mapping[str, Cell]], **options: Any) -> Table:
+        """Create a table from rows that map the same columns to cells.
+
+        >>> Table.from_rows([{"Model": "a", "mAP": 0.5}, {"Model": "b", "mAP": 0.9}]).columns
+        ['Model', 'mAP']
+        """
+        return cls(list(rows[0]), [list(row.values()) for row in rows], **options)
+
     def is_best(self, row: int, column: int) -> bool:
         """Whether the cell holds the best value of its column, compared as shown, to three decimals.
 
@@ -76,38 +85,6 @@ class Table:
             return False
         values = [round(v, 3) for v in (cell_value(other[column]) for other in self.rows) if v is not None]
         return len(values) > 1 and round(value, 3) == (max(values) if direction == "max" else min(values))
-
-
-@dataclass(frozen=True)
-class ReportFigure:
-    """A plot; the page numbers it.
-
-    Attributes:
-        title: title of the figure.
-        alt: alternative text.
-        image: bytes of a PNG or SVG, or a path, which is read when the page is written.
-        caption: caption below the figure.
-        wide: whether the figure takes the full width of the page.
-    """
-
-    title: str
-    alt: str
-    image: bytes | str | os.PathLike[str]
-    caption: str = ""
-    wide: bool = False
-
-    def read(self) -> bytes:
-        """Return the bytes of the image.
-
-        Raises:
-            UserError: the file cannot be read.
-        """
-        if isinstance(self.image, bytes):
-            return self.image
-        try:
-            return Path(self.image).read_bytes()
-        except OSError as error:
-            raise UserError(f"cannot read figure {self.image}: {error.strerror}; run `tfret visualize`") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,11 +125,11 @@ class ImageRows:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A plot on disk and how a report presents it.
+    """A plot on disk and how a report presents it; the page numbers it.
 
     Attributes:
-        kind: "history", "pr", "confusion", "neighbors", "hardest", "umap" or "tsne".
-        path: path of the PNG; the SVG is beside it.
+        kind: "history", "pr", "confusion", "neighbors", "hardest", "umap", "tsne" or "comparison".
+        path: path of the PNG; an SVG may be beside it.
         title: title of the plot.
         alt: alternative text.
         caption: description computed from the plotted values.
@@ -163,8 +140,25 @@ class Drawing:
     path: Path
     title: str
     alt: str
-    caption: str
+    caption: str = ""
     rows: Sequence[ImageRow] = ()
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the plot takes the full width of the page."""
+        return self.kind in ("history", "comparison")
+
+    def read(self) -> bytes:
+        """Return the bytes of the SVG, or of the PNG if that is smaller.
+
+        Raises:
+            UserError: the file cannot be read.
+        """
+        path = smaller_format(self.path)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise UserError(f"cannot read figure {path}: {error.strerror}", "run `tfret visualize`") from None
 
 
 @dataclass(frozen=True)
@@ -200,7 +194,7 @@ class Section:
 
     heading: str
     prose: str = ""
-    figures: Sequence[ReportFigure] = ()
+    figures: Sequence[Drawing] = ()
     tables: Sequence[Table] = ()
     images: Sequence[ImageRows] = ()
     cases: Sequence[Case] = ()
@@ -225,7 +219,7 @@ class Report:
     summary: str = ""
     facts: Sequence[tuple[str, Cell]] = ()
     table: Table | None = None
-    figures: Sequence[ReportFigure] = ()
+    figures: Sequence[Drawing] = ()
     sections: Sequence[Section] = ()
     provenance: Sequence[tuple[str, Cell]] = ()
 

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from tfretrieval.errors import UserError
 
@@ -15,10 +16,7 @@ MAX_PNG_BYTES = 250_000
 MAX_SVG_BYTES = 250_000
 SCALE = 150 / 96  # dots per inch of a figure over pixels per inch of a page
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_SVG_SIZE = (
-    re.compile(rb"<svg[^>]*?\swidth=\"([\d.]+)pt\"", re.DOTALL),
-    re.compile(rb"<svg[^>]*?\sheight=\"([\d.]+)pt\"", re.DOTALL),
-)
+_SVG_SIZE = re.compile(rb'<svg[^>]*?\swidth="([\d.]+)pt" height="([\d.]+)pt"', re.DOTALL)
 
 
 def smaller_format(png: Path) -> Path:
@@ -41,21 +39,13 @@ def data_uri(content: bytes) -> str:
         return _encode("svg+xml", content)
     if len(content) <= MAX_PNG_BYTES:
         return _encode("png", content)
-    from PIL import Image
-
-    webp = io.BytesIO()
     with Image.open(io.BytesIO(content)) as image:
-        image.convert("RGB").save(webp, format="WEBP", quality=88, method=4)
-    return _encode("webp", webp.getvalue())
+        return _webp_uri(image.convert("RGB"), quality=88)
 
 
 def pixels_uri(pixels: np.ndarray) -> str:
     """Return an image, uint8 [h, w, 3], as a data URI in WebP."""
-    from PIL import Image
-
-    webp = io.BytesIO()
-    Image.fromarray(pixels).save(webp, format="WEBP", quality=80, method=4)
-    return _encode("webp", webp.getvalue())
+    return _webp_uri(Image.fromarray(pixels), quality=80)
 
 
 def page_size(image: bytes) -> tuple[int, int]:
@@ -67,11 +57,16 @@ def page_size(image: bytes) -> tuple[int, int]:
     if image.startswith(_PNG_SIGNATURE) and len(image) >= 24:
         width, height = int.from_bytes(image[16:20], "big"), int.from_bytes(image[20:24], "big")
         return max(1, round(width / SCALE)), max(1, round(height / SCALE))
-    matches = [pattern.search(image[:2000]) for pattern in _SVG_SIZE]
-    if None in matches:
+    size = _SVG_SIZE.search(image[:2000])
+    if size is None:
         raise UserError("a report figure must be a PNG, or an SVG with its size in points")
-    width, height = (round(float(match[1]) * 96 / 72) for match in matches if match)
-    return width, height
+    return round(float(size[1]) * 96 / 72), round(float(size[2]) * 96 / 72)
+
+
+def _webp_uri(image: Image.Image, quality: int) -> str:
+    file = io.BytesIO()
+    image.save(file, format="WEBP", quality=quality, method=4)
+    return _encode("webp", file.getvalue())
 
 
 def _encode(subtype: str, content: bytes) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tfretrieval.atomic import write_text
-from tfretrieval.report.content import Estimate, Report, format_cell
+from tfretrieval.report.content import Report, format_cell
 from tfretrieval.report.image import data_uri, page_size, pixels_uri
 
 
@@ -39,19 +39,12 @@ def render_report(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        format_cell=format_cell, data_uri=data_uri, pixels_uri=pixels_uri, page_size=page_size, paragraphs=_paragraphs
-    )
-    environment.tests.update(estimate=lambda cell: isinstance(cell, Estimate), text=lambda cell: isinstance(cell, str))
+    environment.filters.update(format_cell=format_cell, data_uri=data_uri, pixels_uri=pixels_uri, page_size=page_size)
     environment.globals.update(
         figure_number=partial(next, itertools.count(1)), table_number=partial(next, itertools.count(1))
     )
     anchors = [_anchor(i, section.heading) for i, section in enumerate(report.sections, start=1)]
     return environment.get_template("page.html.j2").render(report=report, anchors=anchors)
-
-
-def _paragraphs(text: str) -> list[str]:
-    return [part.strip() for part in text.split("\n\n") if part.strip()]
 
 
 def _anchor(position: int, heading: str) -> str:

@@ -8,8 +8,7 @@ import numpy as np
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.evaluation.result import Evaluation
-from tfretrieval.report.content import Drawing, ImageRows, ReportFigure, Section
-from tfretrieval.report.image import smaller_format
+from tfretrieval.report.content import Drawing, ImageRows, Section
 from tfretrieval.report.tables import (
     Results,
     chance_map,
@@ -81,22 +80,12 @@ def cost_section(runs: Mapping[str, Run], results: Results) -> Section:
     return Section("Cost", prose, tables=[model_costs_table(runs), index_costs_table(runs, results)])
 
 
-def _figures(drawings: Drawings, *kinds: str) -> list[ReportFigure]:
-    return [
-        ReportFigure(
-            drawing.title, drawing.alt, smaller_format(drawing.path), drawing.caption, wide=drawing.kind == "history"
-        )
-        for drawing in drawings.values()
-        if drawing.kind in kinds
-    ]
+def _figures(drawings: Drawings, *kinds: str) -> list[Drawing]:
+    return [drawing for drawing in drawings.values() if drawing.kind in kinds]
 
 
 def _rows(drawings: Drawings, kind: str) -> list[ImageRows]:
-    return [
-        ImageRows(drawing.title, drawing.rows, f"{drawing.caption} {FRAMES}")
-        for drawing in drawings.values()
-        if drawing.kind == kind
-    ]
+    return [ImageRows(d.title, d.rows, f"{d.caption} {FRAMES}") for d in _figures(drawings, kind)]
 
 
 def _describe_hardest(evaluation: Evaluation) -> str:

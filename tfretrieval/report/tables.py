@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
-from tfretrieval.atomic import read_json
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.embedding.store import STORE
 from tfretrieval.evaluation.metrics import expected_average_precision
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.report.content import Cell, Estimate, Rounded, Table
 from tfretrieval.retrieval.index import INDEX
 from tfretrieval.runs import Run
 from tfretrieval.training.history import read_history
+from tfretrieval.visualize.comparison import short_name
 
 SUMMARY = ("precision_at_1", "precision_at_3", "precision_at_5", "precision_at_10", "map")
-SHORT = {name: name.replace("precision_at_", "P@").replace("map", "mAP") for name in SUMMARY}
+SHORT = {name: short_name(name) for name in SUMMARY}
 MAX_CLASSES = 40
 
+Row = dict[str, Cell]
 Results = Mapping[str, Mapping[str, Evaluation]]
 
 
 def summary_table(results: Results) -> Table:
     """Return metrics with intervals and time per query, one row per model and index, chance last."""
-    rows: list[list[Cell]] = [
-        [
-            model,
-            evaluation.provenance["index"],
-            evaluation.dim,
-            *(estimate(evaluation, name) for name in SUMMARY),
-            _milliseconds(evaluation.seconds.get("one_query")),
-        ]
+    rows: list[Row] = [
+        {
+            "Model": model,
+            "Retriever": evaluation.provenance["index"],
+            "Dim": evaluation.dim,
+            **{short: estimate(evaluation, name) for name, short in SHORT.items()},
+            "ms/query": _milliseconds(evaluation.seconds.get("one_query")),
+        }
         for model, evaluations in results.items()
         for evaluation in evaluations.values()
     ]
     first = next(iter(next(iter(results.values())).values()))
-    chance = {**dict.fromkeys(SUMMARY, first.chance_precision), "map": chance_map(first)}
-    rows.append(["chance", "random ranking", None, *chance.values(), None])
-    return Table(
-        ["Model", "Retriever", "Dim", *SHORT.values(), "ms/query"],
+    chance = {**dict.fromkeys(SHORT.values(), first.chance_precision), "mAP": chance_map(first)}
+    rows.append({"Model": "chance", "Retriever": "random ranking", "Dim": None, **chance, "ms/query": None})
+    return Table.from_rows(
         rows,
         caption=(
             "Retrieval metrics by model and retriever: means over queries with 95 % bootstrap intervals. Dim: "
@@ -91,27 +91,23 @@ def class_table(evaluation: Evaluation) -> Table:
 def data_table(catalog: Catalog) -> Table:
     """Return the number of images by class and split; for many classes their minimum, median and maximum."""
     splits = catalog.split_names
-    counts = np.array(
-        [[int(((catalog.labels == i) & (catalog.splits == s)).sum()) for s in splits] for i in range(catalog.n_classes)]
-    ).reshape(catalog.n_classes, len(splits))
-    unknown = [int(((catalog.labels < 0) & (catalog.splits == split)).sum()) for split in splits]
-    totals = [int(n) for n in counts.sum(axis=0) + unknown]
-    if catalog.n_classes <= MAX_CLASSES:
-        names, selected = list(catalog.class_names), np.column_stack([counts, counts.sum(axis=1)])
-    else:
-        names = ["minimum of a class", "median of the classes", "maximum of a class"]
-        with_sum = np.column_stack([counts, counts.sum(axis=1)])
-        selected = np.array([np.min(with_sum, axis=0), np.median(with_sum, axis=0), np.max(with_sum, axis=0)])
-    rows: list[list[Cell]] = [[name, *(round(float(n)) for n in row)] for name, row in zip(names, selected)]
-    if any(unknown):
-        rows.append(["class unknown", *unknown, sum(unknown)])
-    rows.append(["all", *totals, sum(totals)])
+    columns = [*(catalog.labels[catalog.splits == split] for split in splits), catalog.labels]
+    counts = np.array([np.bincount(labels + 1, minlength=catalog.n_classes + 1) for labels in columns])
+    unknown, known = counts[:, 0], counts[:, 1:]
+    named = list(zip(catalog.class_names, known.T))
+    if catalog.n_classes > MAX_CLASSES:
+        low, median, high = np.percentile(known, [0, 50, 100], axis=1)
+        named = [("minimum of a class", low), ("median of the classes", median), ("maximum of a class", high)]
+    if unknown.any():
+        named.append(("class unknown", unknown))
+    named.append(("all", counts.sum(axis=1)))
+    rows: list[list[Cell]] = [[name, *(round(float(n)) for n in row)] for name, row in named]
     return Table(["Class", *splits, "Total"], rows, caption=f"Images of {catalog.n_classes} classes by split.")
 
 
 def model_costs_table(runs: Mapping[str, Run]) -> Table:
     """Return size, training time and embedding time of each model; a dash for values that were not recorded."""
-    rows: list[list[Cell]] = []
+    rows: list[Row] = []
     for name, run in runs.items():
         costs = run.costs()
         training = costs.get("training", {})
@@ -119,56 +115,50 @@ def model_costs_table(runs: Mapping[str, Run]) -> Table:
         embedded = [cost for folder, cost in costs.items() if _is_current(run, folder, cost.get("of"))]
         n_items = sum(cost["items"] for cost in embedded)
         seconds = sum(cost["seconds"] for cost in embedded)
+        engines = dict.fromkeys(f"{cost['engine']}, {cost['precision']}" for cost in embedded)
         rows.append(
-            [
-                name,
-                training.get("parameters"),
-                _megabytes(run.model_path.stat().st_size),
-                len(history),
-                Rounded(sum(row.get("seconds", 0.0) for row in history), 1) if history else None,
-                _megabytes(training.get("peak_memory")),
-                Rounded(1000 * seconds / n_items, 2) if n_items else None,
-                ", ".join(dict.fromkeys(f"{cost['engine']}, {cost['precision']}" for cost in embedded)) or None,
-            ]
+            {
+                "Model": name,
+                "Parameters": training.get("parameters"),
+                "File, MB": _megabytes(run.model_path.stat().st_size),
+                "Epochs": len(history),
+                "Training, s": Rounded(sum(row.get("seconds", 0.0) for row in history), 1) if history else None,
+                "Peak memory, MB": _megabytes(training.get("peak_memory")),
+                "Embedding, ms/image": Rounded(1000 * seconds / n_items, 2) if n_items else None,
+                "Engine": ", ".join(engines) or None,
+            }
         )
-    return Table(
-        [
-            "Model", "Parameters", "File, MB", "Epochs", "Training, s", "Peak memory, MB", "Embedding, ms/image",
-            "Engine",
-        ],
+    return Table.from_rows(
         rows,
         caption=(
             "Cost of the models. Training: all epochs including validation. Peak memory: resident memory of the "
             "training process. Embedding: reading, decoding and inference, in batches. A dash: not recorded."
         ),
-    )  # fmt: skip
+    )
 
 
 def index_costs_table(runs: Mapping[str, Run], results: Results) -> Table:
     """Return size, build time and search time of each index; a dash for values that were not recorded."""
-    rows: list[list[Cell]] = []
+    rows: list[Row] = []
     for name, by_retriever in results.items():
         for kind, evaluation in by_retriever.items():
             folder = runs[name].index(kind)
             provenance = INDEX.read_header(folder)["provenance"] if INDEX.exists(folder) else {}
             build_seconds = provenance.get("build_seconds")
+            is_stored = evaluation.retriever != "milvus"
             n_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
             rows.append(
-                [
-                    name,
-                    evaluation.provenance["index"],
-                    4 * evaluation.dim,
-                    Rounded(n_bytes / evaluation.n_gallery) if n_bytes and evaluation.retriever != "milvus" else None,
-                    None if build_seconds is None else Rounded(1000 * build_seconds, 1),
-                    _milliseconds(evaluation.seconds.get("one_query")),
-                    Rounded(evaluation.seconds["search"], 2),
-                ]
+                {
+                    "Model": name,
+                    "Retriever": evaluation.provenance["index"],
+                    "Vector, bytes": 4 * evaluation.dim,
+                    "Index, bytes/item": Rounded(n_bytes / evaluation.n_gallery) if n_bytes and is_stored else None,
+                    "Build, ms": None if build_seconds is None else Rounded(1000 * build_seconds, 1),
+                    "One query, ms": _milliseconds(evaluation.seconds.get("one_query")),
+                    "All queries, s": Rounded(evaluation.seconds["search"], 2),
+                }
             )
-    return Table(
-        [
-            "Model", "Retriever", "Vector, bytes", "Index, bytes/item", "Build, ms", "One query, ms",
-            "All queries, s",
-        ],
+    return Table.from_rows(
         rows,
         caption=(
             "Cost of the indexes. Vector: float32 vector of one image after PCA. Index: files on disk, including the "
@@ -176,13 +166,14 @@ def index_costs_table(runs: Mapping[str, Run], results: Results) -> Table:
             "search of all queries."
         ),
         row_headers=2,
-    )  # fmt: skip
+    )
 
 
 def _is_current(run: Run, folder: str, fingerprint: str | None) -> bool:
     """Whether a cost was recorded for the embeddings that are stored now."""
-    header = Path(run.directory, folder, "embeddings.json")
-    return folder.startswith("embeddings/") and header.is_file() and read_json(header).get("fingerprint") == fingerprint
+    store = run.directory / folder
+    is_stored = folder.startswith("embeddings/") and STORE.exists(store)
+    return is_stored and STORE.read_header(store)["fingerprint"] == fingerprint
 
 
 def _milliseconds(seconds: float | None) -> Rounded | None:

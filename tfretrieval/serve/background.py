@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from tfretrieval.errors import UserError
 
@@ -26,31 +26,29 @@ class BackgroundTask(Generic[T]):
     def __init__(self, name: str, compute: Callable[[], T]) -> None:
         self._name, self._compute = name, compute
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._result: Any = None
-        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._result: T | None = None
         self.error = ""
 
     @property
     def is_started(self) -> bool:
         """Whether the task was requested before."""
-        return self._thread is not None
+        return self._thread.ident is not None
 
     @property
     def state(self) -> State:
         """State of the task; starts it if necessary."""
         with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            if not self.is_started:
                 self._thread.start()
-        if not self._done.is_set():
+        if self._thread.is_alive():
             return "running"
         return "failed" if self.error else "ready"
 
     def result(self, timeout: float | None = None) -> T | None:
         """Return the result; None if the task has failed or is not done within `timeout` seconds."""
         _ = self.state
-        self._done.wait(timeout)
+        self._thread.join(timeout)
         return self._result
 
     def _run(self) -> None:
@@ -61,5 +59,3 @@ class BackgroundTask(Generic[T]):
         except Exception:
             log.exception("%s failed", self._name)
             self.error = f"{self._name} failed; see the server's log"
-        finally:
-            self._done.set()

@@ -47,17 +47,13 @@ class Collection:
     directory: Path | None = None
 
     @cached_property
-    def row_of(self) -> dict[str, int]:
-        """Gallery id -> row."""
-        return {str(name): row for row, name in enumerate(self.gallery.items.ids)}
-
-    @cached_property
-    def query_row_of(self) -> dict[str, int]:
-        """Query id -> row."""
-        return {str(name): row for row, name in enumerate(self.queries.items.ids)}
+    def _position_of(self) -> dict[str, tuple[Embeddings, int]]:
+        """Id -> embeddings and row; those of the gallery for an item of both."""
+        both = (self.queries, self.gallery)
+        return {name: (part, row) for part in both for row, name in enumerate(part.items.ids)}
 
     def __contains__(self, item: str) -> bool:
-        return item in self.row_of or item in self.query_row_of
+        return item in self._position_of
 
     def locate(self, item: str) -> tuple[Embeddings, int]:
         """Return the embeddings that hold an item, and its row.
@@ -65,11 +61,9 @@ class Collection:
         Raises:
             HTTPException: 404 if there is no item with this id.
         """
-        if item in self.row_of:
-            return self.gallery, self.row_of[item]
-        if item in self.query_row_of:
-            return self.queries, self.query_row_of[item]
-        raise HTTPException(404, "no item has this id")
+        if item not in self:
+            raise HTTPException(404, "no item has this id")
+        return self._position_of[item]
 
     def embed(self, pixels: np.ndarray) -> np.ndarray:
         """Return the embedding, float32 [d], of an image, uint8 [s, s, 3].
@@ -77,9 +71,18 @@ class Collection:
         Raises:
             HTTPException: 409 if there is no engine.
         """
+        return self.required_engine.embed_pixels(pixels[None])[0]
+
+    @property
+    def required_engine(self) -> Engine:
+        """The engine.
+
+        Raises:
+            HTTPException: 409 if there is none.
+        """
         if self.engine is None:
             raise HTTPException(409, "this collection has no model: search by the id of an item")
-        return self.engine.embed_pixels(pixels[None])[0]
+        return self.engine
 
     def search(
         self,
@@ -113,32 +116,19 @@ class Collection:
             raise HTTPException(404, f"unknown re-ranker {reranker!r}; choose from {', '.join(RERANKERS)}")
         if unknown := [name for name in classes if name not in self.gallery.items.class_names]:
             raise HTTPException(404, f"unknown class {unknown[0]!r}")
-        n_candidates = self._count(classes)
+        n_candidates = len(self.gallery.items.rows_where(classes=classes)) if classes else len(self.gallery)
         if n_candidates == 0:
             return Neighbors(np.empty((1, 0), np.float32), np.empty((1, 0), np.int64))
-        depth = min(k + (exclude is not None), n_candidates)
-        search = self._search_function(index, classes, n_candidates)
-        neighbors = rerank(reranker, search, self.gallery.vectors, vector, depth)
-        if exclude in self.row_of:
-            neighbors = neighbors.excluding(np.array([self.row_of[exclude]]))
+        max_depth = min(n_candidates, index.retriever.max_neighbors or n_candidates)
+
+        def search(vectors: np.ndarray, depth: int) -> Neighbors:
+            return index.search(vectors, min(depth, max_depth), {"classes": classes})
+
+        try:
+            neighbors = rerank(reranker, search, self.gallery.vectors, vector, k + (exclude is not None))
+        except UserError as error:
+            raise HTTPException(422, str(error)) from None
+        if exclude is not None:
+            embeddings, row = self.locate(exclude)
+            neighbors = neighbors.excluding(np.array([row if embeddings is self.gallery else -1]))
         return neighbors.first(min(k, int((neighbors.rows >= 0).sum())))
-
-    def _count(self, classes: Sequence[str]) -> int:
-        """Number of gallery items of the classes."""
-        if not classes:
-            return len(self.gallery)
-        return len(self.gallery.items.rows_where(classes=classes))
-
-    def _search_function(
-        self, index: Index, classes: Sequence[str], n_candidates: int
-    ) -> Callable[[np.ndarray, int], Neighbors]:
-        """Return a function of vectors [q, d] and k that gives their neighbors."""
-
-        def search(vectors: np.ndarray, k: int) -> Neighbors:
-            depth = min(k, n_candidates, index.retriever.max_neighbors or k)
-            try:
-                return index.search(vectors, depth, {"classes": classes})
-            except UserError as error:
-                raise HTTPException(422, str(error)) from None
-
-        return search

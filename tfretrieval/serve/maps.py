@@ -8,14 +8,14 @@ from typing import get_args
 
 import numpy as np
 
-from tfretrieval.atomic import read_json, replaced_directory, write_json
+from tfretrieval.artifacts import ArtifactType
 from tfretrieval.errors import UserError
 from tfretrieval.serve.collection import Collection
 from tfretrieval.visualize.projection import Method, project, subsample
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+MAP = ArtifactType("map", "map.json", 1, "it is recomputed")
 METHODS: tuple[Method, ...] = get_args(Method)
 MAX_ITEMS = {"umap": 100_000, "tsne": 20_000}
 PCA_FROM, PCA_COMPONENTS = 5_000, 50  # items, components
@@ -58,7 +58,7 @@ def compute_map(collection: Collection, method: Method, seed: int = 0) -> Map:
     Raises:
         UserError: there are fewer than 4 items, or a vector is not finite.
     """
-    header = {"format": FORMAT, "gallery": collection.gallery.fingerprint, "method": method, "seed": seed}
+    header = {"gallery": collection.gallery.fingerprint, "method": method, "seed": seed}
     cached = _load(collection, method, header)
     if cached is not None:
         return cached
@@ -72,10 +72,10 @@ def compute_map(collection: Collection, method: Method, seed: int = 0) -> Map:
     result = Map(rows.astype(np.int32), _scale(project(vectors, method, seed)))
     if collection.directory is not None:
         try:
-            with replaced_directory(collection.directory / method, "map.json") as temporary:
+            with MAP.replaced(collection.directory / method) as temporary:
                 np.save(temporary / "rows.npy", result.rows)
                 np.save(temporary / "points.npy", result.points)
-                write_json(temporary / "map.json", header)
+                MAP.write_header(temporary, header)
         except UserError as error:
             log.warning("the map is not cached: %s", error)
     return result
@@ -86,10 +86,11 @@ def _load(collection: Collection, method: Method, header: dict[str, object]) -> 
         return None
     folder = collection.directory / method
     try:
-        if read_json(folder / "map.json") != header:
+        if not header.items() <= MAP.read_header(folder).items():
             return None
-        return Map(np.load(folder / "rows.npy"), np.load(folder / "points.npy"))
-    except (UserError, OSError, ValueError):
+        with MAP.reading(folder):
+            return Map(np.load(folder / "rows.npy"), np.load(folder / "points.npy"))
+    except UserError:
         return None
 
 

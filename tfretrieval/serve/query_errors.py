@@ -58,18 +58,4 @@ def _nearest_class(evaluation: Evaluation) -> np.ndarray:
 
 def _describe(evaluation: Evaluation, rows: np.ndarray) -> list[EvaluatedQuery]:
     columns = evaluation.per_query
-    return [
-        EvaluatedQuery(
-            id=str(columns["id"][row]),
-            label=str(columns["class"][row]),
-            nearest_id=str(columns["nearest_id"][row]) or None,
-            nearest_label=str(columns["nearest_class"][row]) or None,
-            nearest_distance=_finite(columns["nearest_distance"][row]),
-            average_precision=float(columns["average_precision"][row]),
-        )
-        for row in rows
-    ]
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    return [EvaluatedQuery.model_validate({name: column[row] for name, column in columns.items()}) for row in rows]

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
+
+from tfretrieval.serve.background import State
+
+# "" stands for a missing name in the library, and infinity for a missing distance; the API has null
+Name = Annotated[str | None, BeforeValidator(lambda name: name or None)]
+Distance = Annotated[float | None, BeforeValidator(lambda distance: distance if math.isfinite(distance) else None)]
 
 
 class Error(BaseModel):
@@ -59,7 +66,7 @@ class Item(BaseModel):
     """An item of the gallery or the queries."""
 
     id: str
-    label: str | None
+    label: Name
     split: str
     in_gallery: bool
 
@@ -69,7 +76,7 @@ class Hit(BaseModel):
 
     rank: int
     id: str
-    label: str | None
+    label: Name
     split: str
     distance: float
     row: int = Field(description="Gallery row.")
@@ -82,7 +89,7 @@ class SearchResult(BaseModel):
     reranker: str
     metric: str
     search_ms: float
-    vote: str | None = Field(description="Majority class of the hits; null if the search was limited to classes.")
+    vote: Name = Field(description="Majority class of the hits; null if the search was limited to classes.")
     hits: list[Hit]
 
 
@@ -90,7 +97,7 @@ class SearchResponse(BaseModel):
     """Results of a search, one per retriever and re-ranker."""
 
     id: str | None = Field(description="Id of the query; null for an upload.")
-    label: str | None
+    label: Name
     embedding_ms: float
     results: list[SearchResult]
     positions: dict[str, list[float]] = Field(description="Map -> x and y of the query, for maps that are ready.")
@@ -100,7 +107,7 @@ class MapState(BaseModel):
     """State of a map."""
 
     method: str
-    state: Literal["running", "ready", "failed"]
+    state: State
     n: int = Field(description="Number of points; 0 until the map is ready.")
     error: str = Field(description="Why the map failed; empty otherwise.")
 
@@ -109,7 +116,7 @@ class Example(BaseModel):
     """An image of the suggested class that is similar to an image with a label issue."""
 
     id: str
-    label: str | None
+    label: Name
     cosine: float
 
 
@@ -135,7 +142,7 @@ class DuplicateGroup(BaseModel):
 class AuditState(BaseModel):
     """State and result of the audit."""
 
-    state: Literal["running", "ready", "failed"]
+    state: State
     error: str = Field(description="Why the audit failed; empty otherwise.")
     n_label_issues: int = Field(description="Number of label issues; those with the highest scores are listed.")
     label_issues: list[LabelIssue]
@@ -166,10 +173,10 @@ class EvaluatedQuery(BaseModel):
     """A query of the evaluation with its nearest neighbor."""
 
     id: str
-    label: str
-    nearest_id: str | None
-    nearest_label: str | None
-    nearest_distance: float | None
+    label: str = Field(validation_alias="class")
+    nearest_id: Name
+    nearest_label: Name = Field(validation_alias="nearest_class")
+    nearest_distance: Distance
     average_precision: float
 
 

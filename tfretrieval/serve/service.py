@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cached_property, partial
 from time import perf_counter
 from typing import Any
@@ -13,16 +14,19 @@ from typing import Any
 import numpy as np
 from starlette.exceptions import HTTPException
 
+from tfretrieval.data.catalog import Catalog
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.retrieval.neighbors import Neighbors
 from tfretrieval.retrieval.reranking import RERANKERS
-from tfretrieval.retrieval.search_result import majority_vote
+from tfretrieval.retrieval.search_result import SearchResult, search_results
 from tfretrieval.serve import schemas
 from tfretrieval.serve.background import BackgroundTask
 from tfretrieval.serve.collection import Collection
 from tfretrieval.serve.images import ImageFiles, decode_upload
 from tfretrieval.serve.limits import MAX_NEIGHBORS, Limits
 from tfretrieval.serve.maps import MAX_ITEMS, METHODS, Map, compute_map
+
+UNKNOWN_QUERY = Catalog.from_lists([""])
 
 
 class Service:
@@ -69,12 +73,7 @@ class Service:
             maps=list(self.maps),
             accepts_uploads=collection.engine is not None,
             has_audit=self.audit is not None,
-            limits=schemas.RequestLimits(
-                upload_bytes=limits.upload_bytes,
-                pixels=limits.pixels,
-                in_flight=limits.in_flight,
-                neighbors=MAX_NEIGHBORS,
-            ),
+            limits=schemas.RequestLimits(**asdict(limits), neighbors=MAX_NEIGHBORS),
             facts=dict(collection.facts),
         )
 
@@ -82,11 +81,7 @@ class Service:
     def items(self) -> bytes:
         """Columns of the gallery, as the JSON of `schemas.Items`."""
         items = self.collection.gallery.items
-        columns = {
-            "ids": [str(name) for name in items.ids],
-            "labels": items.labels.tolist(),
-            "splits": [str(name) for name in items.splits],
-        }
+        columns = {"ids": items.ids.tolist(), "labels": items.labels.tolist(), "splits": items.splits.tolist()}
         return json.dumps(columns).encode()
 
     def item(self, name: str) -> schemas.Item:
@@ -94,8 +89,8 @@ class Service:
         embeddings, row = self.collection.locate(name)
         return schemas.Item(
             id=name,
-            label=embeddings.items.class_of(row) or None,
-            split=str(embeddings.items.splits[row]),
+            label=embeddings.items.class_of(row),
+            split=embeddings.items.splits[row],
             in_gallery=embeddings is self.collection.gallery,
         )
 
@@ -104,9 +99,7 @@ class Service:
     ) -> schemas.SearchResponse:
         """Search the neighbors of an encoded image."""
         started = perf_counter()
-        engine = self.collection.engine
-        if engine is None:
-            raise HTTPException(409, "this collection has no model: search by the id of an item")
+        engine = self.collection.required_engine
         with self._decoding:
             vector = self.collection.embed(decode_upload(data, engine.image_size, engine.fit, self.limits.pixels))
         embedding_ms = (perf_counter() - started) * 1000
@@ -153,12 +146,7 @@ class Service:
             label_issues=result.get("label_issues") or [],
             duplicates=[
                 schemas.DuplicateGroup.model_validate(
-                    {
-                        "kind": kind,
-                        "items": [self.item(name) for name in group["ids"] if name in self.collection],
-                        "labels_differ": group["labels_differ"],
-                        "splits_differ": group["splits_differ"],
-                    }
+                    {**group, "kind": kind, "items": [self.item(i) for i in group["ids"] if i in self.collection]}
                 )
                 for kind, group in groups
             ],
@@ -178,38 +166,25 @@ class Service:
             retriever, _, reranker = method.partition(":")
             started = perf_counter()
             found = self.collection.search(vector, k, retriever, reranker or "none", classes, exclude)
+            seconds, described = perf_counter() - started, self._describe(found)
             results.append(
                 schemas.SearchResult(
                     retriever=retriever,
                     reranker=reranker or "none",
                     metric=self.collection.indexes[retriever].settings.metric,
-                    search_ms=(perf_counter() - started) * 1000,
-                    vote=None if classes else self._vote(found),
-                    hits=self._hits(found),
+                    search_ms=seconds * 1000,
+                    vote=None if classes else described.vote,
+                    hits=[schemas.Hit(**asdict(hit), row=row) for hit, row in zip(described.hits, found.rows[0])],
                 )
             )
             neighbors.append(found.rows[0])
         positions = self._query_positions(neighbors[0])
         return schemas.SearchResponse(id=None, label=None, embedding_ms=0.0, results=results, positions=positions)
 
-    def _vote(self, neighbors: Neighbors) -> str | None:
-        items = self.collection.gallery.items
-        label = int(majority_vote(neighbors.labels(items.labels))[0]) if neighbors.rows.size else -1
-        return items.class_names[label] if label >= 0 else None
-
-    def _hits(self, neighbors: Neighbors) -> list[schemas.Hit]:
-        items = self.collection.gallery.items
-        return [
-            schemas.Hit(
-                rank=rank,
-                id=str(items.ids[row]),
-                label=items.class_of(row) or None,
-                split=str(items.splits[row]),
-                distance=float(distance),
-                row=int(row),
-            )
-            for rank, (distance, row) in enumerate(zip(neighbors.distances[0], neighbors.rows[0]), start=1)
-        ]
+    def _describe(self, neighbors: Neighbors) -> SearchResult:
+        if not neighbors.rows.size:
+            return SearchResult("", "", "", ())
+        return search_results(neighbors, UNKNOWN_QUERY, self.collection.gallery.items)[0]
 
     def _query_positions(self, neighbors: np.ndarray) -> dict[str, list[float]]:
         """Position of the query on each map that is ready; starts no map."""

@@ -19,6 +19,7 @@ from tfretrieval.visualize.theme import INK, MUTED, PALETTE, display_text, new_f
 HEADLINE = ("precision_at_1", "map")
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo")
 _WIDTH = 0.8
+_WHISKERS: dict[str, Any] = {"ecolor": INK, "capsize": 2.5, "elinewidth": 1.1}
 _CHANCE: dict[str, Any] = {"color": MUTED, "linewidth": 1.2, "linestyle": (0, (1, 3))}
 
 
@@ -109,17 +110,9 @@ def _draw_bars(
         position = retrievers.index(row.retriever)
         y = models.index(row.model) + (position - (len(retrievers) - 1) / 2) * thickness
         low, high = row.intervals.get(metric, (value, value))
-        axes.barh(y, value, height=thickness * 0.88, **_bar_style(position))
-        if high > low:
-            axes.errorbar(
-                value,
-                y,
-                xerr=[[max(value - low, 0)], [max(high - value, 0)]],
-                color=INK,
-                capsize=2.5,
-                elinewidth=1.1,
-            )
-        axes.text(max(value, high) + 0.015, y, f"{value:.3f}", va="center", fontsize=10.5)
+        xerr = [[max(value - low, 0)], [max(high - value, 0)]] if high > low else None
+        bar = axes.barh(y, value, thickness * 0.88, xerr=xerr, error_kw=_WHISKERS, **_bar_style(position))
+        axes.bar_label(bar, fmt="%.3f", padding=4, fontsize=10.5)
 
 
 def _draw_frame(axes: Axes, metric: str, models: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ from tfretrieval.visualize.theme import BLUE, INK, MUTED, display_text, new_figu
 MAX_CLASSES = 30  # of a figure that shows all classes
 N_MOST_CONFUSED = 25  # classes of a figure that does not
 MAX_UPRIGHT = 3  # characters of a column name that is not rotated
+WHITE_TEXT_ABOVE = 0.59  # share of the row; white has the higher contrast on the colors from there
 OTHER = "other classes"
 _WHITE_TO_BLUE = LinearSegmentedColormap.from_list("white to blue", ["#FFFFFF", "#9CC9E3", BLUE, "#003A5C"])
 
@@ -94,30 +96,20 @@ def _write_cells(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
             f"{int(count)}\n{shares[row, column]:.1%}",
             ha="center",
             va="center",
-            color=_readable_on(shares[row, column]) if count else "#6B747E",
+            color=("white" if shares[row, column] > WHITE_TEXT_ABOVE else INK) if count else "#6B747E",
             weight="bold" if row == column else "normal",
             fontsize=10 if len(counts) <= 10 else 9,
             linespacing=1.35,
         )
 
 
-def _readable_on(share: float) -> str:
-    """Return the text color with the higher contrast, by relative luminance (WCAG 2)."""
-    rgb = np.array(_WHITE_TO_BLUE(share)[:3])
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return "white" if linear @ (0.2126, 0.7152, 0.0722) < 0.18 else INK
-
-
 def _write_names(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
     axes.grid(False)
     axes.spines[:].set_visible(False)
     row_names, column_names = ([display_text(name, 22) for name in names] for names in (rows, columns))
-    if max(map(len, column_names)) <= MAX_UPRIGHT:
-        axes.set_xticks(range(len(columns)), column_names, fontsize=10.5)
-    else:
-        axes.set_xticks(
-            range(len(columns)), column_names, rotation=40, ha="right", rotation_mode="anchor", fontsize=10.5
-        )
+    is_rotated = max(map(len, column_names)) > MAX_UPRIGHT
+    rotation: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if is_rotated else {}
+    axes.set_xticks(range(len(columns)), column_names, fontsize=10.5, **rotation)
     axes.set_yticks(range(len(rows)), row_names, fontsize=10.5)
     axes.set_xticks(np.arange(len(columns) + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(len(rows) + 1) - 0.5, minor=True)

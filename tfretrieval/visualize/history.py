@@ -66,14 +66,7 @@ def plot_history(history: Sequence[Mapping[str, Any]], title: str | None = None)
 
 
 def _column(history: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
-    return np.array([_to_float(row.get(name)) for row in history], float)
-
-
-def _to_float(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan
+    return np.array([math.nan if row.get(name) in (None, "") else row[name] for row in history], float)
 
 
 def _best_epoch(epochs: np.ndarray, columns: Mapping[str, np.ndarray]) -> float | None:

@@ -75,9 +75,6 @@ def _steps(name: str, precision: np.ndarray, recall: np.ndarray) -> tuple[np.nda
         raise UserError(f"the curve of {name!r} has a precision or recall outside 0..1")
     if recall[0] > recall[-1]:
         precision, recall = precision[::-1], recall[::-1]
-    changes = np.diff(recall) != 0
-    is_corner = np.concatenate([[True], changes]) | np.concatenate([changes, [True]])
-    precision, recall = precision[is_corner], recall[is_corner]
     is_positive = recall > 0
     if not is_positive.any():
         return recall, precision

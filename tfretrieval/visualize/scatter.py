@@ -13,12 +13,13 @@ from matplotlib.text import Annotation
 from scipy.spatial import KDTree
 
 from tfretrieval.errors import UserError
-from tfretrieval.visualize.direct_labels import separate_boxes
 from tfretrieval.visualize.theme import INK, MUTED, class_style, display_text, hide_axes, new_figure, themed
 
 MAX_MOVED_NAMES = 20  # classes whose names are all shown, moved apart
 N_NEIGHBORS = 40  # at most, of the point that a class name is attached to
 _GALLERY_NAMES = ("gallery", "train")
+_ANGLES = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+SHIFTS = np.vstack([[0, 0], *(r * np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)]) for r in range(4, 600, 4))])
 
 
 def plot_scatter(
@@ -114,10 +115,7 @@ def _write_names(figure: Figure, axes: Axes, points: np.ndarray, labels: np.ndar
         for label in sorted(names, key=lambda label: 0 if all_named else -centers[label][1])
     ]  # fmt: skip
     figure.draw_without_rendering()
-    if all_named:
-        _move_apart(axes, texts)
-    else:
-        _remove_overlapping(texts)
+    _place_names(axes, texts, may_move=all_named)
 
 
 def _cluster_center(tree: KDTree, labels: np.ndarray, label: int) -> tuple[np.ndarray, float]:
@@ -130,28 +128,28 @@ def _cluster_center(tree: KDTree, labels: np.ndarray, label: int) -> tuple[np.nd
     return points[best], float(purity[best])
 
 
-def _move_apart(axes: Axes, texts: list[Annotation]) -> None:
-    """Move texts until none overlap; a line leads to the cluster of a text that moved by more than its height."""
-    if not texts:
-        return
-    boxes = [text.get_window_extent() for text in texts]
-    centers = np.array([[(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2] for box in boxes])
-    sizes = np.array([[box.width + 4, box.height + 2] for box in boxes])
-    frame = axes.get_window_extent()
-    moved = separate_boxes(centers, sizes, np.array(frame.min), np.array(frame.max))
-    positions = axes.transData.inverted().transform(moved)
-    for text, (x, y), distance, size in zip(texts, positions, np.linalg.norm(moved - centers, axis=1), sizes):
-        text.set_position((float(x), float(y)))
-        if distance > size[1]:
-            axes.plot([text.xy[0], x], [text.xy[1], y], color=INK, linewidth=0.8, zorder=4, scalex=False, scaley=False)
+def _place_names(axes: Axes, texts: list[Annotation], may_move: bool) -> None:
+    """Move each text to the nearest place inside the axes that earlier ones leave free; remove texts without one.
 
-
-def _remove_overlapping(texts: list[Annotation]) -> None:
-    """Remove each text that would overlap an earlier one."""
-    kept: list[Any] = []
+    A line leads to the cluster of a text that moves by more than its height. Texts that may not move are removed where
+    they would overlap an earlier one.
+    """
+    frame, inverse = axes.get_window_extent(), axes.transData.inverted()
+    shifts = SHIFTS if may_move else SHIFTS[:1]
+    taken = np.empty((0, 4))
     for text in texts:
         box = text.get_window_extent().padded(2)
-        if any(box.overlaps(other) for other in kept):
+        places = np.hstack([box.min + shifts, box.max + shifts])
+        low, high = places[:, None, :2], places[:, None, 2:]
+        is_free = ~np.any(((low < taken[:, 2:]) & (high > taken[:, :2])).all(axis=2), axis=1)
+        if may_move:
+            is_free &= ((places[:, :2] >= frame.min) & (places[:, 2:] <= frame.max)).all(axis=1)
+        if not is_free.any():
             text.remove()
-        else:
-            kept.append(box)
+            continue
+        chosen = int(np.argmax(is_free))
+        taken = np.vstack([taken, places[chosen]])
+        x, y = inverse.transform(axes.transData.transform(text.xy) + shifts[chosen])
+        text.set_position((x, y))
+        if np.linalg.norm(shifts[chosen]) > box.height:
+            axes.plot([text.xy[0], x], [text.xy[1], y], color=INK, linewidth=0.8, zorder=4, scalex=False, scaley=False)

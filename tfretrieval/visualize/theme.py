@@ -33,6 +33,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "p")
 INK, MUTED, FAINT = "#1B1F24", "#5F6872", "#C9CED4"
 CORRECT, WRONG = BLUE, VERMILLION
 DPI = 150
+STYLE = Path(__file__).parent / "tfretrieval.mplstyle"
 SANS = ("DejaVu Sans", "Verdana", "Geneva", "sans-serif")
 
 _FALLBACK_FONTS = (
@@ -73,39 +74,8 @@ def class_style(index: int) -> ClassStyle:
 @contextlib.contextmanager
 def themed() -> Iterator[None]:
     """Apply this project's matplotlib settings inside the block."""
-    settings = {
-        "font.family": ["sans-serif", *_fonts()[1:]],
-        "font.sans-serif": list(SANS),
-        "svg.fonttype": "none",
-        "svg.hashsalt": "tfretrieval",
-        "font.size": 11.5,
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "axes.edgecolor": MUTED,
-        "axes.linewidth": 0.8,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlesize": 12.0,
-        "axes.titleweight": "bold",
-        "axes.titlelocation": "left",
-        "axes.titlepad": 8.0,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "grid.color": "#E6E9EC",
-        "grid.linewidth": 0.8,
-        "xtick.color": MUTED,
-        "ytick.color": MUTED,
-        "xtick.labelcolor": INK,
-        "ytick.labelcolor": INK,
-        "legend.frameon": False,
-        "legend.fontsize": 11.0,
-        "legend.title_fontsize": 11.0,
-        "lines.linewidth": 1.7,
-        "hatch.linewidth": 0.8,
-        "figure.titlesize": 13.0,
-        "figure.titleweight": "bold",
-    }
-    with style.context(settings, after_reset=True):
+    fonts = {"font.family": ["sans-serif", *_fonts()[1:]], "font.sans-serif": list(SANS)}
+    with style.context([STYLE, fonts], after_reset=True):
         yield
 
 

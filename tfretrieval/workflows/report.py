@@ -8,10 +8,9 @@ from typing import Any
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.evaluation.result import Evaluation
-from tfretrieval.report import Report, ReportFigure, Section, write_report
 from tfretrieval.report.captions import comparison_caption
-from tfretrieval.report.content import Drawing
-from tfretrieval.report.image import smaller_format
+from tfretrieval.report.content import Drawing, Report, Section
+from tfretrieval.report.page import write_report
 from tfretrieval.report.sections import Drawings, cost_section, data_section, model_sections
 from tfretrieval.report.tables import Results, summary_table
 from tfretrieval.runs import Run
@@ -144,19 +143,19 @@ def comparison_rows(results: Results) -> list[ComparisonRow]:
     ]
 
 
-def _draw_comparison(path: Path, results: Results, chance: float) -> ReportFigure:
+def _draw_comparison(path: Path, results: Results, chance: float) -> Drawing:
     save_both(plot_comparison(comparison_rows(results), chance=chance), path)
     estimates = {
         f"{row.model} with {row.retriever}": (row.values["map"], *row.intervals["map"])
         for row in comparison_rows(results)
         if "map" in row.intervals
     }
-    return ReportFigure(
+    return Drawing(
+        "comparison",
+        path,
         "P@1 and mAP by model and retriever",
         "Bars of P@1 and mAP with intervals; the values are those of the summary table",
-        smaller_format(path),
         comparison_caption(estimates, "mAP"),
-        wide=True,
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from tfretrieval.data.read_image import BrokenImageError, read_image
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
-from tfretrieval.report import ImageRow, ReportImage
+from tfretrieval.report.content import ImageRow, ReportImage
 from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.search_result import SearchResult, search_results
 from tfretrieval.visualize.neighbors import NeighborPanel

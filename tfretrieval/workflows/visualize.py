@@ -6,11 +6,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.embedding.store import Embeddings
 from tfretrieval.report.captions import (
     confusion_caption,
     curves_caption,
@@ -134,23 +132,14 @@ def _plot_rows(kind: str, run: Run, name: str, title: str, results: Sequence[Sea
 def _plot_map(name: str, run: Run, result: Evaluated, seed: int) -> Iterator[Plot]:
     """Project all embeddings, or 5,000 random ones."""
     method, title = METHODS[name], f"{name} of the embeddings"
-    vectors, labels, splits = _all_embeddings(result.queries, result.gallery)
-    class_names = result.gallery.items.class_names
-    rows = subsample(len(vectors), MAX_POINTS, seed)
-    points = project(vectors[rows], method, seed)
-    figure = plot_scatter(points, labels[rows], class_names, splits[rows], title)
-    sampled = "" if len(rows) == len(vectors) else f"A random sample of {len(rows):,} of {len(vectors):,} points. "
-    caption = sampled + map_caption(points, labels[rows], class_names)
+    is_new = result.gallery.items.rows_of(result.queries.items.ids) < 0
+    embeddings = result.gallery.concat(result.queries.subset(is_new))
+    sample = embeddings.subset(subsample(len(embeddings), MAX_POINTS, seed))
+    labels, class_names = sample.items.labels, sample.items.class_names
+    points = project(sample.vectors, method, seed)
+    figure = plot_scatter(points, labels, class_names, sample.items.splits, title)
+    caption = map_caption(points, labels, class_names)
+    if len(sample) < len(embeddings):
+        caption = f"A random sample of {len(sample):,} of {len(embeddings):,} points. {caption}"
     alt = f"Embeddings projected to two dimensions by {name}, with class names"
     yield figure, Drawing(method, run.figures / f"{method}.png", title, alt, caption)
-
-
-def _all_embeddings(queries: Embeddings, gallery: Embeddings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Vectors, labels and splits of the gallery and of the queries, if these are other items."""
-    differ = queries is not gallery and set(queries.items.ids) != set(gallery.items.ids)
-    parts = [gallery, queries] if differ else [gallery]
-    return (
-        np.concatenate([part.vectors for part in parts]),
-        np.concatenate([part.items.labels for part in parts]),
-        np.concatenate([part.items.splits for part in parts]),
-    )

@@ -10,7 +10,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
-from tfretrieval.retrieval import FaissRetriever, KNNRetriever
+from tfretrieval.retrieval.faiss import FaissRetriever
+from tfretrieval.retrieval.knn import KNNRetriever
 from tfretrieval.retrieval.transform import Transform
 
 
@@ -35,7 +36,7 @@ def test_estimator_works_with_clone_and_pipelines():
 def test_queries_do_not_import_scikit_learn(tmp_path):
     KNNRetriever(metric="cosine").fit(np.eye(40)).save(tmp_path)
     code = (
-        "import sys, numpy as np; from tfretrieval.retrieval import load_retriever; "
+        "import sys, numpy as np; from tfretrieval.retrieval.settings import load_retriever; "
         f"print(load_retriever({str(tmp_path)!r}).kneighbors(np.eye(40)[3:4], 1)[1][0, 0]); "
         "assert 'sklearn' not in sys.modules"
     )

@@ -41,7 +41,7 @@ class CountingEngine(Engine):
 def test_embeddings_are_in_the_order_of_the_catalog(tmp_path, on_disk):
     store = CountingEngine().embed(CATALOG, provenance={"model": "m"}, directory=tmp_path / "s" if on_disk else None)
     np.testing.assert_array_equal(store.vectors[:, 0], np.arange(5))
-    assert list(store.ids) == list(CATALOG.ids)
+    assert list(store.items.ids) == list(CATALOG.ids)
     assert store.provenance == {"engine": "counting", "precision": "float32", "model": "m"}
 
 
@@ -51,7 +51,7 @@ def test_unreadable_images_are_an_error_or_skipped(tmp_path, on_disk):
     with pytest.raises(UserError, match="/images/b"):
         engine.embed(CATALOG, directory=directory)
     store = engine.embed(CATALOG, on_error="skip", directory=directory)
-    assert list(store.ids) == ["a", "c", "e"]
+    assert list(store.items.ids) == ["a", "c", "e"]
     np.testing.assert_array_equal(store.vectors[:, 0], [0, 2, 4])
 
 

@@ -25,7 +25,7 @@ def test_row_i_is_the_embedding_of_item_i(embedder, scenes):
     pixels = np.stack([np.asarray(Image.open(path), np.float32) for path in catalog.paths])
     np.testing.assert_allclose(store.vectors, embedder(pixels), rtol=1e-4, atol=1e-4)
     for name in ("ids", "labels", "paths", "splits"):
-        np.testing.assert_array_equal(getattr(store, name), getattr(catalog, name))
+        np.testing.assert_array_equal(getattr(store.items, name), getattr(catalog, name))
     assert store.provenance == {"engine": "keras", "precision": "float32", "model": "m"}
 
 
@@ -45,6 +45,6 @@ def test_unreadable_image_is_an_error_or_skipped(embedder, scenes, tmp_path):
         engine.embed(catalog)
     store = engine.embed(catalog, on_error="skip")
     assert len(store) == len(catalog) - 1
-    assert "train/sea/0.png" not in store.ids
+    assert "train/sea/0.png" not in store.items.ids
     readable = catalog.subset(catalog.ids != "train/sea/0.png")
     np.testing.assert_allclose(store.vectors, engine.embed(readable).vectors, rtol=1e-4, atol=1e-5)

@@ -32,7 +32,7 @@ def test_finished_store_has_the_vectors_at_their_rows(tmp_path):
     np.testing.assert_array_equal(store.vectors, VECTORS)
     assert isinstance(store.vectors, np.memmap)
     assert store.provenance == PROVENANCE
-    assert store.fingerprint == Embeddings.of_catalog(VECTORS, CATALOG).fingerprint
+    assert store.fingerprint == Embeddings(CATALOG, VECTORS).fingerprint
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
 
 
@@ -85,11 +85,11 @@ def test_missing_rows_are_excluded(tmp_path):
         partial.put(np.array([0, 2, 3]), VECTORS[[0, 2, 3]])
         store = partial.finish(CATALOG.subset(partial.done))
     np.testing.assert_array_equal(store.vectors, VECTORS[[0, 2, 3]])
-    assert list(store.ids) == ["a", "c", "d"]
+    assert list(store.items.ids) == ["a", "c", "d"]
 
 
 def test_vectors_that_are_not_finite_keep_the_previous_store(tmp_path):
-    Embeddings.of_catalog(VECTORS, CATALOG).save(tmp_path / "s")
+    Embeddings(CATALOG, VECTORS).save(tmp_path / "s")
     with PartialStore(tmp_path / "s", 5, 3, PROVENANCE) as partial:
         partial.put(np.arange(5), np.full((5, 3), np.nan, np.float32))
         with pytest.raises(UserError, match="NaN"):

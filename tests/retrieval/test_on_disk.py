@@ -68,6 +68,7 @@ def test_a_saved_and_moved_index_gives_the_same_neighbors(vectors, tmp_path, cap
                 change()
     loaded.save(tmp_path / "copy")
     np.testing.assert_array_equal(load_retriever(tmp_path / "copy").kneighbors(vectors[:30], 7)[1], expected[1])
+    assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "other"])

@@ -156,6 +156,6 @@ def _class_notes(catalog: Catalog) -> list[str]:
             f"classes are imbalanced: {largest} has {counts.max()} images, {smallest} {counts.min()}; "
             "compare macro averages"
         )
-    if unlabelled := int(np.sum(catalog.labels < 0)):
-        notes.append(f"{unlabelled} images have no label: they are excluded from training and metrics")
+    if unlabeled := int(np.sum(catalog.labels < 0)):
+        notes.append(f"{unlabeled} images have no label: they are excluded from training and metrics")
     return notes

@@ -64,7 +64,7 @@ class _Images:
             pixels = read_thumbnail(str(self._catalog.paths[self._row_of[name]]), SIDE)
         except BrokenImageError:
             return []
-        return [ReportImage(pixels, label, note, name=f"{name}, labelled {self.label(name)}")]
+        return [ReportImage(pixels, label, note, name=f"{name}, labeled {self.label(name)}")]
 
     def read_first(self, ids: Sequence[str], label: Callable[[str], str]) -> list[ReportImage]:
         return [image for name in ids[:MAX_CASE_IMAGES] for image in self.read(name, label(name), name)]

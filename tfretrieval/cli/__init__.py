@@ -12,7 +12,7 @@ from tfretrieval._version import __version__
 from tfretrieval.errors import UserError, in_one_line
 
 COMMANDS = {
-    "train": "Train an embedding on labelled images.",
+    "train": "Train an embedding on labeled images.",
     "embed": "Compute the embeddings of a split.",
     "index": "Build a search index over the gallery.",
     "evaluate": "Evaluate retrieval: mAP, precision at k and more.",
@@ -50,7 +50,7 @@ class LazyGroup(click.Group):
 def tfret(debug: bool) -> None:
     """Image retrieval and metric learning.
 
-    Train an embedding on folders of labelled images, index it, evaluate it, look at the results and export the model.
+    Train an embedding on folders of labeled images, index it, evaluate it, look at the results and export the model.
     """
 
 

@@ -123,7 +123,7 @@ def train(
     strategy: str,
     **settings: Any,
 ) -> tuple[dict[str, Any], str]:
-    """Train an embedding on labelled images.
+    """Train an embedding on labeled images.
 
     RECIPE is resnet (fine-tune a pretrained backbone by classification), siamese (pairs, contrastive loss) or triplet
     (triplet loss). It sets the defaults of the options below and may be omitted with --resume.

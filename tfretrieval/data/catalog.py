@@ -1,4 +1,4 @@
-"""`Catalog`: a table of labelled images."""
+"""`Catalog`: a table of labeled images."""
 
 from __future__ import annotations
 

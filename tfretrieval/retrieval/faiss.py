@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import faiss
 import numpy as np
 
 from tfretrieval.errors import UserError
+from tfretrieval.quiet import silent_stdout
 from tfretrieval.retrieval.base import Found, Retriever, Where, kept_rows
 from tfretrieval.retrieval.distances import sort_neighbors
 from tfretrieval.retrieval.exact import exact_neighbors, neighbors_among
@@ -160,9 +162,11 @@ class FaissRetriever(Retriever):
 
     def _read(self, path: Path, mmap: bool) -> None:
         flags = (faiss.IO_FLAG_MMAP if "IVF" in self.factory else getattr(faiss, "IO_FLAG_MMAP_IFC", 0)) if mmap else 0
-        if (path.parent / LISTS).exists():
+        on_disk = (path.parent / LISTS).exists()
+        if on_disk:
             flags = faiss.IO_FLAG_READ_ONLY | faiss.IO_FLAG_ONDISK_SAME_DIR
-        self.index_ = faiss.read_index(str(path), flags)
+        with silent_stdout() if on_disk else nullcontext():  # FAISS prints the new path of the lists
+            self.index_ = faiss.read_index(str(path), flags)
         if (self.index_.ntotal, self.index_.d) != (self.n_items_, self.n_features_in_):
             raise ValueError(f"{path.name} holds {self.index_.ntotal} vectors of {self.index_.d} dimensions")
         self._apply_search_parameters()

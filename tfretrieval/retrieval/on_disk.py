@@ -14,6 +14,7 @@ from faiss.contrib.ondisk import merge_ondisk
 from tfretrieval.atomic import readable_os_errors
 from tfretrieval.errors import UserError
 from tfretrieval.progress import progress
+from tfretrieval.quiet import silent_stdout
 from tfretrieval.retrieval.distances import blocks
 from tfretrieval.retrieval.faiss import LISTS, FaissRetriever, new_index
 from tfretrieval.retrieval.transformed import TransformedVectors
@@ -63,7 +64,8 @@ def fit_on_disk(
         for part in blocks(len(vectors), memory // 2 // (2 * (ivf.code_size + ID_BYTES))):
             shards.append(_write_shard(index, vectors, part, directory / f"{part.start}.shard", bar))
         log.info("merging %d shards on disk", len(shards))
-        merge_ondisk(index, [str(shard) for shard in shards], str(directory / LISTS))
+        with silent_stdout():  # FAISS prints its progress
+            merge_ondisk(index, [str(shard) for shard in shards], str(directory / LISTS))
     for shard in shards:
         shard.unlink()
     retriever.index_, retriever.mapped_ = index, True

@@ -140,7 +140,7 @@ def _new_network(config: TrainConfig, n_classes: int, frozen: keras.Model | None
 
 
 def _training_items(catalog: Catalog) -> Catalog:
-    """The labelled items of the train split.
+    """The labeled items of the train split.
 
     Raises:
         UserError: there are fewer than two classes, or a class has one image.

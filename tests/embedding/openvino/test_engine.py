@@ -29,7 +29,7 @@ def test_embeddings_agree_with_keras(embedder, converted, scenes, n):
     expected = KerasEngine(embedder).embed(catalog)
     assert cosines(store.vectors, expected.vectors).min() > 0.9999
     np.testing.assert_allclose(store.vectors, expected.vectors, atol=0.02)
-    assert list(store.ids) == list(expected.ids)
+    assert list(store.items.ids) == list(expected.items.ids)
     assert store.provenance == {"engine": "openvino", "precision": "float32"}
 
 
@@ -61,7 +61,7 @@ def test_unreadable_image_is_an_error_or_skipped(converted, scenes, tmp_path):
         engine.embed(catalog)
     store = engine.embed(catalog, on_error="skip")
     readable = catalog.subset(catalog.ids != "train/sea/0.png")
-    assert list(store.ids) == list(readable.ids)
+    assert list(store.items.ids) == list(readable.ids)
     np.testing.assert_allclose(store.vectors, engine.embed(readable).vectors, atol=1e-6)
 
 

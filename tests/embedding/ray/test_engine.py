@@ -83,7 +83,7 @@ def test_embeddings_agree_with_one_process(home, many, index, tmp_path):
     store = RayEngine(engine, folder).embed(many, provenance={"model": "m"}, directory=tmp_path / "store")
     expected = engine.embed(many)
     np.testing.assert_allclose(store.vectors, expected.vectors, atol=1e-6)
-    assert list(store.ids) == list(many.ids)
+    assert list(store.items.ids) == list(many.ids)
     assert store.provenance == {"engine": engine.name, "precision": "float32", "model": "m"}
 
 
@@ -139,7 +139,7 @@ def test_unreadable_images_are_skipped_with_a_log_line_or_an_error(home, scenes,
     os.unlink(catalog.paths[7])
     engine = RayEngine(OpenVINOEngine(home / "openvino"), home / "openvino")
     store = engine.embed(catalog, on_error="skip")
-    assert list(store.ids) == [name for row, name in enumerate(catalog.ids) if row not in (4, 7)]
+    assert list(store.items.ids) == [name for row, name in enumerate(catalog.ids) if row not in (4, 7)]
     assert f"skipped {catalog.paths[4]} (not a JPEG" in caplog.text
     assert f"skipped {catalog.paths[7]} (the file does not exist)" in caplog.text
     with pytest.raises(UserError, match="cannot decode"):

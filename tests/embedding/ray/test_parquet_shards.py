@@ -56,9 +56,9 @@ def test_parts_load_as_one_store(shards, where):
     finish(shards)
     store = load_store(where)
     np.testing.assert_array_equal(store.vectors, VECTORS)
-    assert list(store.ids) == [f"i{row}" for row in range(10)]
-    assert store.labels.tolist() == [-1, 0, 0] * 3 + [-1]
-    assert (store.paths[3], store.splits[3], store.provenance) == ("/p/3", "train", PROVENANCE)
+    assert list(store.items.ids) == [f"i{row}" for row in range(10)]
+    assert store.items.labels.tolist() == [-1, 0, 0] * 3 + [-1]
+    assert (store.items.paths[3], store.items.splits[3], store.provenance) == ("/p/3", "train", PROVENANCE)
     assert load_store(where).fingerprint == store.fingerprint
 
 

@@ -181,8 +181,8 @@ def test_actors_write_shards_that_load_as_one_store(home, many, tmp_path, monkey
     store, expected = load_store(str(where)), engine.embed(many)
     np.testing.assert_allclose(store.vectors, expected.vectors, atol=1e-6)
     for column in ("ids", "labels", "paths", "splits"):
-        assert list(getattr(store, column)) == list(getattr(expected, column))
-    assert store.class_names == many.class_names
+        assert list(getattr(store.items, column)) == list(getattr(expected.items, column))
+    assert store.items.class_names == many.class_names
     assert store.provenance == {"engine": "openvino", "precision": "float32", "model": "m"}
     assert [path.name for path in where.glob(".tmp*")] == []
 
@@ -209,4 +209,4 @@ def test_unreadable_images_are_not_in_the_shards(home, scenes, tmp_path):
     with pytest.raises(UserError, match="not finished"):
         load_store(str(tmp_path / "shards"))
     assert engine.write_shards(catalog, shards, on_error="skip") == len(catalog) - 1
-    assert catalog.ids[4] not in load_store(str(tmp_path / "shards")).ids
+    assert catalog.ids[4] not in load_store(str(tmp_path / "shards")).items.ids

@@ -287,10 +287,10 @@ def test_a_damaged_checkpoint_is_an_error(tfret, run, truncate):
 
 def test_overwrite_keeps_the_old_run_if_training_cannot_start(tfret, run, data, images, tree_of):
     before = tree_of(run)
-    anew = ("train", "triplet", "--data", data, "--run", run, *QUICK, "--overwrite")
+    overwrite = ("train", "triplet", "--data", data, "--run", run, *QUICK, "--overwrite")
     images(data / "train")[0].write_bytes(b"no image")
-    assert str(data) in tfret(*anew).failure
-    assert "resnet9" in tfret(*anew, "--backbone", "resnet9").failure
+    assert str(data) in tfret(*overwrite).failure
+    assert "resnet9" in tfret(*overwrite, "--backbone", "resnet9").failure
     assert tree_of(run) == before
 
 

@@ -169,7 +169,7 @@ def test_a_source_that_is_gone_is_named_with_what_can_be_done(run, new_images, t
 
 def test_what_was_added_is_not_found_once_it_is_forgotten(run, new_images):
     change_gallery(run, IndexRequest(), [str(new_images)])
-    asking = [new_images / "lighthouse" / "1.png"]
-    assert query_run(run, asking)[0].hits[0].id == "lighthouse/1.png"
+    queries = [new_images / "lighthouse" / "1.png"]
+    assert query_run(run, queries)[0].hits[0].id == "lighthouse/1.png"
     run.gallery_path.unlink()
-    assert "lighthouse" not in {hit.label for hit in query_run(run, asking, k=9)[0].hits}
+    assert "lighthouse" not in {hit.label for hit in query_run(run, queries, k=9)[0].hits}

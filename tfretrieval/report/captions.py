@@ -162,4 +162,5 @@ def comparison_caption(estimates: Mapping[str, tuple[float, float, float]], metr
         return f"{text}."
     second, _, high = estimates[ranked[1]]
     verb = "overlap" if high >= low else "do not overlap"
-    return f"{text}, {value - second:.3f} above {ranked[1]}; the 95 % intervals {verb}."
+    lead = f"{value - second:.3f} above" if value - second >= 0.0005 else "as high as that of"
+    return f"{text}, {lead} {ranked[1]}; the 95 % intervals {verb}."

@@ -19,8 +19,8 @@ def test_the_page_shows_duplicates_and_label_issues_side_by_side(flawed, frozen,
     write_audit_page(tmp_path / "a.html", Catalog.from_source(flawed), result, frozen)
     html = (tmp_path / "a.html").read_text("utf-8")
     shown = alts(html)
-    at = shown.index("train/town/wrong.png, labelled town")
-    assert all(alt.endswith("labelled sea") for alt in shown[at + 1 : at + 5])
+    at = shown.index("train/town/wrong.png, labeled town")
+    assert all(alt.endswith("labeled sea") for alt in shown[at + 1 : at + 5])
     for pair in (("train/sea/0.png", "train/sea/twice.png"), ("test/field/again.jpg", "train/field/1.png")):
         names = [alt.partition(",")[0] for alt in shown]
         assert any(tuple(names[i : i + 2]) == pair for i in range(len(names)))

@@ -186,15 +186,15 @@ def test_the_best_value_is_marked_with_text_and_its_interval(report):
 
 
 def test_cases_show_images_with_labels_and_notes():
-    query = ReportImage(GREY, "Labelled cat", name=f"a.jpg, labelled {EVIL}")
+    query = ReportImage(GREY, "Labeled cat", name=f"a.jpg, labeled {EVIL}")
     cases = [Case(EVIL, "Looks like a dog.", [query, ReportImage(GREY, "dog", "cosine 0.9")], True), Case("c", "", [])]
     page = Page(render_report(Report("Audit", sections=[Section("Label issues", cases=cases)])))
-    assert [attrs["alt"] for attrs in page.all("img")] == [f"a.jpg, labelled {EVIL}", "dog"]
+    assert [attrs["alt"] for attrs in page.all("img")] == [f"a.jpg, labeled {EVIL}", "dog"]
     assert [attrs["class"] for attrs in page.all("div") if "cell" in attrs.get("class", "")] == [
         "cell query",
         "cell unknown",
     ]
-    for text in (EVIL, "Looks like a dog.", "Labelled cat", "dog", "cosine 0.9"):
+    for text in (EVIL, "Looks like a dog.", "Labeled cat", "dog", "cosine 0.9"):
         assert text in page.text
     assert page.all("script") == []
 

@@ -124,7 +124,7 @@ def _sections(result: dict[str, Any], images: _Images) -> Iterator[Section]:
 
 def _label_case(issue: dict[str, Any], images: _Images) -> Case:
     neighbor_labels = ", ".join(f"{count} {name}" for name, count in issue["neighbor_labels"].items())
-    query = images.read(issue["id"], f"Labelled {issue['label']}", issue["split"])
+    query = images.read(issue["id"], f"Labeled {issue['label']}", issue["split"])
     examples = [
         image
         for other in issue["neighbors"]

@@ -25,12 +25,12 @@ from timing import spread, time_interleaved
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.read_image import read_image
-from tfretrieval.embedding.cosine import cosines
 from tfretrieval.embedding.openvino.model_dir import MODEL
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation.evaluator import evaluate
 from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
+from tfretrieval.vectors import cosines
 
 RUNS = HERE / ".runs"
 TFRET = Path(sys.executable).with_name("tfret")

@@ -15,8 +15,8 @@ PACKAGE = Path(tfretrieval.__file__).parent
 
 def test_every_public_name_is_there():
     for name in tfretrieval.__all__:
-        assert getattr(tfretrieval, name).__doc__ or name == "__version__"
-    with pytest.raises(AttributeError, match="has no attribute 'Katalog'"):
+        assert getattr(tfretrieval, name).__doc__
+    with pytest.raises(AttributeError, match="Katalog"):
         tfretrieval.Katalog  # noqa: B018
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.vectors import checked_vectors, unit_rows
+from tfretrieval.vectors import checked_vectors, cosines, unit_rows
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,17 @@ def test_float32_vectors_are_not_copied():
 def test_zero_tiny_and_huge_rows_are_normalized():
     rows = unit_rows(np.array([[0, 0], [3e-20, 4e-20], [3e14, 4e14]], np.float32))
     np.testing.assert_allclose(rows, [[0, 0], [0.6, 0.8], [0.6, 0.8]], rtol=1e-6)
+
+
+def test_similarity_of_known_rows():
+    vectors = np.array([[2.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
+    reference = np.array([[3.0, 0.0], [0.0, 5.0], [-2.0, -2.0], [0.0, 0.0], [1.0, 0.0]])
+    np.testing.assert_allclose(cosines(vectors, reference), [1, 0, -1, 1, 0], atol=1e-6)
+
+
+def test_similarity_is_at_most_1():
+    vectors = np.random.default_rng(0).normal(size=(100, 7)).astype(np.float32)
+    values = cosines(vectors, vectors)
+    assert values.dtype == np.float64
+    assert values.max() <= 1
+    np.testing.assert_allclose(values, 1, atol=1e-6)

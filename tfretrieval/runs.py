@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tfretrieval._version import __version__
+from tfretrieval import __version__
 from tfretrieval.artifacts import file_fingerprint
 from tfretrieval.atomic import read_json, write_json, write_text
 from tfretrieval.errors import UserError

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from tfretrieval._version import __version__
+from tfretrieval import __version__
 from tfretrieval.errors import UserError, in_one_line
 
 COMMANDS = {

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfretrieval.data import digits, mit_split
 from tfretrieval.data.remote import is_remote
 from tfretrieval.errors import UserError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
 SPLIT_NAMES = frozenset({"train", "test", "val", "valid", "validation", "query", "gallery"})
 FLAG_VALUES = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
-BUILT_IN: dict[str, Callable[[], Path]] = {"digits": digits.folder, "mit-split": mit_split.folder}
+BUILT_IN = {"digits": "tfretrieval.data.digits", "mit-split": "tfretrieval.data.mit_split"}
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +40,7 @@ def read_source(source: str | os.PathLike[str], allow_single_class: bool = False
     Raises:
         UserError: the source does not exist or cannot be used.
     """
-    name = os.fspath(source)
-    path = BUILT_IN[name]() if name in BUILT_IN else Path(name).expanduser()
+    name, path = os.fspath(source), _location(source)
     if path.is_dir():
         columns, flags = read_folder(path), Flags()
     elif path.is_file() and path.suffix.lower() == ".csv":
@@ -78,8 +76,7 @@ def last_modified(source: str | os.PathLike[str]) -> float:
     Only the modification times of folders, or of the CSV file, are read: a file that is overwritten in place goes
     unnoticed.
     """
-    name = os.fspath(source)
-    path = BUILT_IN[name]() if name in BUILT_IN else Path(name).expanduser()
+    path = _location(source)
     try:
         newest, folders = path.stat().st_mtime, [path] if path.is_dir() else []
         while folders:
@@ -138,6 +135,12 @@ def read_csv(path: Path) -> tuple[Columns, Flags]:
         "ids": [row["id"] if "id" in names else row["path"] for row in rows],
     }
     return columns, {name: _flags(path, rows, name) for name in ("is_query", "is_gallery") if name in names}
+
+
+def _location(source: str | os.PathLike[str]) -> Path:
+    """The path of a source; modules of built-in data sets are imported on demand."""
+    name = os.fspath(source)
+    return importlib.import_module(BUILT_IN[name]).folder() if name in BUILT_IN else Path(name).expanduser()
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:

@@ -20,7 +20,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tfretrieval._version import __version__
+from tfretrieval import __version__
 from tfretrieval.serve.api import router
 from tfretrieval.serve.limits import LimitMiddleware
 from tfretrieval.serve.prometheus import MetricsMiddleware, ServerMetrics

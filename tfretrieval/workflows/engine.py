@@ -13,12 +13,12 @@ import numpy as np
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.remote import fetched, is_remote
-from tfretrieval.embedding.cosine import cosines
 from tfretrieval.embedding.engine import Engine
 from tfretrieval.embedding.openvino.engine import OpenVINOEngine, has_bfloat16, is_installed
 from tfretrieval.embedding.openvino.model_dir import read_header, update_header
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
+from tfretrieval.vectors import cosines
 from tfretrieval.workflows.model import load_model, run_config
 
 log = logging.getLogger(__name__)

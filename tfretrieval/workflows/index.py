@@ -17,7 +17,6 @@ from tfretrieval.errors import UserError
 from tfretrieval.progress import working
 from tfretrieval.retrieval.index import INDEX, Index
 from tfretrieval.retrieval.settings import FaissSettings, IndexSettings, settings_for
-from tfretrieval.retrieval.transformed import TransformedVectors
 from tfretrieval.runs import Run
 from tfretrieval.workflows.model import run_config
 
@@ -112,6 +111,7 @@ def build_index(directory: Path, gallery: Embeddings, settings: IndexSettings, r
 def index_recall(index: Index, gallery: Embeddings, seed: int = 0) -> float:
     """Recall@10 of an approximate index against exact search, 0..1, with gallery items as queries."""
     from tfretrieval.retrieval.recall import recall_at_k
+    from tfretrieval.retrieval.transformed import TransformedVectors
 
     vectors = TransformedVectors(gallery.vectors, index.transform, index.settings.metric)
     return recall_at_k(index.retriever, vectors, min(RECALL_K, len(gallery) - 1), seed=seed)
@@ -157,6 +157,7 @@ def _stored_settings(directory: Path) -> IndexSettings | None:
 def _build_on_disk(directory: Path, gallery: Embeddings, settings: IndexSettings, memory_limit: int) -> Index:
     from tfretrieval.retrieval.faiss import FaissRetriever
     from tfretrieval.retrieval.on_disk import allocated_bytes, default_factory, fit_on_disk
+    from tfretrieval.retrieval.transformed import TransformedVectors
 
     if not isinstance(settings, FaissSettings) or settings.target_recall:
         raise UserError("--memory-limit is too low for this index", "use --retriever faiss without --target-recall")

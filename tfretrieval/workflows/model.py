@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from tfretrieval.errors import UserError
 from tfretrieval.quiet import load_tensorflow
 from tfretrieval.runs import Run
-from tfretrieval.training.config import TrainConfig
 
 if TYPE_CHECKING:
     import keras
+
+    from tfretrieval.training.config import TrainConfig
 
 
 def load_model(run: Run) -> keras.Model:
@@ -30,6 +31,8 @@ def run_config(run: Run) -> TrainConfig:
     Raises:
         UserError: `config.yaml` is missing or damaged.
     """
+    from tfretrieval.training.config import TrainConfig
+
     values = run.config()
     try:
         return TrainConfig.from_dict(values)

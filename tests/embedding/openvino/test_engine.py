@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.embedding.cosine import cosines
 from tfretrieval.embedding.keras_engine import KerasEngine
 from tfretrieval.errors import UserError
+from tfretrieval.vectors import cosines
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
 

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.embedding.cosine import cosines
 from tfretrieval.errors import UserError
+from tfretrieval.vectors import cosines
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
 

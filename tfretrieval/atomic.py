@@ -94,28 +94,6 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: str | os.PathLike[str], remedy: str = "") -> dict[str, Any]:
-    """Read a JSON object.
-
-    Args:
-        path: the file.
-        remedy: advice for the error message, such as "rebuild it with `tfret index`".
-
-    Raises:
-        UserError: the file is missing or not a JSON object.
-    """
-    hint = f"; {remedy}" if remedy else ""
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise ValueError("not an object")
-        return content
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist{hint}") from None
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path} is damaged: not valid JSON ({error}){hint}") from None
-
-
 def _flush_to_disk(path: Path) -> None:
     with open(path, "rb") as file:
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""`Run`: a folder of artefacts that belong together, with a manifest that says what made them."""
+"""`Run`: the directory of one training, with everything computed from its model."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from tfretrieval import __version__
-from tfretrieval.artifacts import file_fingerprint
-from tfretrieval.atomic import read_json, write_json, write_text
+from tfretrieval.artifacts import ArtifactType, file_fingerprint
+from tfretrieval.atomic import write_text
 from tfretrieval.errors import UserError
 
+RUN = ArtifactType("run", "run.json", 2, "train one with `tfret train`, or retrain it with --overwrite")
+COSTS = ArtifactType("record of costs", "costs.json", 2, "delete it, it holds measured times only")
 RUNS = Path("runs")
 PACKAGES = (
     "tensorflow",
@@ -31,19 +33,30 @@ PACKAGES = (
 
 
 class Run:
-    """The artefacts of one training, in one folder.
+    """The directory of one training and of everything computed from its model.
 
     Layout: `config.yaml`, `run.json`, `costs.json`, `model.keras`, `history.csv`, `checkpoints/`, `logs/`,
-    `gallery.json`, `engine/<name>/`, `embeddings/<split>/`, `audit/<split>/`, `index/<retriever>/`,
-    `evaluation/<retriever>/`, `maps/`, `figures/`, `report.html`.
+    `gallery.json`, `engine/<name>/`, `embeddings/<split>/`, `audit/<split>/`, `index/<name>/`, `evaluation/<name>/`,
+    `maps/`, `figures/`, `report.html`.
+
+    Attributes:
+        directory: the directory; the other attributes are paths in it.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = Path(directory)
+        self.config_path = self.directory / "config.yaml"
+        self.model_path = self.directory / "model.keras"
+        self.history_path = self.directory / "history.csv"
+        self.gallery_path = self.directory / "gallery.json"
+        self.report_path = self.directory / "report.html"
+        self.checkpoints = self.directory / "checkpoints"
+        self.logs = self.directory / "logs"
+        self.figures = self.directory / "figures"
 
     @classmethod
     def open(cls, directory: str | os.PathLike[str] | None = None) -> Run:
-        """An existing run; without a name, the newest below `runs/`.
+        """An existing run; by default the newest below `runs/`.
 
         Raises:
             UserError: there is none.
@@ -51,44 +64,16 @@ class Run:
         if directory is None:
             manifests = list(RUNS.glob("*/run.json"))
             if not manifests:
-                raise UserError("there is no run below runs/; train first with `tfret train`, or give --run DIR")
+                raise UserError("there is no run below runs/", "train one with `tfret train`, or give --run DIR")
             return cls(max(manifests, key=lambda path: path.stat().st_mtime).parent)
         run = cls(directory)
-        if not (run.directory / "run.json").is_file():
-            raise UserError(f"{directory} is not a run: it has no run.json; train first with `tfret train`")
+        if not run.exists():
+            raise UserError(f"{directory} is not a run: it has no run.json", "train one with `tfret train`")
         return run
 
-    @property
-    def model_path(self) -> Path:
-        return self.directory / "model.keras"
-
-    @property
-    def history_path(self) -> Path:
-        return self.directory / "history.csv"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.directory / "checkpoints"
-
-    @property
-    def gallery_path(self) -> Path:
-        return self.directory / "gallery.json"
-
-    @property
-    def costs_path(self) -> Path:
-        return self.directory / "costs.json"
-
-    @property
-    def logs(self) -> Path:
-        return self.directory / "logs"
-
-    @property
-    def figures(self) -> Path:
-        return self.directory / "figures"
-
-    @property
-    def report_path(self) -> Path:
-        return self.directory / "report.html"
+    def exists(self) -> bool:
+        """Whether a training has started in this directory."""
+        return RUN.exists(self.directory)
 
     def engine(self, name: str) -> Path:
         return self.directory / "engine" / name
@@ -118,12 +103,18 @@ class Run:
     ) -> None:
         """Write `config.yaml` and `run.json`.
 
+        Args:
+            config: settings of the training, with its "seed".
+            data: source, fingerprint and size of the training data.
+            argv: command line to record; that of this process by default.
+            replicas: number of replicas that train.
+
         Raises:
-            UserError: the folder cannot be written.
+            UserError: the directory cannot be written.
         """
         import yaml
 
-        write_text(self.directory / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        write_text(self.config_path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         manifest = {
             "seed": config["seed"],
             "argv": sys.argv if argv is None else argv,
@@ -132,77 +123,74 @@ class Run:
             "machine": machine(),
             "versions": versions(),
         }
-        write_json(self.directory / "run.json", manifest)
+        RUN.write_header(self.directory, manifest)
 
     def manifest(self) -> dict[str, Any]:
-        """What `run.json` holds: seed, argv, data (source, fingerprint, sizes), replicas, machine, versions."""
-        return read_json(self.directory / "run.json", "train again with --overwrite")
+        """Content of `run.json`: seed, argv, data (source, fingerprint, size), replicas, machine, versions.
+
+        Raises:
+            MissingArtifact: there is no run.
+            CorruptArtifact: the file is damaged.
+        """
+        return RUN.read_header(self.directory)
 
     def source(self) -> str:
-        """The source of the images that it was trained on, as `Catalog.from_source` reads it.
+        """Source of the training data, as `Catalog.from_source` reads it.
 
         Raises:
-            UserError: `run.json` does not say, or they were made in a program.
+            UserError: `run.json` is damaged, or the catalog was created in Python and has no source.
         """
-        data = self.manifest().get("data")
-        if not isinstance(data, dict) or not isinstance(data.get("source"), str):
-            path = self.directory / "run.json"
-            raise UserError(f"{path} is damaged: it names no data; train again with --overwrite")
-        if not data["source"]:
-            raise UserError(f"{self.directory} was trained on images that a program made; name others by --data")
-        return data["source"]
-
-    def record_cost(self, what: str, **figures: Any) -> None:
-        """Keep in `costs.json` what something took, such as "training" or "embeddings/train", instead of what is there.
-
-        Raises:
-            UserError: the file is damaged or cannot be written.
-        """
-        write_json(self.costs_path, self.costs() | {what: figures})
-
-    def costs(self) -> dict[str, dict[str, Any]]:
-        """What `costs.json` holds: of each thing that was made, what that took.
-
-        Raises:
-            UserError: the file is damaged.
-        """
-        if not self.costs_path.exists():
-            return {}
-        return read_json(self.costs_path, "delete it: it holds measured times alone")
+        with RUN.reading(self.directory):
+            source = self.manifest()["data"]["source"]
+        if not source:
+            raise UserError(f"{self.directory} was trained on a catalog without a source", "name one with --data")
+        return str(source)
 
     def config(self) -> dict[str, Any]:
-        """What `config.yaml` holds.
+        """Content of `config.yaml`.
 
         Raises:
             UserError: the file is missing or damaged.
         """
         import yaml
 
-        path = self.directory / "config.yaml"
-        try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"{path} is damaged ({reason}); train again with --overwrite") from None
-        if not isinstance(values, dict):
-            raise UserError(f"{path} is damaged: it holds no settings; train again with --overwrite")
-        return values
+        with RUN.reading(self.directory):
+            try:
+                return dict(yaml.safe_load(self.config_path.read_text(encoding="utf-8")))
+            except yaml.YAMLError as error:
+                raise ValueError(f"config.yaml: {error}") from None
+
+    def costs(self) -> dict[str, dict[str, Any]]:
+        """Recorded costs by step, such as "training" or "embeddings/train".
+
+        Raises:
+            UserError: `costs.json` is damaged.
+        """
+        return COSTS.read_header(self.directory)["costs"] if COSTS.exists(self.directory) else {}
+
+    def record_cost(self, step: str, **values: Any) -> None:
+        """Record the cost of a step, in place of a previous record.
+
+        Raises:
+            UserError: `costs.json` is damaged or cannot be written.
+        """
+        COSTS.write_header(self.directory, {"costs": self.costs() | {step: values}})
 
     def model_fingerprint(self) -> str:
         """A short hash of `model.keras`.
 
         Raises:
-            UserError: the run has no model yet, or half of one.
+            UserError: the run has no model, or an incomplete one.
         """
         if not self.model_path.is_file():
-            raise UserError(f"{self.directory} has no model yet; finish training with `tfret train ... --resume`")
+            raise UserError(f"{self.directory} has no model yet", "finish training with `tfret train ... --resume`")
         if not zipfile.is_zipfile(self.model_path):
-            raise UserError(f"{self.model_path} is damaged: it is no whole .keras file; train again with --overwrite")
+            raise RUN.corrupt(self.directory, "model.keras is not a complete .keras file")
         return file_fingerprint(self.model_path)
 
 
 def new_run_directory(name: str) -> Path:
-    """A free folder below `runs/`: `<name>`, `<name>-2`, ..."""
+    """A directory below `runs/` that does not exist: `<name>`, `<name>-2`, ..."""
     candidate, number = RUNS / name, 2
     while candidate.exists():
         candidate, number = RUNS / f"{name}-{number}", number + 1
@@ -210,9 +198,20 @@ def new_run_directory(name: str) -> Path:
 
 
 def machine() -> dict[str, Any]:
-    """What computes here: system, processor, and the CPUs that this process may use."""
+    """System, processor, and number of CPUs available to this process."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {"system": platform.platform(terse=True), "processor": _processor(), "cpus": usable}
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, this package and the installed packages that affect results."""
+    found = {"python": platform.python_version(), "tfretrieval": __version__}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def _processor() -> str:
@@ -222,14 +221,3 @@ def _processor() -> str:
         lines = []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.processor() or platform.machine()
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python, this package and those that decide results."""
-    found = {"python": platform.python_version(), "tfretrieval": __version__}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

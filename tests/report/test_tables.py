@@ -97,6 +97,6 @@ def test_costs_are_those_recorded_for_current_embeddings(run, catalog):
 
 
 def test_costs_that_were_not_recorded_are_none(run):
-    run.costs_path.unlink()
+    (run.directory / "costs.json").unlink()
     (row,) = rows_of(model_costs_table({"m": run}))
     assert row["Parameters"] is row["Peak memory, MB"] is row["Embedding, ms/image"] is None

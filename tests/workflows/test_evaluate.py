@@ -79,7 +79,7 @@ def test_the_cost_of_embedding_is_recorded_unless_it_was_resumed(run, catalog):
     assert costs["seconds"] > 0
     assert done.index.provenance["build_seconds"] > 0
     shutil.rmtree(run.embeddings("train"))
-    run.costs_path.unlink()
+    (run.directory / "costs.json").unlink()
     (run.embeddings("train").parent / ".partial-train").mkdir()
     evaluate_run(run, catalog)
     assert "embeddings/train" not in run.costs()

@@ -146,7 +146,7 @@ def train(
     target = run or (_newest_run(recipe) if resume else None)
     if resume and run is not None and "recipe" not in given:
         Run.open(run)
-    if resume and target is not None and (target / "run.json").is_file():
+    if resume and target is not None and Run(target).exists():
         train_config = TrainConfig.from_dict({**run_config(Run(target)).to_dict(), **given})
         source = data or Run(target).source()
     elif "recipe" in given:
@@ -163,7 +163,7 @@ def train(
     try:
         train(catalog, train_config, Run(target), resume, overwrite, ["tfret", *sys.argv[1:]], strategy)
     except KeyboardInterrupt:
-        has_begun = (target / "run.json").is_file()
+        has_begun = Run(target).exists()
         raise KeyboardInterrupt(f"resume with `tfret train --resume --run {target}`" if has_begun else "") from None
     except WorkerLost as error:
         _exit_after_lost_worker(error)

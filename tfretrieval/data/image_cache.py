@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tfretrieval.atomic import read_json, replaced_directory, write_json
+from tfretrieval.artifacts import ArtifactType
 from tfretrieval.data.cache import cache_folder
 from tfretrieval.errors import UserError
 
 DECODER_VERSION = 1  # to be increased when decoding changes pixels
-IMAGES, BROKEN = "images.npy", "broken.json"
+IMAGES = "images.npy"
+CACHE = ArtifactType("image cache", "images.json", 2, "delete the directory")
 WriteBatch = Callable[[np.ndarray, np.ndarray], None]
 
 
@@ -41,18 +42,16 @@ def read_images(folder: Path, n: int, size: int) -> tuple[np.ndarray, dict[int, 
         Images uint8 [n, size, size, 3], memory-mapped, and {row: reason} of unreadable files; None if not cached.
 
     Raises:
-        UserError: the folder is damaged.
+        CorruptArtifact: the folder is damaged.
     """
-    if not (folder / BROKEN).is_file():
+    if not CACHE.exists(folder):
         return None
-    broken = {int(row): str(reason) for row, reason in read_json(folder / BROKEN).items()}
-    try:
+    with CACHE.reading(folder):
+        broken = {int(row): str(reason) for row, reason in CACHE.read_header(folder)["broken"].items()}
         images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder} is damaged ({error}); delete it") from None
-    if images.shape != (n, size, size, 3) or images.dtype != np.uint8:
-        raise UserError(f"{folder} is damaged: its images are {images.dtype} {images.shape}; delete it")
-    return images, broken
+        if images.shape != (n, size, size, 3) or images.dtype != np.uint8:
+            raise ValueError(f"the images are {images.dtype} {images.shape}")
+        return images, broken
 
 
 def write_images(folder: Path, n: int, size: int, decode: Callable[[WriteBatch], dict[int, str]]) -> None:
@@ -69,13 +68,13 @@ def write_images(folder: Path, n: int, size: int, decode: Callable[[WriteBatch],
         UserError: the disk is full, or the folder cannot be written.
     """
     check_disk_space(folder, n * size * size * 3)
-    with replaced_directory(folder, BROKEN) as temporary:
+    with CACHE.replaced(folder) as temporary:
         writer = ImageWriter(temporary / IMAGES, n, size)
         try:
             broken = decode(writer.write)
         finally:
             writer.close()
-        write_json(temporary / BROKEN, {str(row): reason for row, reason in broken.items()})
+        CACHE.write_header(temporary, {"broken": {str(row): reason for row, reason in broken.items()}})
 
 
 class ImageWriter:

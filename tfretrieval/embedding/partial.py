@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfretrieval.atomic import read_json, readable_os_errors, write_json
+from tfretrieval.artifacts import ArtifactType
+from tfretrieval.atomic import readable_os_errors
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
@@ -20,6 +21,7 @@ from tfretrieval.errors import UserError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+PARTIAL = ArtifactType("unfinished embedding store", "partial.json", 2, "delete it")
 SECONDS_BETWEEN_FLUSHES = 2.0
 ROWS_PER_COPY = 8192
 
@@ -94,7 +96,7 @@ class PartialStore:
     def _can_resume(self, header: dict[str, Any]) -> bool:
         is_complete = all((self._folder / name).is_file() for name in ("vectors.npy", "done.npy"))
         try:
-            return is_complete and read_json(self._folder / "partial.json") == header
+            return is_complete and header.items() <= PARTIAL.read_header(self._folder).items()
         except UserError:
             return False
 
@@ -106,7 +108,7 @@ class PartialStore:
         except OSError:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
-        write_json(self._folder / "partial.json", header)
+        PARTIAL.write_header(self._folder, header)
 
     def _flush(self) -> None:
         """Write vectors to disk, then mark their rows as done."""

@@ -15,9 +15,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfretrieval.atomic import read_json, replaced_directory, replaced_file, write_json
-from tfretrieval.errors import UserError
+from tfretrieval.artifacts import ArtifactType
+from tfretrieval.atomic import replaced_file
 from tfretrieval.models.head import put_head
+
+CHECKPOINT = ArtifactType("checkpoint", "state.json", 2, "delete it to resume from the one before")
 
 
 @dataclass
@@ -52,21 +54,15 @@ class Checkpoints:
         """The network and the state after the last finished epoch; None without a checkpoint.
 
         Raises:
-            UserError: the checkpoint is damaged.
+            CorruptArtifact: the checkpoint is damaged.
         """
         directories = [path for path in self.directory.glob("epoch-*") if re.fullmatch(r"epoch-\d{4,}", path.name)]
         if not directories:
             return None
         latest = max(directories, key=lambda path: int(path.name.removeprefix("epoch-")))
-        try:
-            state = TrainState(**read_json(latest / "state.json"))
-            network = keras.models.load_model(latest / "network.keras")
-        except UserError:
-            raise
-        except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(f"{latest} is damaged ({reason[:120]}); delete it to resume from before") from None
-        return network, state
+        with CHECKPOINT.reading(latest):
+            state = TrainState(**CHECKPOINT.read_header(latest)["state"])
+            return keras.models.load_model(latest / "network.keras"), state
 
     def save(self, network: keras.Model, embedder: keras.Model, state: TrainState) -> None:
         """Write the checkpoint of an epoch, and the embedder if the epoch is the best; then delete older files.
@@ -77,9 +73,9 @@ class Checkpoints:
         if state.best_epoch == state.epochs_done:
             save_model(embedder, self.best_path(state.best_epoch))
         directory = self.directory / f"epoch-{state.epochs_done:04d}"
-        with replaced_directory(directory, "state.json") as temporary:
+        with CHECKPOINT.replaced(directory) as temporary:
             network.save(temporary / "network.keras")
-            write_json(temporary / "state.json", asdict(state))
+            CHECKPOINT.write_header(temporary, {"state": asdict(state)})
         self._delete_except({directory, self.best_path(state.best_epoch), self.frozen_path})
 
     def publish(self, state: TrainState, path: Path, frozen: keras.Model | None = None) -> keras.Model:

@@ -28,7 +28,7 @@ def check_run_directory(run: Run, data: dict[str, Any], config: TrainConfig, res
         UserError: the directory holds other files, holds a run although neither `resume` nor `overwrite` is given, or
             the run to resume has other settings or data.
     """
-    if not (run.directory / "run.json").is_file():
+    if not run.exists():
         if run.directory.exists() and not _is_available(run.directory):
             raise UserError(f"{run.directory} exists and is not a run; use another --run")
     elif resume:
@@ -61,7 +61,7 @@ def claim_run_directory(
     Raises:
         UserError: the directory cannot be written.
     """
-    if overwrite and (run.directory / "run.json").is_file():
+    if overwrite and run.exists():
         shutil.rmtree(run.directory)
     clear_leftovers(run.directory)
     run.write_manifest(config.to_dict(), data, argv, replicas)

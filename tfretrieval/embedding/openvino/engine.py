@@ -21,7 +21,7 @@ import numpy as np
 
 from tfretrieval.data.read_image import BrokenImageError, read_image
 from tfretrieval.embedding.engine import Batch, Engine
-from tfretrieval.embedding.openvino.model_dir import MODEL, read_header
+from tfretrieval.embedding.openvino.model_dir import ENGINE, MODEL, read_header
 from tfretrieval.errors import UserError
 from tfretrieval.quiet import silent_stderr
 
@@ -127,7 +127,7 @@ class OpenVINOEngine(Engine):
             return core().compile_model(model, "CPU", settings)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[-160:]
-            raise UserError(f"the engine in {self.directory} is damaged ({reason}); delete the directory") from None
+            raise ENGINE.corrupt(self.directory, reason) from None
 
 
 class _Request:

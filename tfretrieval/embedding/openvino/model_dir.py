@@ -7,15 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tfretrieval.artifacts import file_fingerprint
-from tfretrieval.atomic import read_json, replaced_directory, write_json
-from tfretrieval.errors import UserError
+from tfretrieval.artifacts import ArtifactType, file_fingerprint
 
-FORMAT = 2
-HEADER = "engine.json"
+ENGINE = ArtifactType("converted model", "engine.json", 3, "delete the directory; the model is converted again")
 MODEL = "model.xml"
 WEIGHTS = "model.bin"
-REQUIRED = {"model", "image_size", "dim", "fit", "files"}
+REQUIRED = {"model", "image_size", "dim", "fit"}
 
 
 def write_engine(model: Any, directory: Path, header: Mapping[str, Any]) -> None:
@@ -31,29 +28,31 @@ def write_engine(model: Any, directory: Path, header: Mapping[str, Any]) -> None
     """
     import openvino
 
-    with replaced_directory(directory, HEADER) as temporary:
+    with ENGINE.replaced(directory) as temporary:
         openvino.save_model(model, temporary / MODEL, compress_to_fp16=False)
-        added = {"format": FORMAT, "openvino": openvino.__version__, "files": _fingerprints(temporary)}
-        write_json(temporary / HEADER, {**header, **added})
+        added = {"openvino": openvino.__version__, "files": _fingerprints(temporary)}
+        ENGINE.write_header(temporary, {**header, **added})
 
 
 def read_header(directory: Path) -> dict[str, Any]:
     """Read and verify `engine.json`.
 
     Raises:
-        UserError: it is missing, damaged or of another format, or the files of the model have changed.
+        MissingArtifact: it is missing.
+        CorruptArtifact: it is damaged or of another format, or the files of the model have changed.
     """
-    header = read_json(directory / HEADER)
-    if header.get("format") != FORMAT or REQUIRED - header.keys():
-        raise UserError(f"{directory / HEADER} is damaged or not of format {FORMAT}; delete {directory}")
-    if header["files"] != _fingerprints(directory):
-        raise UserError(f"the engine in {directory} is damaged (its files have changed); delete it")
-    return header
+    header = ENGINE.read_header(directory)
+    with ENGINE.reading(directory):
+        if missing := REQUIRED - header.keys():
+            raise ValueError(f"{ENGINE.header} has no {min(missing)}")
+        if header["files"] != _fingerprints(directory):
+            raise ValueError("the files of the model have changed")
+        return header
 
 
 def update_header(directory: Path, **added: Any) -> None:
     """Add entries to `engine.json`."""
-    write_json(directory / HEADER, {**read_header(directory), **added})
+    ENGINE.write_header(directory, {**read_header(directory), **added})
 
 
 def _fingerprints(directory: Path) -> dict[str, str]:

@@ -170,7 +170,7 @@ def test_queries_keep_their_order_and_may_come_in_any():
 
 
 def test_memory_does_not_grow_with_the_number_of_queries(monkeypatch):
-    monkeypatch.setattr("tfretrieval.evaluation.rankers.DISTANCES_PER_BLOCK", 1 << 16)
+    monkeypatch.setattr("tfretrieval.evaluation.rankers.MAX_DISTANCES", 1 << 16)
     index = Index.build(scene(2000), KNNSettings("euclidean"))
 
     def peak(n_queries):

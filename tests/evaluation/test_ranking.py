@@ -10,7 +10,6 @@ from sklearn.metrics import average_precision_score
 
 from tfretrieval.evaluation.metrics import NOT_FOUND, average_precision
 from tfretrieval.evaluation.ranking import rank_gallery, rank_neighbors
-from tfretrieval.retrieval.neighbors import Neighbors
 
 
 @settings(max_examples=150, deadline=None)
@@ -40,15 +39,15 @@ def test_a_collapsed_embedding_gives_every_item_one_rank_by_row():
 
 
 def test_search_results_rank_only_what_they_hold():
-    neighbors = Neighbors(np.float32([[1, 2, 2, np.inf], [1, 1, 3, 4]]), np.array([[5, 0, 3, -1], [9, 2, 0, 1]]))
+    distances = np.float32([[1, 2, 2, np.inf], [1, 1, 3, 4]])
     is_relevant = np.array([[True, False, True, False], [False, True, False, False]])
-    ranking = rank_neighbors(neighbors, is_relevant)
+    ranking = rank_neighbors(distances, is_relevant)
     assert ranking.ranks.tolist() == [[1, 3], [2, NOT_FOUND]]
     np.testing.assert_array_equal(ranking.relevant, [[1, 2], [1, np.inf]])
     np.testing.assert_allclose(ranking.precisions(), [[1, 2 / 3], [1 / 2, 0]])
 
 
 def test_pairs_within_distances_are_counted():
-    neighbors = Neighbors(np.float32([[1, 2, 3], [2, 2, 9]]), np.array([[0, 1, 2], [0, 1, 2]]))
-    ranking = rank_neighbors(neighbors, np.array([[True, False, True], [False, True, False]]))
+    distances = np.float32([[1, 2, 3], [2, 2, 9]])
+    ranking = rank_neighbors(distances, np.array([[True, False, True], [False, True, False]]))
     np.testing.assert_array_equal(ranking.n_within(np.float32([1, 2, 5])), [[1, 2, 3], [1, 4, 5]])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tfretrieval.evaluation import metrics as m
 from tfretrieval.evaluation.curves import Curve, curve_thresholds, pooled_curve, thin
@@ -15,7 +17,7 @@ from tfretrieval.evaluation.ranking import Ranking, rank_gallery, rank_neighbors
 from tfretrieval.retrieval.distances import all_distances, blocks
 from tfretrieval.retrieval.neighbors import Neighbors
 
-DISTANCES_PER_BLOCK = 1 << 23
+MAX_DISTANCES = 1 << 24  # in memory at a time, in all threads
 MAX_QUERIES_PER_BLOCK = 64
 THRESHOLD_SAMPLE = 1 << 22
 
@@ -84,8 +86,7 @@ class NeighborRanker:
     def rank(self, part: slice) -> Iterator[tuple[int, slice, Ranking]]:
         for label, queries in self._matches.by_class(part):
             here = self._here(queries)
-            found = Neighbors(self._neighbors.distances[here], self._neighbors.rows[here])
-            yield label, queries, rank_neighbors(found, self._relevant[here])
+            yield label, queries, rank_neighbors(self._neighbors.distances[here], self._relevant[here])
 
     def _here(self, part: slice) -> slice:
         return slice(part.start - self._start, part.stop - self._start)
@@ -108,11 +109,12 @@ def measure_rankings(ranker: Ranker, matches: Matches, part: slice) -> tuple[dic
             for label, queries, ranking in ranker.rank(block)
         ]
 
-    size = min(MAX_QUERIES_PER_BLOCK, max(1, DISTANCES_PER_BLOCK // ranker.depth))
+    n_threads = os.cpu_count() or 1
+    size = min(MAX_QUERIES_PER_BLOCK, max(1, MAX_DISTANCES // n_threads // ranker.depth))
     parts = [slice(part.start + b.start, part.start + b.stop) for b in blocks(part.stop - part.start, size)]
     columns: dict[str, list[np.ndarray]] = {}
     counts = {label: np.zeros((2, len(thresholds[label])), np.int64) for label in classes}
-    with ThreadPoolExecutor() as pool:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(n_threads) as pool:
         for measured in pool.map(measure, parts):
             for label, values, within in measured:
                 counts[label] += within

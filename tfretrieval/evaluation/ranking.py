@@ -1,4 +1,4 @@
-"""`Ranking`: where the relevant items of some queries stand."""
+"""`Ranking`: ranks and distances of the relevant items of some queries."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfretrieval.evaluation.metrics import NOT_FOUND, ranks_of
-from tfretrieval.retrieval.neighbors import Neighbors
+from tfretrieval.evaluation.metrics import NOT_FOUND, precisions_at, ranks_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,55 +25,65 @@ class Ranking:
 
     def precisions(self) -> np.ndarray:
         """Precision at every relevant item, float64 [b, r]; equally near items share the precision at the last one."""
-        found, ranked = (self._count_within(rows, self.relevant) for rows in (self.relevant, self.distances))
-        return np.where(np.isinf(self.relevant), 0.0, found / np.maximum(1, ranked))
+        precisions = precisions_at(self.ranks)
+        before, after = (
+            np.take_along_axis(self.distances, np.clip(self.ranks + step, 0, self.distances.shape[1] - 1), axis=1)
+            for step in (-2, 0)
+        )
+        may_be_tied = ((before == self.relevant) | (after == self.relevant)) & np.isfinite(self.relevant)
+        for row in np.flatnonzero(may_be_tied.any(axis=1)):
+            distances = self.relevant[row, may_be_tied[row]]
+            n_found, n_ranked = (_n_within(ranking[row], distances) for ranking in (self.relevant, self.distances))
+            precisions[row, may_be_tied[row]] = n_found / n_ranked
+        return precisions
 
     def n_within(self, thresholds: np.ndarray) -> np.ndarray:
         """Number of relevant pairs, and of all pairs, within each distance, int64 [2, t]."""
-        repeated = np.broadcast_to(thresholds, (len(self.ranks), len(thresholds)))
-        return np.stack([self._count_within(rows, repeated).sum(axis=0) for rows in (self.relevant, self.distances)])
-
-    @staticmethod
-    def _count_within(rows: np.ndarray, distances: np.ndarray) -> np.ndarray:
-        return np.array([np.searchsorted(row, near, side="right") for row, near in zip(rows, distances)])
+        counts = np.zeros((2, len(thresholds)), np.int64)
+        for relevant, distances in zip(self.relevant, self.distances):
+            counts += _n_within(relevant, thresholds), _n_within(distances, thresholds)
+        return counts
 
 
-def rank_neighbors(neighbors: Neighbors, is_relevant: np.ndarray) -> Ranking:
-    """Rankings cut at k, from search results and whether each is relevant, bool [b, k]."""
+def rank_neighbors(distances: np.ndarray, is_relevant: np.ndarray) -> Ranking:
+    """Rankings of items in ascending order of their distance.
+
+    Args:
+        distances: float32 [b, m].
+        is_relevant: bool [b, m]; false for items at infinite distance.
+    """
     ranks = ranks_of(is_relevant)
-    padded = np.column_stack([neighbors.distances, np.full(len(neighbors), np.inf, np.float32)])
-    return Ranking(
-        neighbors.distances, np.take_along_axis(padded, np.minimum(ranks, padded.shape[1]) - 1, axis=1), ranks
-    )
+    padded = np.column_stack([distances, np.full(len(distances), np.inf, np.float32)])
+    return Ranking(distances, np.take_along_axis(padded, np.minimum(ranks, padded.shape[1]) - 1, axis=1), ranks)
 
 
 def rank_gallery(distances: np.ndarray, relevant_rows: np.ndarray, own_rows: np.ndarray) -> Ranking:
     """Rankings of a whole gallery.
 
     Args:
-        distances: float32 [b, n], from every query to every gallery row; changed in place.
+        distances: float32 [b, n], from every query to every gallery row; sorted in place.
         relevant_rows: int64 [r], gallery rows of the class.
         own_rows: int64 [b], gallery row of each query itself, which is excluded, or -1.
     """
     own = np.flatnonzero(own_rows >= 0)
     distances[own, own_rows[own]] = np.inf
-    ordered, relevant = np.sort(distances, axis=1), np.sort(distances[:, relevant_rows], axis=1)
-    is_relevant = np.zeros(distances.shape[1], bool)
-    is_relevant[relevant_rows] = True
-    ranks = np.array([_ranks(*rows, is_relevant) for rows in zip(distances, ordered, relevant)]).reshape(relevant.shape)
+    # one sort orders distance, row and relevance: the bits of non-negative floats have the order of the floats
+    keys_of_rows = 2 * np.arange(distances.shape[1], dtype=np.uint64)
+    keys_of_rows[relevant_rows] += 1
+    ranks = np.empty((len(distances), len(relevant_rows)), np.int64)
+    for i, row in enumerate(distances):
+        keys = row.view(np.uint32).astype(np.uint64)
+        keys <<= 32
+        keys |= keys_of_rows
+        keys.sort()
+        ranks[i] = np.flatnonzero((keys & 1).astype(bool)) + 1
+        keys >>= 32
+        row[:] = keys.astype(np.uint32).view(np.float32)
+    relevant = np.take_along_axis(distances, ranks - 1, axis=1)
     ranks[np.isinf(relevant)] = NOT_FOUND
-    return Ranking(ordered, relevant, ranks)
+    return Ranking(distances, relevant, ranks)
 
 
-def _ranks(row: np.ndarray, ordered: np.ndarray, relevant: np.ndarray, is_relevant: np.ndarray) -> np.ndarray:
-    """Ranks of the relevant items of one query, int64 [r]; of equally near items the lower row comes first."""
-    first = np.searchsorted(ordered, relevant, side="left")
-    tied = np.searchsorted(ordered, relevant, side="right") > first + 1
-    ranks = first + 1
-    if tied.any():
-        rows = np.flatnonzero(np.isin(row, np.unique(relevant[tied])))
-        rows = rows[np.argsort(row[rows], kind="stable")]
-        near = row[rows]
-        ranks_of_tied = 1 + np.searchsorted(ordered, near) + np.arange(len(near)) - np.searchsorted(near, near)
-        ranks[tied] = ranks_of_tied[is_relevant[rows]]
-    return ranks
+def _n_within(ranking: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """How many elements of an ascending ranking are at most as large as each distance."""
+    return np.searchsorted(ranking, distances, side="right")

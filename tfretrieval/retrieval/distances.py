@@ -64,18 +64,18 @@ def all_distances(queries: np.ndarray, gallery: np.ndarray, metric: str) -> np.n
     distances = np.empty((len(queries), len(gallery)), np.float32)
     queries = queries.astype(np.float64)
     query_norms = np.einsum("ij,ij->i", queries, queries)[:, None]
-    for tile in blocks(len(gallery), ROWS_PER_TILE):
-        part = gallery[tile].astype(np.float64)
+    factors = np.column_stack([-2 * queries, query_norms, np.ones(len(queries))])  # [-2a, |a|^2, 1] [b, 1, |b|^2]
+    for rows in blocks(len(gallery), ROWS_PER_TILE):
+        part = gallery[rows].astype(np.float64)
         norms = np.einsum("ij,ij->i", part, part)
-        squared = -2 * queries @ part.T
-        squared += query_norms
-        squared += norms
-        squared[squared < EQUAL * (query_norms + norms.max())] = 0
+        squared = factors @ np.column_stack([part, np.ones(len(part)), norms]).T
+        tile = distances[:, rows]
+        tile[:] = squared
+        tile[squared < EQUAL * (query_norms + norms.max())] = 0
         if metric == "cosine":
-            squared /= 2
-            squared[:, norms == 0] = 1
-            squared[query_norms[:, 0] == 0] = 1
-        distances[:, tile] = squared
+            tile /= 2
+            tile[:, norms == 0] = 1
+            tile[query_norms[:, 0] == 0] = 1
     return np.sqrt(distances, out=distances) if metric == "euclidean" else distances
 
 

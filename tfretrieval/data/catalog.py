@@ -139,8 +139,7 @@ class Catalog:
 
     def rows_of(self, ids: Sequence[str] | np.ndarray) -> np.ndarray:
         """Rows of the items with these ids, int64 [m]; -1 for ids that the catalog does not have."""
-        row_of = {name: row for row, name in enumerate(self.ids)}
-        return np.array([row_of.get(name, -1) for name in ids], np.int64)
+        return np.array([self._row_of.get(name, -1) for name in ids], np.int64)
 
     def rows_where(self, classes: Collection[str] = (), splits: Collection[str] = ()) -> np.ndarray:
         """Rows of the items of some classes and some splits, int64 [m]; an empty collection selects all.
@@ -258,6 +257,10 @@ class Catalog:
         for name, label, split, content in zip(self.ids, self.labels, self.splits, digests):
             digest.update(f"{name}\t{label}\t{split}\t{content}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()[:16]
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.ids)}
 
     def _with_test_split(self) -> Catalog:
         _, held = self.hold_out(TEST_FRACTION, seed=0)

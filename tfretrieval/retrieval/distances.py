@@ -41,20 +41,19 @@ def row_distances(queries: np.ndarray, gallery: np.ndarray, rows: np.ndarray, me
     >>> row_distances(np.zeros((1, 2), np.float32), np.float32([[3, 4], [0, 0]]), np.array([[1, 0, -1]]), "euclidean")
     array([[ 0.,  5., inf]], dtype=float32)
     """
-    query_rows = np.repeat(np.arange(rows.shape[0]), rows.shape[1])
-    gallery_rows = np.ascontiguousarray(np.maximum(rows, 0).ravel(), np.int64)
-    squared = np.empty(len(gallery_rows), np.float32)
-    if len(squared):
-        pointers = [faiss.swig_ptr(array) for array in (queries, query_rows, gallery, gallery_rows, squared)]
-        faiss.pairwise_indexed_L2sqr(queries.shape[1], len(squared), *pointers)  # type: ignore[attr-defined]
+    distances = np.empty(rows.shape, np.float32)
+    rows = np.ascontiguousarray(rows, np.int64)
+    pointers = [faiss.swig_ptr(array) for array in (distances, queries, gallery, rows)]
+    faiss.fvec_L2sqr_by_idx(*pointers, queries.shape[1], *rows.shape)  # type: ignore[attr-defined]
     if metric == "cosine":
         # a unit vector is at squared distance 1 from a vector of zeros
-        candidates = np.flatnonzero(np.abs(squared - 1) < ZERO_VECTOR_TOLERANCE)
-        squared /= 2
-        squared[candidates[~gallery[gallery_rows[candidates]].any(axis=1)]] = 1
-        is_zero = np.linalg.norm(queries, axis=1) == 0
-        squared[is_zero[query_rows]] = 1
-    distances = (np.sqrt(squared) if metric == "euclidean" else squared).reshape(rows.shape)
+        candidates = np.nonzero(np.abs(distances - 1) < ZERO_VECTOR_TOLERANCE)
+        distances /= 2
+        to_zero = ~gallery[rows[candidates]].any(axis=1)
+        distances[candidates[0][to_zero], candidates[1][to_zero]] = 1
+        distances[~queries.any(axis=1)] = 1
+    else:
+        np.sqrt(distances, out=distances)
     distances[rows < 0] = np.inf
     return distances
 

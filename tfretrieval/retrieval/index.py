@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from tfretrieval.retrieval.transform import Transform
 INDEX = ArtifactType("index", "index.json", 2, "rebuild it with `tfret index`")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Index:
     """Finds the gallery items nearest to a query. On disk it needs nothing but its own directory.
 
@@ -116,13 +116,22 @@ class Index:
         if exclude_self and not isinstance(queries, Embeddings):
             raise UserError("exclude_self needs embeddings, whose ids are known")
         vectors = self.transform.transform(queries.vectors if isinstance(queries, Embeddings) else queries)
-        own_rows = self.items.rows_of(queries.items.ids) if exclude_self else None  # type: ignore[union-attr]
-        if own_rows is None or (own_rows < 0).all():
-            return self._neighbors(vectors, k, where or {})
-        return self._neighbors(vectors, min(k + 1, len(self)), where or {}).excluding(own_rows).first(k)
+        rows = self.items.rows_where(**where) if where and any(where.values()) else None
+        n = len(self) if rows is None else len(rows)
+        if not 1 <= k <= n:
+            raise UserError(f"cannot return {k} neighbors: there are {n} gallery items to search")
+        own_rows = self.items.rows_of(queries.items.ids) if exclude_self else np.array([-1])  # type: ignore[union-attr]
+        fetched = min(k + int((own_rows >= 0).any()), n)
+        if rows is None or where is None:
+            neighbors = Neighbors(*self.retriever.kneighbors(vectors, fetched))
+        elif isinstance(self.retriever, Filterable):
+            neighbors = Neighbors(*self.retriever.kneighbors_among(vectors, fetched, rows, where))
+        else:
+            raise UserError(f"the retriever {self.settings.retriever} cannot filter", "use --retriever faiss")
+        return neighbors.excluding(own_rows).first(k)
 
-    def add(self, new: Embeddings) -> Index:
-        """Append items without a rebuild; the transform stays as it was fitted. Changes the retriever in place.
+    def add(self, new: Embeddings) -> None:
+        """Append items in place, without a rebuild; the transform stays as it was fitted.
 
         Args:
             new: items with other ids and vectors of the same model.
@@ -136,10 +145,10 @@ class Index:
             retriever.add_items(vectors, new.items)
         else:
             retriever.add(vectors)
-        return self._changed(items, new.fingerprint)
+        self._change(items, new.fingerprint)
 
-    def remove(self, ids: Sequence[str]) -> Index:
-        """Remove items by their ids. Changes the retriever in place.
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove items in place by their ids.
 
         Raises:
             UserError: an id is unknown, no item would be left, or the index cannot remove items.
@@ -148,8 +157,7 @@ class Index:
         if (rows < 0).any():
             raise UserError(f"the gallery has no item {ids[int(np.argmax(rows < 0))]!r}")
         self._updatable().remove(rows)
-        left = np.delete(np.arange(len(self)), rows)
-        return self._changed(self.items.subset(left), ",".join(ids))
+        self._change(self.items.subset(np.delete(np.arange(len(self)), rows)), ",".join(ids))
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write `index.json`, `items.parquet`, `transform/` and `retriever/`, all or none."""
@@ -189,24 +197,14 @@ class Index:
             settings.relocate(retriever, directory)
             return cls(items, transform, retriever, settings, header["gallery"], dict(header["provenance"]))
 
-    def _neighbors(self, vectors: np.ndarray, k: int, where: Where) -> Neighbors:
-        if not any(where.values()):
-            return Neighbors(*self.retriever.kneighbors(vectors, k))
-        rows = self.items.rows_where(**where)
-        if not 1 <= k <= len(rows):
-            raise UserError(f"cannot return {k} neighbors: the filter leaves {len(rows)} gallery items")
-        if not isinstance(self.retriever, Filterable):
-            raise UserError(f"the retriever {self.settings.retriever} cannot filter", "use --retriever faiss")
-        return Neighbors(*self.retriever.kneighbors_among(vectors, k, rows, where))
-
     def _updatable(self) -> Updatable:
         if not isinstance(self.retriever, Updatable):
             raise UserError(f"the retriever {self.settings.retriever} cannot be changed", "rebuild the index")
         return self.retriever
 
-    def _changed(self, items: Catalog, change: str) -> Index:
-        """The index over other items; what was measured of it no longer holds."""
-        fingerprint = hashlib.sha256(f"{self.gallery_fingerprint} {change}".encode()).hexdigest()[:16]
+    def _change(self, items: Catalog, change: str) -> None:
+        """Replace the items; measurements of the index are dropped."""
+        self.items = items
+        self.gallery_fingerprint = hashlib.sha256(f"{self.gallery_fingerprint} {change}".encode()).hexdigest()[:16]
         measured = ("recall_at_", "build_seconds")
-        provenance = {name: value for name, value in self.provenance.items() if not name.startswith(measured)}
-        return replace(self, items=items, gallery_fingerprint=fingerprint, provenance=provenance)
+        self.provenance = {name: value for name, value in self.provenance.items() if not name.startswith(measured)}

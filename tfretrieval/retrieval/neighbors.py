@@ -23,7 +23,7 @@ class Neighbors:
         return len(self.rows)
 
     def first(self, k: int) -> Neighbors:
-        """The k nearest of them."""
+        """The first k neighbors."""
         return Neighbors(self.distances[:, :k], self.rows[:, :k])
 
     def excluding(self, rows: np.ndarray) -> Neighbors:
@@ -36,6 +36,8 @@ class Neighbors:
         array([[ 3, -1],
                [ 5,  6]])
         """
+        if (rows < 0).all():
+            return self
         excluded = (self.rows == rows[:, None]) & (rows[:, None] >= 0)
         order = np.argsort(excluded, axis=1, kind="stable")
         distances, kept = np.where(excluded, np.float32(np.inf), self.distances), np.where(excluded, -1, self.rows)

@@ -14,26 +14,23 @@ from tfretrieval.artifacts import ArtifactType, file_fingerprint
 from tfretrieval.atomic import replaced_file
 from tfretrieval.errors import UserError
 from tfretrieval.estimator import Estimator
-from tfretrieval.vectors import checked_vectors
+from tfretrieval.retrieval.distances import blocks
+from tfretrieval.vectors import checked_vectors, unit_rows
 
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
     from sklearn.pipeline import Pipeline
 
-TRANSFORM = ArtifactType("transform", "transform.json", 2, "rebuild it with `tfret index`")
+TRANSFORM = ArtifactType("transform", "transform.json", 3, "rebuild it with `tfret index`")
 ARRAYS = "transform.npz"
-BLOCK = 8192
-LEARNED = {
-    "standardize": ("mean_", "var_", "scale_"),
-    "pca": ("mean_", "components_", "explained_variance_", "explained_variance_ratio_", "singular_values_"),
-}
+ROWS_PER_BLOCK = 8192
 
 
 class Transform(Estimator):
     """Normalization, standardization, PCA and whitening in this order, each if enabled.
 
     Fit it on the gallery and apply it to gallery and queries. A vector of zeros stays finite in every step. The steps
-    are fitted by scikit-learn and applied with NumPy alone.
+    between the two normalizations are fitted by scikit-learn and applied as one matrix product.
 
     Args:
         normalize: L2-normalize every vector first.
@@ -43,7 +40,8 @@ class Transform(Estimator):
         renormalize: L2-normalize every vector again at the end, as the cosine distance needs after PCA.
 
     Attributes:
-        learned_: name -> array, what the steps have learned.
+        matrix_: float64 [d, d'], standardization, PCA and whitening in one; None if none is enabled.
+        offset_: float64 [d'], added after the product; None if `matrix_` is.
 
     >>> gallery = np.array([[0.0, 0, 1], [2, 0, 1], [4, 0, 1], [6, 1, 1]])
     >>> Transform(pca=1).fit_transform(gallery).shape
@@ -75,16 +73,13 @@ class Transform(Estimator):
         if not len(gallery):
             raise UserError("the gallery is empty: there is nothing to fit the transform on")
         self._check_pca(*gallery.shape)
-        self.n_features_in_ = gallery.shape[1]
-        steps = self._unfitted().fit(gallery.astype(np.float64)).named_steps
-        if self.whiten:
-            _check_rank(steps["pca"])
-        self.learned_ = {
-            f"{step}.{name}": np.asarray(getattr(steps[step], name))
-            for step, names in LEARNED.items()
-            if step in steps
-            for name in names
-        }
+        d = gallery.shape[1]
+        matrix = offset = None
+        if self._is_affine:
+            pipeline = self._fitted_pipeline(self._normalized(gallery).astype(np.float64))
+            offset = pipeline.transform(np.zeros((1, d)))[0]
+            matrix = pipeline.transform(np.eye(d)) - offset
+        self.matrix_, self.offset_, self.n_features_in_ = matrix, offset, d
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -94,13 +89,13 @@ class Transform(Estimator):
             UserError: the transform is not fitted, or the vectors are not finite numbers [n, d] of its dimension.
         """
         self._check_fitted()
-        vectors = checked_vectors(X, "vectors", self.n_features_in_)
-        if not (self.normalize or self.renormalize or self.learned_):
-            return vectors
-        transformed = np.empty((len(vectors), self.n_features_out_), np.float32)
-        for start in range(0, len(vectors), BLOCK):
-            transformed[start : start + BLOCK] = self._applied(vectors[start : start + BLOCK].astype(np.float64))
-        return transformed
+        vectors = self._normalized(checked_vectors(X, "vectors", self.n_features_in_))
+        if self.matrix_ is not None:
+            products = np.empty((len(vectors), self.n_features_out_), np.float32)
+            for rows in blocks(len(vectors), ROWS_PER_BLOCK):
+                products[rows] = vectors[rows].astype(np.float64) @ self.matrix_ + self.offset_
+            vectors = products
+        return unit_rows(vectors) if self.renormalize else vectors
 
     def fit_transform(self, X: Any, y: None = None) -> np.ndarray:
         """`fit` and `transform` in one call."""
@@ -110,15 +105,14 @@ class Transform(Estimator):
     def n_features_out_(self) -> int:
         """Dimension of the result, d'."""
         self._check_fitted()
-        return len(self.learned_["pca.components_"]) if "pca.components_" in self.learned_ else self.n_features_in_
+        return self.n_features_in_ if self.matrix_ is None else self.matrix_.shape[1]
 
     @property
     def fingerprint(self) -> str:
-        """A short hash of the parameters and the learned arrays."""
-        self._check_fitted()
+        """A short hash of the parameters and the fitted arrays."""
         digest = hashlib.sha256(repr((self.get_params(), self.n_features_in_)).encode())
-        for name in sorted(self.learned_):
-            digest.update(name.encode() + np.ascontiguousarray(self.learned_[name]).tobytes())
+        for array in self._arrays().values():
+            digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
 
     def save(self, directory: str | os.PathLike[str]) -> None:
@@ -127,12 +121,11 @@ class Transform(Estimator):
         Raises:
             UserError: the transform is not fitted, or the directory cannot be written.
         """
-        self._check_fitted()
-        directory = Path(directory)
+        directory, arrays = Path(directory), self._arrays()
         with replaced_file(directory / ARRAYS) as temporary:
-            np.savez(temporary, **self.learned_)  # type: ignore[arg-type]
+            np.savez(temporary, **arrays)  # type: ignore[arg-type]
         header = {
-            "params": {name: _plain(value) for name, value in self.get_params().items()},
+            "params": {name: np.asarray(value).item() for name, value in self.get_params().items()},
             "dim_in": self.n_features_in_,
             "dim_out": self.n_features_out_,
             "content": file_fingerprint(directory / ARRAYS),
@@ -152,45 +145,38 @@ class Transform(Estimator):
         with TRANSFORM.reading(directory):
             if file_fingerprint(directory / ARRAYS) != header["content"]:
                 raise ValueError(f"{ARRAYS} is not the file that {TRANSFORM.header} describes")
+            transform = cls(**header["params"])
+            transform.n_features_in_ = header["dim_in"]
             with np.load(directory / ARRAYS, allow_pickle=False) as arrays:
-                transform = cls(**header["params"])
-                transform.n_features_in_, transform.learned_ = header["dim_in"], dict(arrays)
-                if missing := transform._needed() - transform.learned_.keys():
-                    raise ValueError(f"{ARRAYS} has no {missing.pop()}")
-                return transform
+                transform.matrix_, transform.offset_ = arrays.get("matrix"), arrays.get("offset")
+            if transform._is_affine == (transform.matrix_ is None):
+                raise ValueError(f"{ARRAYS} does not fit the parameters")
+            return transform
 
-    def _needed(self) -> set[str]:
-        steps = {"standardize": self.standardize, "pca": self.pca is not None or self.whiten}
-        return {f"{step}.{name}" for step, names in LEARNED.items() if steps[step] for name in names}
+    def _arrays(self) -> dict[str, np.ndarray]:
+        self._check_fitted()
+        return {} if self.matrix_ is None else {"matrix": self.matrix_, "offset": self.offset_}
 
-    def _unfitted(self) -> Pipeline:
+    def _normalized(self, vectors: np.ndarray) -> np.ndarray:
+        return unit_rows(vectors) if self.normalize else vectors
+
+    @property
+    def _is_affine(self) -> bool:
+        """Whether there is a step between the normalizations. All of them are affine."""
+        return self.standardize or self.pca is not None or self.whiten
+
+    def _fitted_pipeline(self, gallery: np.ndarray) -> Pipeline:
         from sklearn.decomposition import PCA
-        from sklearn.pipeline import Pipeline
-        from sklearn.preprocessing import Normalizer, StandardScaler
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
 
-        steps: list[tuple[str, Any]] = []
-        if self.normalize:
-            steps.append(("normalize", Normalizer()))
-        if self.standardize:
-            steps.append(("standardize", StandardScaler()))
+        steps = [StandardScaler()] if self.standardize else []
         if self.pca is not None or self.whiten:
-            steps.append(("pca", PCA(self.pca, whiten=self.whiten, svd_solver="full")))
-        if self.renormalize:
-            steps.append(("renormalize", Normalizer()))
-        return Pipeline(steps or [("identity", "passthrough")])
-
-    def _applied(self, x: np.ndarray) -> np.ndarray:
-        """The steps of `_unfitted`, float64 [n, d] -> [n, d']."""
-        learned = self.learned_
-        if self.normalize:
-            x = _l2_normalized(x)
-        if self.standardize:
-            x = (x - learned["standardize.mean_"]) / learned["standardize.scale_"]
-        if "pca.components_" in learned:
-            x = (x - learned["pca.mean_"]) @ learned["pca.components_"].T
-            if self.whiten:
-                x /= np.sqrt(learned["pca.explained_variance_"])
-        return _l2_normalized(x) if self.renormalize else x
+            steps.append(PCA(self.pca, whiten=self.whiten, svd_solver="full"))
+        pipeline = make_pipeline(*steps).fit(gallery)
+        if self.whiten:
+            _check_rank(pipeline[-1])
+        return pipeline
 
     def _check_pca(self, n: int, d: int) -> None:
         if self.pca is None:
@@ -204,13 +190,8 @@ class Transform(Estimator):
             raise UserError(f"pca={self.pca!r} must be a number of components or a fraction between 0 and 1")
 
     def _check_fitted(self) -> None:
-        if not hasattr(self, "learned_"):
+        if not hasattr(self, "n_features_in_"):
             raise UserError("the transform is not fitted", "call fit on the gallery first")
-
-
-def _l2_normalized(x: np.ndarray) -> np.ndarray:
-    norms = np.sqrt(np.einsum("ij,ij->i", x, x))[:, None]
-    return x / np.where(norms == 0, 1, norms)
 
 
 def _check_rank(pca: PCA) -> None:
@@ -221,7 +202,3 @@ def _check_rank(pca: PCA) -> None:
             f"whitening needs variance in all {pca.n_components_} components, and the gallery has it in {rank}",
             f"use --pca {max(rank, 1)} or less",
         )
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value

@@ -235,7 +235,9 @@ def test_another_index_type_is_made_from_what_is_there(gallery, queries, uri, na
 def test_items_are_added_and_removed_by_id(gallery, queries, uri, name):
     first, rest = gallery.subset(np.arange(200)), gallery.subset(np.arange(200, N))
     removed = np.array([0, 230])
-    index = built(first, uri, name).add(rest).remove(list(gallery.items.ids[removed]))
+    index = built(first, uri, name)
+    index.add(rest)
+    index.remove(list(gallery.items.ids[removed]))
     left = gallery.subset(np.delete(np.arange(N), removed))
     assert stored_ids(index) == sorted(left.items.ids)
     knn = Index.build(left, KNNSettings())

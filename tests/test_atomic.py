@@ -84,6 +84,13 @@ def test_full_disk_is_an_error_that_names_the_file(tmp_path):
     assert names(tmp_path) == []
 
 
+def test_directory_never_replaces_a_file(tmp_path):
+    (tmp_path / "notes").write_text("keep")
+    with pytest.raises(UserError, match="is a file"), atomic.replaced_directory(tmp_path / "notes", "mark"):
+        pass
+    assert (tmp_path / "notes").read_text() == "keep"
+
+
 def test_file_in_place_of_a_directory_is_an_error(tmp_path):
     (tmp_path / "f").write_text("")
     with pytest.raises(UserError, match=r"a\.txt"):

@@ -40,20 +40,22 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def replaced_directory(path: str | os.PathLike[str], known_by: str) -> Iterator[Path]:
+def replaced_directory(path: str | os.PathLike[str], marker: str) -> Iterator[Path]:
     """Yield a temporary directory that replaces `path` if the block succeeds.
 
     Args:
         path: the directory.
-        known_by: name of a file that every directory of this type contains. An existing directory is replaced only if
+        marker: name of a file that every directory of this type contains. An existing directory is replaced only if
             it contains that file or is empty, so that no other data are deleted.
 
     Raises:
-        UserError: the directory cannot be written, or contains other files.
+        UserError: the directory cannot be written, contains other files, or is a file.
     """
     target = Path(path)
-    if target.is_dir() and not (target / known_by).exists() and any(target.iterdir()):
-        raise UserError(f"{target} exists and contains other files (no {known_by}); use another directory")
+    if target.exists() and not target.is_dir():
+        raise UserError(f"{target} is a file", "use another directory")
+    if target.is_dir() and not (target / marker).exists() and any(target.iterdir()):
+        raise UserError(f"{target} exists and contains other files (no {marker})", "use another directory")
     token = uuid.uuid4().hex[:8]
     temporary = target.with_name(f".tmp-{token}-{target.name}")
     retired = target.with_name(f".old-{token}-{target.name}")

@@ -14,7 +14,7 @@ from tfretrieval.errors import UserError
 from tfretrieval.retrieval.base import Retriever
 from tfretrieval.retrieval.faiss import FaissRetriever
 from tfretrieval.retrieval.knn import KNNRetriever
-from tfretrieval.retrieval.settings import load_retriever, retriever_class
+from tfretrieval.retrieval.settings import load_class, load_retriever
 from tfretrieval.retrieval.transform import Transform
 
 KINDS = ["knn", "faiss"]
@@ -24,7 +24,7 @@ either = pytest.mark.parametrize("metric", METRICS)
 
 
 def make_retriever(kind, **options):
-    return retriever_class(kind)(**options)
+    return load_class(kind)(**options)
 
 
 def vectors(n, d=16, seed=0):

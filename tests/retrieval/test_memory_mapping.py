@@ -13,7 +13,7 @@ from tfretrieval.artifacts import SAMPLED_BLOCK_BYTES
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval.index import Index
-from tfretrieval.retrieval.settings import FaissSettings, load_retriever, retriever_class
+from tfretrieval.retrieval.settings import FaissSettings, load_class, load_retriever
 
 KINDS = [
     ("knn", {}),
@@ -25,7 +25,7 @@ KINDS = [
 
 
 def make_retriever(kind, **options):
-    return retriever_class(kind)(**options)
+    return load_class(kind)(**options)
 
 
 def vectors(n, d=16, seed=0):

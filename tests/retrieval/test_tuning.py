@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import faiss
@@ -42,7 +43,7 @@ def test_the_choice_is_the_fastest_of_those_that_reach_the_target(tuned):
 def test_the_table_shows_the_exact_index_and_every_kind_once_or_more(tuned):
     factories = {trial.factory for trial in tuned.table}
     assert factories == {"Flat", *(one.factory for one in candidates(4800, 16))}
-    assert json.loads(json.dumps(tuned.to_json()))["chosen"]["factory"] == tuned.chosen.factory
+    assert json.loads(json.dumps(dataclasses.asdict(tuned)))["chosen"]["factory"] == tuned.chosen.factory
 
 
 def trial(factory, recall, speed, memory=100.0):

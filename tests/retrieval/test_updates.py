@@ -12,7 +12,7 @@ from tfretrieval.errors import UserError
 from tfretrieval.retrieval.faiss import FaissRetriever
 from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.knn import KNNRetriever
-from tfretrieval.retrieval.settings import load_retriever, retriever_class, settings_for
+from tfretrieval.retrieval.settings import load_class, load_retriever, settings_for
 
 CHANGEABLE = [
     ("knn", {}),
@@ -25,7 +25,7 @@ CHANGEABLE = [
 
 
 def make_retriever(kind, **options):
-    return retriever_class(kind)(**options)
+    return load_class(kind)(**options)
 
 
 def vectors(n, d=8, seed=0):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
@@ -53,15 +53,7 @@ class Retriever(Estimator, ABC):
         Raises:
             UserError: an option is invalid, or the vectors are.
         """
-        if self.metric not in METRICS:
-            raise UserError(f"{self.metric!r} is not a metric", f"choose from {', '.join(METRICS)}")
-        vectors = checked_vectors(X, "gallery vectors")
-        if not len(vectors):
-            raise UserError("the gallery is empty: there is nothing to index")
-        self._build(self._prepare(vectors))
-        self.mapped_ = False
-        self.n_items_, self.n_features_in_ = vectors.shape
-        return self
+        return self._fit(X, self._build)
 
     def kneighbors(self, X: Any, n_neighbors: int = 5) -> Found:
         """The nearest gallery rows of each query, nearest first.
@@ -140,6 +132,17 @@ class Retriever(Estimator, ABC):
             retriever.mapped_ = mmap or len(header["sampled"]) > 1
             return retriever
 
+    def _fit(self, X: Any, build: Callable[[np.ndarray], None]) -> Self:
+        if self.metric not in METRICS:
+            raise UserError(f"{self.metric!r} is not a metric", f"choose from {', '.join(METRICS)}")
+        vectors = checked_vectors(X, "gallery vectors")
+        if not len(vectors):
+            raise UserError("the gallery is empty: there is nothing to index")
+        build(self._prepare(vectors))
+        self.mapped_ = False
+        self.n_items_, self.n_features_in_ = vectors.shape
+        return self
+
     def _prepare(self, vectors: np.ndarray) -> np.ndarray:
         return unit_rows(vectors) if self.metric == "cosine" else vectors
 
@@ -209,6 +212,9 @@ class KeepsItems(Protocol):
 
     def add_items(self, X: Any, items: Catalog) -> Any:
         """Append vectors and their items."""
+
+    def is_up_to_date(self) -> bool:
+        """Whether the stored items are still those of the last `fit`."""
 
 
 def kept_rows(n: int, rows: Any) -> np.ndarray:

@@ -30,6 +30,7 @@ class IndexSettings:
     """
 
     retriever: ClassVar[str]
+    retriever_class: ClassVar[str]
     title: ClassVar[str]
 
     metric: str = "cosine"
@@ -43,7 +44,7 @@ class IndexSettings:
         return Transform(normalize, self.standardize, self.pca, self.whiten, renormalize=normalize)
 
     def new_retriever(self, vectors: np.ndarray, directory: Path | None = None) -> tuple[Retriever, dict[str, Any]]:
-        """An unfitted retriever for transformed gallery vectors, and what is to be recorded about its choice.
+        """An unfitted retriever for transformed gallery vectors, and entries for the provenance of the index.
 
         Args:
             vectors: float32 [n, d].
@@ -52,7 +53,11 @@ class IndexSettings:
         Raises:
             UserError: an invalid setting.
         """
-        return retriever_class(self.retriever)(metric=self.metric), {}
+        return load_class(self.retriever)(metric=self.metric, **self.retriever_params(directory)), {}
+
+    def retriever_params(self, directory: Path | None = None) -> dict[str, Any]:
+        """Parameters of the retriever besides the metric, without those that have their default value."""
+        return {}
 
     @property
     def owns_storage(self) -> bool:
@@ -79,9 +84,15 @@ class IndexSettings:
         """Plain values, the inverse of `settings_for`."""
         return {"retriever": self.retriever, **asdict(self)}
 
+    @property
+    def variant(self) -> str:
+        """Type of the index within the library; "" for the exact default."""
+        return ""
+
     def describe(self) -> str:
-        """The index in words, such as "FAISS HNSW32, PCA 0.95"."""
-        return self.title if self.pca is None else f"{self.title}, PCA {self.pca:g}"
+        """Short description, such as "FAISS HNSW32, PCA 0.95"."""
+        name = f"{self.title} {self.variant}".rstrip()
+        return name if self.pca is None else f"{name}, PCA {self.pca:g}"
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,7 @@ class KNNSettings(IndexSettings):
     """Settings of exact search by scikit-learn."""
 
     retriever = "knn"
+    retriever_class = "tfretrieval.retrieval.knn.KNNRetriever"
     title = "KNN"
 
 
@@ -103,6 +115,7 @@ class FaissSettings(IndexSettings):
     """
 
     retriever = "faiss"
+    retriever_class = "tfretrieval.retrieval.faiss.FaissRetriever"
     title = "FAISS"
 
     factory: str | None = None
@@ -113,17 +126,22 @@ class FaissSettings(IndexSettings):
         if self.target_recall and (self.factory or self.nprobe):
             raise UserError("--target-recall sets --factory and --nprobe", "give one or the other")
 
-    def new_retriever(self, vectors: np.ndarray, directory: Path | None = None) -> tuple[Retriever, dict[str, Any]]:
-        from tfretrieval.retrieval.faiss import FaissRetriever
+    @property
+    def variant(self) -> str:
+        return "" if self.factory in (None, "Flat") else str(self.factory)
 
-        search = {"nprobe": self.nprobe} if self.nprobe else None
+    def new_retriever(self, vectors: np.ndarray, directory: Path | None = None) -> tuple[Retriever, dict[str, Any]]:
         if not self.target_recall:
-            return FaissRetriever(self.factory or "Flat", self.metric, search), {}
+            return super().new_retriever(vectors, directory)
         from tfretrieval.retrieval.tuning import tune
 
         tuning = tune(vectors, self.target_recall, self.metric)
-        chosen = FaissRetriever(tuning.chosen.factory, self.metric, tuning.chosen.search or None)
-        return chosen, {"tuning": tuning.to_json()}
+        params = {"factory": tuning.chosen.factory, "search": tuning.chosen.search or None}
+        return load_class(self.retriever)(metric=self.metric, **params), {"tuning": asdict(tuning)}
+
+    def retriever_params(self, directory: Path | None = None) -> dict[str, Any]:
+        search = {"nprobe": self.nprobe} if self.nprobe else None
+        return {"factory": self.factory or "Flat", "search": search}
 
     def effective(self, retriever: Retriever) -> IndexSettings:
         params = retriever.get_params()
@@ -136,10 +154,6 @@ class FaissSettings(IndexSettings):
         elif changes.keys() & {"factory", "nprobe"}:
             changes = {"target_recall": None, **changes}
         return super().replace(**changes)
-
-    def describe(self) -> str:
-        words = super().describe()
-        return words if self.factory in (None, "Flat") else words.replace(self.title, f"{self.title} {self.factory}", 1)
 
 
 @dataclass(frozen=True)
@@ -156,6 +170,7 @@ class MilvusSettings(IndexSettings):
     """
 
     retriever = "milvus"
+    retriever_class = "tfretrieval.retrieval.milvus.retriever.MilvusRetriever"
     title = "Milvus"
 
     uri: str | None = None
@@ -165,13 +180,16 @@ class MilvusSettings(IndexSettings):
     search_params: Mapping[str, Any] | None = None
     token_env: str | None = None
 
-    def new_retriever(self, vectors: np.ndarray, directory: Path | None = None) -> tuple[Retriever, dict[str, Any]]:
+    @property
+    def variant(self) -> str:
+        return "" if self.index_type in (None, "FLAT") else str(self.index_type)
+
+    def retriever_params(self, directory: Path | None = None) -> dict[str, Any]:
         if self.uri is None and directory is None:
             raise UserError("--retriever milvus needs --uri here", "give a path that ends in .db or http://host:19530")
         names = ("collection", "index_type", "index_params", "search_params", "token_env")
         options = {name: getattr(self, name) for name in names if getattr(self, name)}
-        uri = self.uri or f"{directory}.db"
-        return retriever_class("milvus")(uri=uri, metric=self.metric, **options), {}
+        return {"uri": self.uri or f"{directory}.db", **options}
 
     @property
     def owns_storage(self) -> bool:
@@ -181,18 +199,8 @@ class MilvusSettings(IndexSettings):
         if self.uri is None:
             retriever.set_params(uri=f"{directory}.db")
 
-    def describe(self) -> str:
-        words = super().describe()
-        index_type = self.index_type or "FLAT"
-        return words if index_type == "FLAT" else words.replace(self.title, f"{self.title} {index_type}", 1)
-
 
 SETTINGS: dict[str, type[IndexSettings]] = {cls.retriever: cls for cls in (KNNSettings, FaissSettings, MilvusSettings)}
-RETRIEVERS = {
-    "knn": "tfretrieval.retrieval.knn.KNNRetriever",
-    "faiss": "tfretrieval.retrieval.faiss.FaissRetriever",
-    "milvus": "tfretrieval.retrieval.milvus.retriever.MilvusRetriever",
-}
 
 
 def settings_for(retriever: str, **values: Any) -> IndexSettings:
@@ -228,15 +236,15 @@ def check_names(retriever: str, values: Mapping[str, Any]) -> None:
             raise UserError(f"the retriever {retriever} has no option --{name.replace('_', '-')}", remedy)
 
 
-def retriever_class(retriever: str) -> type[Any]:
+def load_class(retriever: str) -> type[Any]:
     """The class of a retriever type, imported on demand."""
-    module, _, name = RETRIEVERS[retriever].rpartition(".")
+    module, _, name = SETTINGS[retriever].retriever_class.rpartition(".")
     return getattr(importlib.import_module(module), name)
 
 
 def load_retriever(directory: str | os.PathLike[str], mmap: bool = False) -> Retriever:
     """Read a retriever of any type, see `Retriever.load`."""
     name = RETRIEVER.read_header(directory).get("type")
-    if name not in RETRIEVERS:
+    if name not in SETTINGS:
         raise RETRIEVER.corrupt(directory, f"there is no retriever type {name!r}")
-    return retriever_class(name).load(directory, mmap)
+    return load_class(name).load(directory, mmap)

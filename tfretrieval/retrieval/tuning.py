@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -66,10 +66,6 @@ class Tuning:
     target_recall: float
     k: int
     table: tuple[Trial, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for `json.dumps`."""
-        return asdict(self)
 
 
 def tune(vectors: Any, target_recall: float, metric: str = "euclidean", k: int = 10, seed: int = 0) -> Tuning:

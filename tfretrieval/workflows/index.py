@@ -15,6 +15,7 @@ from tfretrieval.atomic import readable_os_errors
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.progress import working
+from tfretrieval.retrieval.base import KeepsItems
 from tfretrieval.retrieval.index import INDEX, Index
 from tfretrieval.retrieval.settings import FaissSettings, IndexSettings, settings_for
 from tfretrieval.runs import Run
@@ -68,7 +69,8 @@ def ensure_index(run: Run, gallery: Embeddings, request: IndexRequest) -> Index:
     stored = _stored_index(run, request)
     settings = with_changes(stored.settings if stored else _stored_settings(directory) or default, request.changes)
     if stored and stored.settings == settings and stored.gallery_fingerprint == gallery.fingerprint:
-        if not request.rebuild_corrupt or getattr(stored.retriever, "is_up_to_date", lambda: True)():
+        is_external = request.rebuild_corrupt and isinstance(stored.retriever, KeepsItems)
+        if not is_external or stored.retriever.is_up_to_date():
             return stored
         log.warning("the %s collection is not what was indexed; synchronizing", request.retriever)
     elif stored and stored.gallery_fingerprint != gallery.fingerprint:

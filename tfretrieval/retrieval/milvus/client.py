@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import logging.config
+import logging.handlers
 import os
 import re
 from collections.abc import Iterator
@@ -29,15 +30,15 @@ def connect(uri: str, token_env: str | None, seconds: float) -> Any:
     """
     token = _token(token_env)
     pymilvus = _pymilvus()
-    with _reason_of_lite() as reasons:
+    with _lite_errors() as records:
         try:
             with one_line_errors(uri):
                 if "://" not in uri:
                     Path(uri).resolve().parent.mkdir(parents=True, exist_ok=True)
                 return pymilvus.MilvusClient(uri, token=token, timeout=seconds)
         except UserError as error:
-            if reasons:
-                raise UserError(f"Milvus Lite cannot open {uri}: {reasons[-1]}") from None
+            if reasons := [str(record.exc_info[1]) for record in records if record.exc_info and record.exc_info[1]]:
+                raise UserError(f"Milvus Lite cannot open {uri}: {_one_line(reasons[-1])}") from None
             if token:
                 raise UserError(f"{error}; or the token in {token_env} is not valid") from None
             raise
@@ -51,13 +52,9 @@ def one_line_errors(uri: str) -> Iterator[None]:
 
     try:
         yield
-    except pymilvus.MilvusException as error:
-        raise UserError(f"Milvus at {uri}: {_one_line(error.message or str(error))}") from None
-    except grpc.RpcError as error:
-        reason = error.details() if isinstance(error, grpc.Call) else str(error)
+    except (pymilvus.MilvusException, grpc.RpcError, grpc.FutureTimeoutError, OSError) as error:
+        reason = error.details() if isinstance(error, grpc.Call) else getattr(error, "message", "") or str(error)
         raise UserError(f"Milvus at {uri}: {_one_line(reason or type(error).__name__)}") from None
-    except (grpc.FutureTimeoutError, OSError) as error:
-        raise UserError(f"Milvus at {uri}: {_one_line(str(error) or type(error).__name__)}") from None
 
 
 def check_address(uri: str, name: str) -> None:
@@ -68,9 +65,7 @@ def check_address(uri: str, name: str) -> None:
     """
     if "@" in uri.partition("://")[2].partition("/")[0]:
         raise UserError("the address contains a password, which would be saved in files", "use --token-env")
-    if "://" in uri and not re.match(r"https?://[^/]", uri):
-        raise UserError(f"{uri} is not a Milvus address", "give a path that ends in .db or http://host:19530")
-    if "://" not in uri and not uri.endswith(".db"):
+    if not re.match(r"https?://[^/]" if "://" in uri else r".*\.db$", uri):
         raise UserError(f"{uri} is not a Milvus address", "give a path that ends in .db or http://host:19530")
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", name):
         raise UserError(f"{name!r} is not a collection name", "use letters, digits and underscores, no digit first")
@@ -110,26 +105,16 @@ def _unchanged_logging() -> Iterator[None]:
         logging.config.dictConfig = configure
 
 
-class _Reasons(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info and record.exc_info[1]:
-            self.found.append(_one_line(str(record.exc_info[1])))
-
-
 @contextlib.contextmanager
-def _reason_of_lite() -> Iterator[list[str]]:
-    """Collect the reasons of failures that Milvus Lite logs and its exceptions lack."""
-    handler, log = _Reasons(), logging.getLogger("milvus_lite.server_manager")
+def _lite_errors() -> Iterator[list[logging.LogRecord]]:
+    """Collect the errors that Milvus Lite logs inside the block and its exceptions lack."""
+    handler, log = logging.handlers.BufferingHandler(100), logging.getLogger("milvus_lite.server_manager")
     before = log.level, log.propagate
     log.setLevel(logging.ERROR)
     log.propagate = False
     log.addHandler(handler)
     try:
-        yield handler.found
+        yield handler.buffer
     finally:
         log.removeHandler(handler)
         log.level, log.propagate = before

@@ -49,6 +49,7 @@ class MilvusRetriever(Retriever):
 
     type_name = "milvus"
     data_file = "ids.parquet"
+    _collection: MilvusCollection | None = None
     max_neighbors = 16_383  # Milvus returns 16,384 per query, one of which may be the query itself
 
     def __init__(
@@ -75,20 +76,12 @@ class MilvusRetriever(Retriever):
         return self.index_type == "FLAT"
 
     def is_up_to_date(self) -> bool:
-        """Whether the collection still is what was fitted.
+        """Whether the collection still matches the gallery, see `KeepsItems`.
 
         Raises:
             UserError: the retriever is not fitted, or the database cannot be reached.
         """
-        self._check_fitted()
-        self._collection = self._connect()
-        description = self._collection.describe()
-        if description is None or (description["fingerprint"], description["dim"]) != (
-            self.fingerprint_, self.n_features_in_,
-        ):  # fmt: skip
-            return False
-        self._collection.load()
-        return self._collection.count() == self.n_items_
+        return self._matching_collection() is not None
 
     def fit_items(self, X: Any, items: Catalog, fingerprint: str, replace: bool) -> Self:
         """Fit on vectors with their items, see `KeepsItems`.
@@ -96,8 +89,7 @@ class MilvusRetriever(Retriever):
         Raises:
             UserError: as `fit`, or the collection holds vectors of another model and `replace` is false.
         """
-        self._items, self.fingerprint_, self._replace = items, fingerprint, replace
-        return self.fit(X)
+        return self._fit(X, lambda vectors: self._build_collection(vectors, items, fingerprint, replace))
 
     def add_items(self, X: Any, items: Catalog) -> Self:
         """Append vectors with their items, see `KeepsItems`."""
@@ -126,17 +118,16 @@ class MilvusRetriever(Retriever):
         return self._request(self._check_queries(X), n_neighbors, filter_expression(where), len(rows) / self.n_items_)
 
     def _build(self, vectors: np.ndarray) -> None:
+        self._build_collection(vectors, _numbered(len(vectors)), fingerprint="", replace=False)
+
+    def _build_collection(self, vectors: np.ndarray, items: Catalog, fingerprint: str, replace: bool) -> None:
         if self.index_type not in INDEX_TYPES:
             raise UserError(f"Milvus has no index type {self.index_type!r}", f"choose from {', '.join(INDEX_TYPES)}")
-        items = self.__dict__.pop("_items", None) or _numbered(len(vectors))
-        self.fingerprint_ = getattr(self, "fingerprint_", "")
-        collection = self._connect()
+        collection, dim = self._connect(), vectors.shape[1]
         description = collection.describe()
-        wanted = {
-            "fingerprint": self.fingerprint_, "dim": vectors.shape[1], "metric_type": METRIC_TYPES[self.metric],
-        }  # fmt: skip
-        if description and any(description[name] not in (value, None) for name, value in wanted.items()):
-            if not self.__dict__.pop("_replace", False):
+        expected = {"fingerprint": fingerprint, "dim": dim, "metric_type": METRIC_TYPES[self.metric]}
+        if description and any(description[name] not in (value, None) for name, value in expected.items()):
+            if not replace:
                 raise UserError(
                     f"the collection {self.collection} at {self.uri} holds vectors of another model or metric",
                     "give another --collection, or replace its content with `tfret index --replace`",
@@ -144,14 +135,14 @@ class MilvusRetriever(Retriever):
             collection.drop()
             description = None
         if description is None:
-            collection.create(vectors.shape[1], self.fingerprint_)
+            collection.create(dim, fingerprint)
         if description is None or description["index_type"] != self.index_type:
             params = {**_default_params(self.index_type, *vectors.shape), **(self.index_params or {})}
             collection.create_index(METRIC_TYPES[self.metric], self.index_type, params)
         else:
             collection.load()
         self._synchronize(collection, vectors, items)
-        self._collection = collection
+        self._collection, self.fingerprint_ = collection, fingerprint
         self._set_ids(items.ids)
 
     def _synchronize(self, collection: MilvusCollection, vectors: np.ndarray, items: Catalog) -> None:
@@ -220,14 +211,24 @@ class MilvusRetriever(Retriever):
 
     @property
     def _opened(self) -> MilvusCollection:
-        """The collection, after a check on first use that it still is what was fitted."""
-        if "_collection" not in self.__dict__ and not self.is_up_to_date():
-            del self._collection
+        """The collection, after a check on first use that it still matches the gallery."""
+        self._collection = self._collection or self._matching_collection()
+        if self._collection is None:
             raise UserError(
-                f"the collection {self.collection} at {self.uri} is not what this index was built from",
+                f"the collection {self.collection} at {self.uri} does not match this index",
                 "synchronize it with `tfret index`",
             )
         return self._collection
+
+    def _matching_collection(self) -> MilvusCollection | None:
+        """The loaded collection; None if it does not match the gallery."""
+        self._check_fitted()
+        collection = self._connect()
+        stored, expected = collection.describe(), {"fingerprint": self.fingerprint_, "dim": self.n_features_in_}
+        if stored is None or not expected.items() <= stored.items():
+            return None
+        collection.load()
+        return collection if collection.count() == self.n_items_ else None
 
     def _connect(self) -> MilvusCollection:
         return MilvusCollection(self.uri, self.collection, self.token_env)

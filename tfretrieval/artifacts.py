@@ -6,20 +6,25 @@ import contextlib
 import csv
 import hashlib
 import json
+import logging
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tfretrieval.atomic import replaced_directory, write_json
 from tfretrieval.errors import UserError
 
+T = TypeVar("T")
 READ_ERRORS = (
     OSError, EOFError, LookupError, TypeError, ValueError, AttributeError, RuntimeError, zipfile.BadZipFile, csv.Error,
 )  # fmt: skip
 SAMPLED_BLOCKS, SAMPLED_BLOCK_BYTES = 64, 1 << 16
+
+
+log = logging.getLogger(__name__)
 
 
 class MissingArtifact(UserError):
@@ -97,6 +102,17 @@ class ArtifactType:
         """The error for a damaged artifact."""
         words = " ".join(str(reason).split())[:200]
         return CorruptArtifact(f"the {self.name} in {directory} is corrupt ({words})", self.remedy)
+
+
+def load_or_none(load: Callable[[Path], T], directory: Path) -> T | None:
+    """Load an artifact; None if it is missing or, with a warning, corrupt."""
+    try:
+        return load(directory)
+    except MissingArtifact:
+        return None
+    except CorruptArtifact as error:
+        log.warning("%s; rebuilding", error.problem)
+        return None
 
 
 def file_fingerprint(path: Path) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.sources import absolute_source, last_modified
+from tfretrieval.data.sources import absolute_source, last_changed, last_modified
 from tfretrieval.errors import UserError
 
 
@@ -132,6 +133,17 @@ def test_a_source_changes_when_files_come_or_go(scenes, tmp_path):
     os.utime(tmp_path / "list.csv", (2000, 2000))
     assert last_modified(tmp_path / "list.csv") == 2000
     assert last_modified(tmp_path / "gone") == float("inf")
+
+
+def test_a_changed_or_missing_file_is_detected(tmp_path):
+    before = time.time() - 1
+    file = tmp_path / "a.png"
+    file.write_bytes(b"1")
+    os.utime(file, (1000, 1000))
+    assert last_changed([str(file), "s3://bucket/b.png"]) > before, "an old modification time may be copied"
+    assert last_changed([str(tmp_path / "gone.png")]) == float("inf")
+    assert last_changed([]) == 0
+
 
 
 def test_a_source_is_located_but_for_what_has_no_place(monkeypatch, tmp_path):

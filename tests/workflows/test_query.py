@@ -68,6 +68,25 @@ def test_images_added_since_are_found(scenes, tmp_path):
     assert query_run(run, [image], k=1)[0].hits[0].path == str(new)
 
 
+def test_an_overwritten_image_is_re_embedded(scenes, tmp_path):
+    data = shutil.copytree(scenes, tmp_path / "scenes")
+    run = Run(tmp_path / "run")
+    train(Catalog.from_source(data), TrainConfig.for_recipe("triplet", image_size=16, epochs=0), run)
+    image, gallery_image = data / "test" / "sea" / "0.png", data / "train" / "town" / "0.png"
+    query_run(run, [image])
+    gallery_image.write_bytes(image.read_bytes())
+    assert query_run(run, [image], k=1)[0].hits[0].path == str(gallery_image)
+    assert current_index(run, "faiss") is not None
+
+
+def test_other_data_are_searched_on_request_only(run, scenes, tmp_path, image):
+    first = query_run(run, [image])
+    other = shutil.copytree(scenes, tmp_path / "other")
+    shutil.copy(image, other / "train" / "sea" / "new.png")
+    assert query_run(run, [image], source=str(other))[0].hits[0].path == str(other / "train" / "sea" / "new.png")
+    assert query_run(run, [image]) == first
+
+
 def test_hits_can_be_restricted_to_a_class_and_then_there_is_no_vote(run, catalog, image):
     (result,) = query_run(run, [image], k=3, where={"classes": [catalog.class_names[1]]})
     assert {hit.label for hit in result.hits} == {catalog.class_names[1]}

@@ -66,7 +66,7 @@ def embed(
     stores = []
     for name in [split] if split else catalog.split_names:
         if output is None and data is None:
-            embeddings = embed_split(opened, catalog, name, options, rebuild_corrupt=True)
+            embeddings = embed_split(opened, catalog, name, options)
             target = opened.embeddings(name)
         else:
             target = (output or Path("embeddings")) / ("" if split else name)

@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -73,20 +74,23 @@ def absolute_source(source: str | os.PathLike[str]) -> str:
 def last_modified(source: str | os.PathLike[str]) -> float:
     """When files were last added to a source or deleted from it, in seconds since 1970; infinity if it is missing.
 
-    Only the modification times of folders, or of the CSV file, are read: a file that is overwritten in place goes
-    unnoticed.
+    Only the modification times of folders, or of the CSV file, are read; see `last_changed` for those of files.
     """
     path = _location(source)
+    folders = [folder for folder, _, _ in os.walk(path)] or [os.fspath(path)]
     try:
-        newest, folders = path.stat().st_mtime, [path] if path.is_dir() else []
-        while folders:
-            with os.scandir(folders.pop()) as entries:
-                children = [entry for entry in entries if entry.is_dir()]
-            newest = max([newest, *(entry.stat().st_mtime for entry in children)])
-            folders += [Path(entry) for entry in children]
-        return newest
+        return max(os.stat(folder).st_mtime for folder in folders)
     except OSError:
         return float("inf")
+
+
+def last_changed(paths: Iterable[str]) -> float:
+    """When one of these files was last changed, in seconds since 1970; infinity if one is missing."""
+    try:
+        stats = [os.stat(path) for path in set(paths) if not is_remote(path)]
+    except OSError:
+        return float("inf")
+    return max((max(stat.st_mtime, stat.st_ctime) for stat in stats), default=0.0)
 
 
 def read_folder(folder: Path) -> Columns:

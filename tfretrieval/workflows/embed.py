@@ -6,10 +6,13 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
+from tfretrieval.artifacts import load_or_none
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.sources import absolute_source
 from tfretrieval.embedding.partial import is_begun
-from tfretrieval.embedding.store import STORE, Embeddings, remove_incomplete
+from tfretrieval.embedding.store import Embeddings, remove_incomplete
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
 from tfretrieval.workflows.engine import AUTO, EngineChoice, engine_for
@@ -21,13 +24,13 @@ CHANGED = "gallery_changed"  # in provenance: items have been added to the galle
 
 @dataclass(frozen=True)
 class EmbedOptions:
-    """What is embedded, and how.
+    """Options of embedding the queries and the gallery.
 
     Attributes:
         on_error: mode for unreadable images, "fail" or "skip".
         engine: the engine; stored embeddings of another one are recomputed.
-        query_split: split used as queries; by default as `Catalog.roles` says.
-        gallery_split: split used as gallery; likewise.
+        query_split: split used as queries; that of `Catalog.roles` by default.
+        gallery_split: split used as gallery; that of `Catalog.roles` by default.
     """
 
     on_error: str = "fail"
@@ -41,38 +44,28 @@ class EmbedOptions:
         return self.query_split or queries, self.gallery_split or gallery
 
 
-def embed_split(
-    run: Run, catalog: Catalog, split: str, options: EmbedOptions | None = None, rebuild_corrupt: bool = False
-) -> Embeddings:
-    """The embeddings of a split: those of `run` if they are up to date, else new ones, which are stored.
-
-    The cost is recorded in the run, unless an interrupted embedding was resumed.
+def embed_split(run: Run, catalog: Catalog, split: str, options: EmbedOptions | None = None) -> Embeddings:
+    """The embeddings of a split, stored in the run; their cost is recorded.
 
     Args:
         run: a run with a trained model.
         catalog: its images.
         split: a split of the catalog.
         options: how to embed.
-        rebuild_corrupt: recompute a corrupt store, with a warning.
 
     Raises:
-        UserError: there is no such split or no model, images cannot be decoded, or the store is corrupt and
-            `rebuild_corrupt` is false.
+        UserError: there is no such split or no model, or images cannot be decoded.
     """
-    options = options or EmbedOptions()
-    part, directory = catalog.split(split), run.embeddings(split)
-    provenance = {"model": run.model_fingerprint(), "data": part.fingerprint}
-    stored = _stored(directory, rebuild_corrupt)
-    if stored is not None and _is_current(stored, provenance, options.engine):
-        return stored
-    if stored is not None:
-        log.info("embeddings of %s are stale (model, images or engine changed); recomputing", split)
-    engine = engine_for(run, part, options.engine)
-    resumed = is_begun(directory)
-    started = perf_counter()
-    more = {"split": split, **({CHANGED: True} if run.gallery_path.exists() else {})}
-    embeddings = engine.embed(part, options.on_error, provenance | more, directory)
-    if not resumed:
+    directory = run.embeddings(split)
+    was_begun, started = is_begun(directory), perf_counter()
+    details: dict[str, Any] = {
+        "split": split,
+        "default_gallery_split": catalog.roles()[1],
+        "source": absolute_source(catalog.source),
+        **({CHANGED: True} if run.gallery_path.exists() else {}),
+    }
+    embeddings, is_new = _embed(run, catalog.split(split), options, directory, details)
+    if is_new and not was_begun:
         run.record_cost(
             f"embeddings/{split}",
             of=embeddings.fingerprint,
@@ -91,18 +84,15 @@ def embed_catalog(
 
     Args:
         run: a run with a trained model.
-        catalog: images of any origin.
+        catalog: images of any source.
         options: how to embed.
-        directory: where to store the embeddings; a store there that is up to date is returned. None: nowhere.
+        directory: directory of the store; one that is up to date is returned, others are replaced. None keeps the
+            embeddings in memory.
 
     Raises:
         UserError: there is no model, images cannot be decoded, or the directory cannot be written.
     """
-    options = options or EmbedOptions()
-    if directory is not None and (stored := current_embeddings(run, catalog, directory, options.engine)) is not None:
-        return stored
-    provenance = {"model": run.model_fingerprint(), "data": catalog.fingerprint}
-    return engine_for(run, catalog, options.engine).embed(catalog, options.on_error, provenance, directory)
+    return _embed(run, catalog, options, directory, {})[0]
 
 
 def current_embeddings(run: Run, catalog: Catalog, directory: Path, engine: EngineChoice = AUTO) -> Embeddings | None:
@@ -111,11 +101,14 @@ def current_embeddings(run: Run, catalog: Catalog, directory: Path, engine: Engi
     Raises:
         UserError: the run has no model.
     """
-    if not STORE.exists(directory):
+    if (stored := load_or_none(Embeddings.load, directory)) is None:
+        remove_incomplete(directory)
         return None
-    provenance = {"model": run.model_fingerprint(), "data": catalog.fingerprint}
-    stored = _stored(directory, rebuild_corrupt=True)
-    return stored if stored is not None and _is_current(stored, provenance, engine) else None
+    expected = {"model": run.model_fingerprint(), "data": catalog.fingerprint}
+    if expected.items() <= dict(stored.provenance).items() and engine.matches(stored.provenance):
+        return stored
+    log.info("the embeddings in %s are stale (model, images or engine changed)", directory)
+    return None
 
 
 def embed_shards(run: Run, catalog: Catalog, location: str, options: EmbedOptions) -> tuple[int, int]:
@@ -137,18 +130,14 @@ def embed_shards(run: Run, catalog: Catalog, location: str, options: EmbedOption
     return engine.write_shards(catalog, Shards(location), options.on_error, provenance), engine.dim
 
 
-def _is_current(stored: Embeddings, provenance: dict[str, str], engine: EngineChoice) -> bool:
-    return provenance.items() <= dict(stored.provenance).items() and engine.matches(stored.provenance)
-
-
-def _stored(directory: Path, rebuild_corrupt: bool) -> Embeddings | None:
-    if not directory.exists():
-        return None
-    try:
-        return Embeddings.load(directory)
-    except UserError as error:
-        if not rebuild_corrupt:
-            raise
-        log.warning("%s; recomputing", error.problem)
-        remove_incomplete(directory)
-        return None
+def _embed(
+    run: Run, catalog: Catalog, options: EmbedOptions | None, directory: Path | None, details: dict[str, Any]
+) -> tuple[Embeddings, bool]:
+    """The embeddings of a catalog, and whether they were computed. `details` are added to the provenance."""
+    options = options or EmbedOptions()
+    provenance = {"model": run.model_fingerprint(), **details}
+    if directory is not None:
+        if (stored := current_embeddings(run, catalog, directory, options.engine)) is not None:
+            return stored, False
+        provenance["data"] = catalog.fingerprint
+    return engine_for(run, catalog, options.engine).embed(catalog, options.on_error, provenance, directory), True

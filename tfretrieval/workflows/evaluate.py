@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
+from tfretrieval.artifacts import load_or_none
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation.evaluator import evaluate
@@ -25,7 +25,7 @@ TIMED_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An evaluation with what it was made from."""
+    """An evaluation with its index and embeddings."""
 
     evaluation: Evaluation
     index: Index
@@ -51,7 +51,7 @@ def evaluate_run(
         options: how to embed, and which splits are queries and gallery.
         ks: k of the metrics at k; 1, 3, 5 and 10 by default.
         seed: random seed of the bootstrap.
-        reuse: return a saved evaluation of the same model, images and index instead, with the k that it has.
+        reuse: return a saved evaluation of the same model, images, index, ks and seed instead.
 
     Raises:
         UserError: embedding, indexing or evaluating is not possible.
@@ -69,10 +69,12 @@ def evaluate_run(
         "gallery_split": gallery_split,
         "index": index.effective_settings.describe(),
         "settings": index.effective_settings.to_json(),
+        "ks": list(ks) if ks else None,
+        "seed": seed,
     }
     directory = run.evaluation(request.directory_name)
-    saved = _saved(directory, provenance) if reuse else None
-    if saved is None:
+    saved = load_or_none(Evaluation.load, directory) if reuse else None
+    if saved is None or dict(saved.provenance) != provenance:
         evaluation = evaluate(index, queries, ks=ks, seed=seed)
         seconds = evaluation.seconds | {"one_query": seconds_per_query(index, queries.vectors)}
         saved = replace(evaluation, seconds=seconds).save(directory, provenance)
@@ -97,10 +99,3 @@ def seconds_per_query(index: Index, vectors: np.ndarray, k: int = 10) -> float:
         if sum(seconds) > TIMED_SECONDS:
             break
     return float(np.median(seconds))
-
-
-def _saved(directory: Any, provenance: dict[str, Any]) -> Evaluation | None:
-    if not directory.exists():
-        return None
-    saved = Evaluation.load(directory)
-    return saved if dict(saved.provenance) == provenance else None

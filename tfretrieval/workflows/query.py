@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.sources import absolute_source, last_changed
 from tfretrieval.errors import UserError
 from tfretrieval.retrieval.base import Where
 from tfretrieval.retrieval.index import INDEX, Index
@@ -29,8 +30,8 @@ def query_run(
 ) -> list[SearchResult]:
     """The k nearest gallery items of each image.
 
-    An existing index is used as it is, unless the model has changed or files have been added to the gallery or deleted:
-    then the gallery is re-embedded and re-indexed first.
+    An existing index is used unless the model has changed, or files of the gallery have been added, changed or deleted:
+    then changed images are detected by their content, and the gallery is re-embedded and re-indexed if necessary.
 
     Args:
         run: a run with a trained model.
@@ -58,6 +59,7 @@ def query_run(
         catalog = run_catalog(run, source)
         gallery = embed_split(run, catalog, options.roles(catalog)[1], options)
         index = ensure_index(run, gallery, IndexRequest(retriever))
+        (run.index(retriever) / INDEX.header).touch()  # up to date as of now
     if where:
         index.items.rows_where(**where)  # raises before anything is embedded
     names = [str(path) for path in images]
@@ -77,11 +79,13 @@ def current_index(run: Run, retriever: str, gallery_split: str | None = None) ->
     if not run.index(retriever).exists():
         return None
     index = load_index(run, retriever, mmap=True)
-    if header.stat().st_mtime < gallery_last_modified(run):
+    expected = {
+        "model": run.model_fingerprint(),
+        "source": absolute_source(run.source()),
+        "split": gallery_split or index.provenance.get("default_gallery_split"),
+        CHANGED: run.gallery_path.exists(),
+    }
+    if not expected.items() <= {CHANGED: False, **index.provenance}.items():
         return None
-    is_current = (
-        index.provenance.get("model") == run.model_fingerprint()
-        and index.provenance.get(CHANGED, False) == run.gallery_path.exists()
-        and gallery_split in (None, index.provenance.get("split"))
-    )
-    return index if is_current else None
+    changed = max(gallery_last_modified(run), last_changed(index.items.paths))
+    return index if changed <= header.stat().st_mtime else None

@@ -85,7 +85,8 @@ class ArtifactType:
             raise self.corrupt(directory, f"{self.header} cannot be read: {error}") from None
         found = header.get("format") if isinstance(header, dict) else None
         if found != self.format:
-            raise self.corrupt(directory, f"{self.header} has format {found}, not {self.format}")
+            problem = f"the {self.name} in {directory} was written by another version of tfretrieval"
+            raise CorruptArtifact(f"{problem} (format {found}, not {self.format})", self.remedy)
         return header
 
     @contextlib.contextmanager

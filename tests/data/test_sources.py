@@ -145,7 +145,6 @@ def test_a_changed_or_missing_file_is_detected(tmp_path):
     assert last_changed([]) == 0
 
 
-
 def test_a_source_is_located_but_for_what_has_no_place(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert absolute_source("photos") == str(tmp_path / "photos")

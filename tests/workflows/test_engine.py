@@ -126,4 +126,4 @@ def test_catalogs_of_unknown_classes_can_be_quantized_on(monkeypatch):
     catalog = Catalog.from_lists(["a", "b"])
     made = [Embeddings(catalog, np.eye(2, dtype=np.float32))] * 2
     engines = [type("E", (), {"embed": lambda self, *_, _e=e, **__: _e})() for e in made]
-    assert module._loss(catalog, *engines) == {"n": 2, "lowest_cosine": 1.0}
+    assert module._quantization_loss(catalog, *engines) == {"n": 2, "lowest_cosine": 1.0}

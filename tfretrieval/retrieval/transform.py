@@ -155,7 +155,8 @@ class Transform(Estimator):
 
     def _arrays(self) -> dict[str, np.ndarray]:
         self._check_fitted()
-        return {} if self.matrix_ is None else {"matrix": self.matrix_, "offset": self.offset_}
+        arrays = {"matrix": self.matrix_, "offset": self.offset_}
+        return {name: array for name, array in arrays.items() if array is not None}
 
     def _normalized(self, vectors: np.ndarray) -> np.ndarray:
         return unit_rows(vectors) if self.normalize else vectors

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tfretrieval.artifacts import load_or_none
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.remote import fetched, is_remote
 from tfretrieval.embedding.engine import Engine
@@ -92,7 +93,7 @@ def engine_for(run: Run, catalog: Catalog, choice: EngineChoice = AUTO) -> Engin
 
 def _local_engine(run: Run, catalog: Catalog, choice: EngineChoice) -> Engine:
     """The engine without Ray."""
-    if choice.engine == "openvino" or (choice.engine == "auto" and _openvino_pays(run, len(catalog), choice)):
+    if choice.engine == "openvino" or (choice.engine == "auto" and _prefers_openvino(run, len(catalog), choice)):
         return _openvino(run, catalog, choice.precision)
     embedder = load_model(run)
     from tfretrieval.embedding.keras_engine import KerasEngine
@@ -112,12 +113,12 @@ def engine_of(provenance: Mapping[str, Any]) -> EngineChoice:
     return choice
 
 
-def _openvino_pays(run: Run, n: int, choice: EngineChoice) -> bool:
+def _prefers_openvino(run: Run, n: int, choice: EngineChoice) -> bool:
     if choice.precision not in ("auto", "float32"):
         return True
-    return (
-        is_installed() and not _has_gpu() and (n >= MIN_IMAGES_TO_CONVERT or _is_current(run, run.engine("openvino")))
-    )
+    if not is_installed() or _has_gpu():
+        return False
+    return n >= MIN_IMAGES_TO_CONVERT or _is_current(run, run.engine("openvino"))
 
 
 def _has_gpu() -> bool:
@@ -130,7 +131,6 @@ def _openvino(run: Run, catalog: Catalog, precision: str) -> OpenVINOEngine:
         raise UserError("the engine openvino is not installed", "use pip install 'tfretrieval[openvino]'")
     directory = run.engine("openvino")
     if not _is_current(run, directory):
-        _warn_if_corrupt(directory)
         log.info("converting the model for OpenVINO")
         embedder = load_model(run)
         from tfretrieval.embedding.openvino.convert import save_openvino_model
@@ -139,32 +139,21 @@ def _openvino(run: Run, catalog: Catalog, precision: str) -> OpenVINOEngine:
     if precision == "int8":
         return _int8(run, catalog, directory)
     if precision == "auto":
-        precision = _agreeing_precision(catalog, directory)
+        precision = _select_precision(catalog, directory)
     return OpenVINOEngine(directory, precision)
 
 
 def _is_current(run: Run, directory: Path) -> bool:
-    try:
-        return bool(read_header(directory)["model"] == run.model_fingerprint())
-    except UserError:
-        return False
+    header = load_or_none(read_header, directory)
+    return header is not None and header["model"] == run.model_fingerprint()
 
 
-def _warn_if_corrupt(directory: Path) -> None:
-    """Warn that an existing converted model cannot be used."""
-    try:
-        if directory.exists():
-            read_header(directory)
-    except UserError as error:
-        log.warning("%s; converting the model again", error.problem)
-
-
-def _agreeing_precision(catalog: Catalog, directory: Path) -> str:
+def _select_precision(catalog: Catalog, directory: Path) -> str:
     """bfloat16 if the CPU has it and its vectors of a sample agree with those of float32; else float32."""
     if not has_bfloat16():
         return "float32"
     if "bfloat16" not in read_header(directory):
-        with fetched(list(catalog.paths[_spread(len(catalog), PRECISION_SAMPLE)])) as (paths, _):
+        with fetched(list(catalog.paths[_evenly_spaced(len(catalog), PRECISION_SAMPLE)])) as (paths, _):
             reference, vectors = (OpenVINOEngine(directory, name).vectors(paths) for name in ("float32", "bfloat16"))
         if not len(reference):
             return "float32"
@@ -179,15 +168,16 @@ def _int8(run: Run, catalog: Catalog, source: Path) -> OpenVINOEngine:
     """The quantized model; its loss of mAP on a labeled sample is measured once."""
     directory = run.engine("openvino-int8")
     if not _is_current(run, directory):
-        _warn_if_corrupt(directory)
         from tfretrieval.embedding.openvino.quantize import quantize
 
-        sample = catalog.subset(_spread(len(catalog), CALIBRATION_SAMPLE))
+        sample = catalog.subset(_evenly_spaced(len(catalog), CALIBRATION_SAMPLE))
         log.info("quantizing the model to int8 on %d images", len(sample))
         with fetched(list(sample.paths)) as (paths, _):
             quantize(source, directory, paths, {})
-            here = replace(sample, paths=np.array(paths, dtype=object))
-            update_header(directory, int8=_loss(here, OpenVINOEngine(source), OpenVINOEngine(directory, "int8")))
+            local = replace(sample, paths=np.array(paths, dtype=object))
+            update_header(
+                directory, int8=_quantization_loss(local, OpenVINOEngine(source), OpenVINOEngine(directory, "int8"))
+            )
         measured = read_header(directory)["int8"]
         if "map" in measured:
             log.info(
@@ -197,22 +187,22 @@ def _int8(run: Run, catalog: Catalog, source: Path) -> OpenVINOEngine:
     return OpenVINOEngine(directory, "int8")
 
 
-def _loss(sample: Catalog, exact: Engine, quantized: Engine) -> dict[str, float]:
+def _quantization_loss(sample: Catalog, exact: Engine, quantized: Engine) -> dict[str, float]:
     """The leave-one-out mAP within a sample by both engines, and the lowest cosine similarity of their vectors."""
     from tfretrieval.evaluation.evaluator import evaluate
     from tfretrieval.retrieval.index import Index
 
-    found = [engine.embed(sample, on_error="skip") for engine in (exact, quantized)]
+    by_engine = [engine.embed(sample, on_error="skip") for engine in (exact, quantized)]
     measured: dict[str, float] = {
-        "n": len(found[0]),
-        "lowest_cosine": float(cosines(found[1].vectors, found[0].vectors).min()),
+        "n": len(by_engine[0]),
+        "lowest_cosine": float(cosines(by_engine[1].vectors, by_engine[0].vectors).min()),
     }
-    if (found[0].items.counts() >= 2).any():
-        for name, embeddings in zip(("map_float32", "map"), found):
+    if (by_engine[0].items.counts() >= 2).any():
+        for name, embeddings in zip(("map_float32", "map"), by_engine):
             measured[name] = evaluate(Index.build(embeddings), embeddings, ks=[1], n_bootstrap=0).metrics["map"]
     return measured
 
 
-def _spread(n: int, size: int) -> np.ndarray:
+def _evenly_spaced(n: int, size: int) -> np.ndarray:
     """At most `size` of n rows, evenly spaced, so that every class of a sorted catalog is represented."""
     return np.unique(np.linspace(0, n - 1, min(n, size)).astype(np.int64))

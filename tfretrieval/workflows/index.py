@@ -69,10 +69,10 @@ def ensure_index(run: Run, gallery: Embeddings, request: IndexRequest) -> Index:
     stored = _stored_index(run, request)
     settings = with_changes(stored.settings if stored else _stored_settings(directory) or default, request.changes)
     if stored and stored.settings == settings and stored.gallery_fingerprint == gallery.fingerprint:
-        is_external = request.rebuild_corrupt and isinstance(stored.retriever, KeepsItems)
-        if not is_external or stored.retriever.is_up_to_date():
+        retriever = stored.retriever
+        if not request.rebuild_corrupt or not isinstance(retriever, KeepsItems) or retriever.is_up_to_date():
             return stored
-        log.warning("the %s collection is not what was indexed; synchronizing", request.retriever)
+        log.warning("the %s collection does not match the index; synchronizing", request.retriever)
     elif stored and stored.gallery_fingerprint != gallery.fingerprint:
         log.info("the %s index is stale (gallery changed); rebuilding", request.directory_name)
     return build_index(directory, gallery, settings, request)

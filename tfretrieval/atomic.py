@@ -13,9 +13,12 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfretrieval.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @contextlib.contextmanager
@@ -83,6 +86,23 @@ def clear_leftovers(directory: str | os.PathLike[str]) -> None:
                 shutil.rmtree(leftover, ignore_errors=True)
             else:
                 leftover.unlink(missing_ok=True)
+
+
+def create_array(file: Path, shape: tuple[int, ...], dtype: type) -> np.memmap:
+    """Create a .npy file with its disk space and map it into memory for writing.
+
+    Writing to a memory map on a full disk would kill the process.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    import numpy as np
+
+    array = np.lib.format.open_memmap(file, "w+", dtype, shape)
+    if hasattr(os, "posix_fallocate"):
+        with file.open("r+b") as opened:
+            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    return array
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

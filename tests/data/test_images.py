@@ -13,7 +13,8 @@ from PIL import Image
 
 from tfretrieval.data import images
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.images import ImageTable, broken_reason, fits_in_memory, row_gather
+from tfretrieval.data.images import ImageTable, decoded_batches, fits_in_memory, row_gather
+from tfretrieval.data.read_image import broken_reason
 from tfretrieval.errors import UserError
 
 
@@ -33,7 +34,7 @@ def test_row_i_is_the_image_of_item_i(scenes, cache):
 
 def test_images_in_memory_are_decoded_once(scenes, monkeypatch):
     table = ImageTable(Catalog.from_source(scenes), 24)
-    monkeypatch.setattr(images, "decode_and_resize", None)
+    monkeypatch.setattr(images, "read_image", None)
     for _ in range(3):
         table.gather(tf.range(len(table)))
 
@@ -60,6 +61,15 @@ def test_unreadable_files_are_an_error_or_skipped(folder, caplog):
     expected = ImageTable(catalog.subset(readable), 8)
     rows = tf.range(len(table))
     np.testing.assert_array_equal(table.gather(rows), expected.gather(rows))
+
+
+def test_batches_hold_the_decodable_files_in_order(folder):
+    files = [str(path) for path in sorted((folder / "train").rglob("*.png"))]
+    for row in (1, 4, 5, 6, 7):
+        open(files[row], "w").close()
+    batches = list(decoded_batches(files, 24, "crop", batch_size=4))
+    assert [rows.tolist() for rows, _ in batches] == [[0, 2, 3], [8, 9, 10, 11], [12, 13, 14, 15], [16, 17]]
+    np.testing.assert_array_equal(batches[0][1][1], np.asarray(Image.open(files[2])))
 
 
 def test_a_catalog_without_readable_files_is_an_error(folder):

@@ -102,7 +102,7 @@ def test_full_disk_is_an_error_before_work_starts(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(module.os, "posix_fallocate", full)
+    monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(UserError, match="No space left"):
         PartialStore(tmp_path / "s", 5, 3, PROVENANCE)
     assert list(tmp_path.iterdir()) == []

@@ -84,7 +84,7 @@ def test_later_training_uses_cached_features_without_decoding(catalog, tmp_path,
     first = train(catalog, config, Run(tmp_path / "a"))
     files = sorted((cache / "features").iterdir())
     assert len(files) == 2, "training and held-out images"
-    monkeypatch.setattr(images, "decode_and_resize", None)
+    monkeypatch.setattr(images, "read_image", None)
     second = train(catalog, config, Run(tmp_path / "b"))
     for expected, actual in zip(first.get_weights(), second.get_weights()):
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)

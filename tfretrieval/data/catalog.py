@@ -11,7 +11,6 @@ from functools import cached_property
 
 import numpy as np
 
-from tfretrieval.data.content_digests import content_digests
 from tfretrieval.data.sources import read_source
 from tfretrieval.errors import UserError
 
@@ -252,6 +251,8 @@ class Catalog:
     @cached_property
     def fingerprint(self) -> str:
         """A short hash of ids, classes, splits and file contents."""
+        from tfretrieval.data.content_digests import content_digests  # imports SQLite, which a query does not need
+
         digest = hashlib.sha256("\n".join(self.class_names).encode())
         digests = content_digests(list(self.paths))
         for name, label, split, content in zip(self.ids, self.labels, self.splits, digests):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
 from tfretrieval.artifacts import ArtifactType
+from tfretrieval.atomic import create_array
 from tfretrieval.data.cache import cache_folder
 from tfretrieval.errors import UserError
 
@@ -36,7 +36,7 @@ def images_fingerprint(paths: Iterable[str], size: int, fit: str) -> str:
 
 
 def read_images(folder: Path, n: int, size: int) -> tuple[np.ndarray, dict[int, str]] | None:
-    """Read what `write_images` wrote.
+    """Read cached images.
 
     Returns:
         Images uint8 [n, size, size, 3], memory-mapped, and {row: reason} of unreadable files; None if not cached.
@@ -67,51 +67,11 @@ def write_images(folder: Path, n: int, size: int, decode: Callable[[WriteBatch],
     Raises:
         UserError: the disk is full, or the folder cannot be written.
     """
-    check_disk_space(folder, n * size * size * 3)
-    with CACHE.replaced(folder) as temporary:
-        writer = ImageWriter(temporary / IMAGES, n, size)
-        try:
-            broken = decode(writer.write)
-        finally:
-            writer.close()
-        CACHE.write_header(temporary, {"broken": {str(row): reason for row, reason in broken.items()}})
-
-
-class ImageWriter:
-    """Writes images uint8 [size, size, 3] to their rows of a new .npy file, in any order.
-
-    On a full disk a write raises an error; writing to a memory map would kill the process.
-    """
-
-    def __init__(self, path: Path, n: int, size: int) -> None:
-        self._file = path.open("wb")
-        header = {"descr": "|u1", "fortran_order": False, "shape": (n, size, size, 3)}
-        np.lib.format.write_array_header_1_0(self._file, header)
-        self._start = self._file.tell()
-        self._stride = size * size * 3
-        self._file.truncate(self._start + n * self._stride)
-
-    def write(self, rows: np.ndarray, images: np.ndarray) -> None:
-        """Write images uint8 [b, size, size, 3] to rows int [b]."""
-        for row, image in zip(rows, images):
-            self._file.seek(self._start + int(row) * self._stride)
-            self._file.write(image.tobytes())
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
-def check_disk_space(folder: Path, n_bytes: int) -> None:
-    """Check that a number of bytes is free on the disk of a folder.
-
-    Raises:
-        UserError: the disk has less free space.
-    """
-    existing = next(parent for parent in folder.absolute().parents if parent.exists())
-    free = shutil.disk_usage(existing).free
-    if n_bytes > free:
-        raise UserError(
-            f"decoded images need {n_bytes / 1e9:.1f} GB and {existing} has {free / 1e9:.1f} GB free; "
-            "set TFRET_CACHE to another folder or use --cache none"
-        )
+    try:
+        with CACHE.replaced(folder) as temporary:
+            images = create_array(temporary / IMAGES, (n, size, size, 3), np.uint8)
+            broken = decode(images.__setitem__)
+            images.flush()
+            CACHE.write_header(temporary, {"broken": {str(row): reason for row, reason in broken.items()}})
+    except UserError as error:
+        raise UserError(error.problem, "set TFRET_CACHE to another directory or use --cache none") from None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import psutil
 import tensorflow as tf
 
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.decode import decode_and_resize
 from tfretrieval.data.image_cache import WriteBatch, image_folder, read_images, write_images
-from tfretrieval.data.read_image import BrokenImageError, read_image, report_broken_images
-from tfretrieval.data.remote import is_remote
+from tfretrieval.data.read_image import BrokenImageError, broken_reason, read_image, report_broken_images
+from tfretrieval.data.threaded_map import map_in_threads
 from tfretrieval.progress import progress
 
 MEMORY_FRACTION = 0.25
@@ -28,7 +28,7 @@ class ImageTable:
     Args:
         catalog: n items with files.
         size: side of the images in pixels.
-        fit: resize mode, see `decode_and_resize`.
+        fit: resize mode, see `read_image`.
         on_error: mode for unreadable files: "fail" raises an error that names them, "skip" logs and excludes them.
         cache: "ram" keeps decoded images in memory, "auto" does so if they take at most a quarter of the available
             memory, "disk" keeps them in a file below the cache folder for later runs, "none" decodes on demand.
@@ -55,7 +55,6 @@ class ImageTable:
         self.catalog = catalog
         self._decodable = tf.constant(decodable, tf.int64)
         self._gather_cached = None if images is None else row_gather(images)
-        self._paths = tf.constant(list(catalog.paths), tf.string)
 
     def __len__(self) -> int:
         return len(self.catalog)
@@ -64,11 +63,11 @@ class ImageTable:
         """The images at `rows`, int [b], as uint8 [b, size, size, 3]; usable inside tf.data."""
         if self._gather_cached is not None:
             return self._gather_cached(tf.gather(self._decodable, rows))
-        return tf.map_fn(
-            lambda path: decode_and_resize(tf.io.read_file(path), self.size, self.fit),
-            tf.gather(self._paths, rows),
-            fn_output_signature=tf.TensorSpec([self.size, self.size, 3], tf.uint8),
-        )
+        images = tf.numpy_function(self._read, [rows], tf.uint8, stateful=False)
+        return tf.ensure_shape(images, [rows.shape[0], self.size, self.size, 3])
+
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        return np.stack([read_image(self.catalog.paths[row], self.size, self.fit) for row in rows])
 
 
 def row_gather(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -95,38 +94,27 @@ def decode_each(paths: Sequence[str], size: int, fit: str, write: WriteBatch) ->
     """
     decodable = np.zeros(len(paths), bool)
     with progress(None, "read images", total=len(paths)) as bar:
-        for rows, batch in decodable_images(paths, size, fit, batch_size=64).as_numpy_iterator():
+        for rows, batch in decoded_batches(paths, size, fit, batch_size=64):
             decodable[rows] = True
             write(rows, batch)
             bar.update(len(rows))
     return {int(row): broken_reason(paths[int(row)], size, fit) for row in np.flatnonzero(~decodable)}
 
 
-def decodable_images(paths: Sequence[str], size: int, fit: str, batch_size: int) -> tf.data.Dataset:
-    """(rows int64 [b], images uint8 [b, size, size, 3]) of the decodable files, in any order."""
-    names = tf.constant(list(paths), tf.string)
-    read = _reader(size, fit)
+def decoded_batches(
+    paths: Sequence[str], size: int, fit: str, batch_size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Decode files on all cores: (rows int64 [b], images uint8 [b, size, size, 3]) of the decodable ones, in order."""
 
-    def load(row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return row, read(names[row])
+    def decode(start: int) -> tuple[np.ndarray, np.ndarray]:
+        images = {}
+        for row in range(start, min(start + batch_size, len(paths))):
+            with contextlib.suppress(BrokenImageError):
+                images[row] = read_image(paths[row], size, fit)
+        return np.array(list(images), np.int64), np.array(list(images.values()), np.uint8).reshape(-1, size, size, 3)
 
-    rows = tf.data.Dataset.range(len(paths))
-    images = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False).ignore_errors()
-    return images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
-
-
-def broken_reason(path: str, size: int, fit: str) -> str:
-    """Why a file cannot be decoded."""
-    if not is_remote(path):
-        try:
-            read_image(path, size, fit)  # its reasons are clearer than TensorFlow's
-        except BrokenImageError as reason:
-            return str(reason)
-    try:
-        decode_and_resize(tf.io.read_file(path), size, fit)
-    except tf.errors.OpError as error:
-        return str(error.message).split("}} ")[-1].split(" [Op:")[0].splitlines()[0][:120]
-    return "decoding failed on the first attempt"
+    batches = map_in_threads(decode, range(0, len(paths), batch_size), os.cpu_count() or 1)
+    return (batch for batch in batches if len(batch[0]))
 
 
 def fits_in_memory(n_bytes: int) -> bool:
@@ -147,14 +135,3 @@ def _decoded(paths: list[str], size: int, fit: str, cache: str) -> tuple[np.ndar
         cached = read_images(folder, len(paths), size)
     assert cached is not None
     return cached
-
-
-@functools.lru_cache(maxsize=8)
-def _reader(size: int, fit: str) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function from a path to pixels, traced once per process."""
-
-    @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
-    def read(path: tf.Tensor) -> tf.Tensor:
-        return decode_and_resize(tf.io.read_file(path), size, fit)
-
-    return read

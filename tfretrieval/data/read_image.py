@@ -1,6 +1,6 @@
 """Decode and resize images with Pillow, without TensorFlow.
 
-Pixels equal those of `decode_and_resize` to the bit.
+Every command and engine reads images here. The pixels of exported models, see `decode_and_resize`, are identical.
 """
 
 from __future__ import annotations
@@ -65,6 +65,15 @@ def read_thumbnail(path: Source, side: int) -> np.ndarray:
         thumbnail = _as_rgb(image)
         thumbnail.thumbnail((side, side))
         return np.asarray(thumbnail)
+
+
+def broken_reason(path: str, size: int, fit: str) -> str:
+    """Why a file cannot be decoded."""
+    try:
+        read_image(path, size, fit)
+    except BrokenImageError as reason:
+        return str(reason)
+    return "decoding failed on the first attempt"
 
 
 def report_broken_images(broken: dict[str, str], on_error: str, all_broken: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.read_image import report_broken_images
+from tfretrieval.data.read_image import broken_reason, report_broken_images
 from tfretrieval.embedding.partial import PartialStore
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.progress import progress
@@ -27,7 +27,7 @@ class Engine(ABC):
         precision: one of `PRECISIONS`.
         image_size: side in pixels of the images that the network takes.
         dim: dimension of the embeddings.
-        fit: resize mode, see `decode_and_resize`.
+        fit: resize mode, see `read_image`.
     """
 
     name: ClassVar[str]
@@ -39,10 +39,6 @@ class Engine(ABC):
     @abstractmethod
     def batches(self, paths: Sequence[str]) -> Iterator[Batch]:
         """Yield (indices int64 [b], vectors float32 [b, d]) of the decodable files, in any order."""
-
-    @abstractmethod
-    def broken_reason(self, path: str) -> str:
-        """Why a file cannot be decoded."""
 
     @abstractmethod
     def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
@@ -83,6 +79,10 @@ class Engine(ABC):
         self._compute(catalog, np.arange(len(catalog)), put)
         self._report_broken(catalog, done, on_error)
         return Embeddings(catalog.subset(done), vectors if done.all() else vectors[done], provenance)
+
+    def broken_reason(self, path: str) -> str:
+        """Why a file cannot be decoded."""
+        return broken_reason(path, self.image_size, self.fit)
 
     def vectors(self, paths: Sequence[str]) -> np.ndarray:
         """Vectors of the decodable files, in the order of `paths`: float32 [m, d], m <= n."""

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfretrieval.data.images import broken_reason, decodable_images
+from tfretrieval.data.images import decoded_batches
 from tfretrieval.embedding.engine import Batch, Engine
 from tfretrieval.models.embedder import image_size_of
 
@@ -18,7 +18,7 @@ class KerasEngine(Engine):
 
     Args:
         embedder: model from images float [b, s, s, 3] in 0..255 to embeddings float32 [b, d].
-        fit: resize mode, see `decode_and_resize`.
+        fit: resize mode, see `read_image`.
         batch_size: number of images per call of the model.
     """
 
@@ -37,11 +37,8 @@ class KerasEngine(Engine):
         )
 
     def batches(self, paths: Sequence[str]) -> Iterator[Batch]:
-        for rows, images in decodable_images(paths, self.image_size, self.fit, self.batch_size):
-            yield rows.numpy(), self._forward(images).numpy()
-
-    def broken_reason(self, path: str) -> str:
-        return broken_reason(path, self.image_size, self.fit)
+        for rows, images in decoded_batches(paths, self.image_size, self.fit, self.batch_size):
+            yield rows, self.embed_pixels(images)
 
     def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
         return np.asarray(self._forward(tf.constant(pixels)).numpy())

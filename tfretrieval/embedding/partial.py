@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfretrieval.artifacts import ArtifactType
-from tfretrieval.atomic import readable_os_errors
+from tfretrieval.atomic import create_array, readable_os_errors
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
@@ -103,8 +102,8 @@ class PartialStore:
     def _create(self, header: dict[str, Any]) -> None:
         self._folder.mkdir(parents=True)
         try:
-            _create_array(self._folder / "vectors.npy", (header["n"], header["dim"]), np.float32)
-            _create_array(self._folder / "done.npy", (header["n"],), np.uint8)
+            create_array(self._folder / "vectors.npy", (header["n"], header["dim"]), np.float32)
+            create_array(self._folder / "done.npy", (header["n"],), np.uint8)
         except OSError:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
@@ -119,8 +118,7 @@ class PartialStore:
 
     def _copy_done_rows(self) -> Path:
         rows, file = np.flatnonzero(self.done), self._folder / "compact.npy"
-        _create_array(file, (len(rows), self._vectors.shape[1]), np.float32)
-        compact = np.load(file, mmap_mode="r+")
+        compact = create_array(file, (len(rows), self._vectors.shape[1]), np.float32)
         for start in range(0, len(rows), ROWS_PER_COPY):
             part = slice(start, start + ROWS_PER_COPY)
             compact[part] = self._vectors[rows[part]]
@@ -135,12 +133,3 @@ def is_begun(directory: Path) -> bool:
 
 def _folder(directory: Path) -> Path:
     return directory.with_name(f".partial-{directory.name}")
-
-
-def _create_array(file: Path, shape: tuple[int, ...], dtype: type) -> None:
-    """Create a .npy file and allocate its disk space: writing to a memory map on a full disk kills the process."""
-    array = np.lib.format.open_memmap(file, "w+", dtype, shape)
-    del array
-    if hasattr(os, "posix_fallocate") and file.stat().st_size:
-        with file.open("r+b") as opened:
-            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)

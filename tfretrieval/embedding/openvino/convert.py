@@ -29,7 +29,7 @@ def save_openvino_model(
         embedder: model from images float [b, s, s, 3] in 0..255 to embeddings float32 [b, d]. The converted model takes
             uint8.
         directory: directory to write; an existing one is replaced.
-        fit: resize mode, see `decode_and_resize`.
+        fit: resize mode, see `read_image`.
         provenance: recorded in `engine.json`, with the fingerprint of the model as "model".
         seed: random seed of the images for the comparison.
 

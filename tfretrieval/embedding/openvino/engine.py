@@ -9,9 +9,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tfretrieval.data.read_image import BrokenImageError, read_image
+from tfretrieval.data.threaded_map import map_in_threads
 from tfretrieval.embedding.engine import Batch, Engine
 from tfretrieval.embedding.openvino.model_dir import ENGINE, MODEL, read_header
 from tfretrieval.errors import UserError
@@ -76,14 +75,7 @@ class OpenVINOEngine(Engine):
             finally:
                 requests.put(request)
 
-        yield from _map_in_threads(embed_batch, range(0, len(paths), size), n_workers)
-
-    def broken_reason(self, path: str) -> str:
-        try:
-            read_image(path, self.image_size, self.fit)
-        except BrokenImageError as reason:
-            return str(reason)
-        return "decoding failed on the first attempt"
+        yield from map_in_threads(embed_batch, range(0, len(paths), size), n_workers)
 
     def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
         with self._lock:
@@ -174,19 +166,3 @@ def is_installed() -> bool:
 def has_bfloat16() -> bool:
     """Whether this CPU supports bfloat16 natively."""
     return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def _map_in_threads(function: Callable[[int], Batch], starts: Sequence[int], n_workers: int) -> Iterator[Batch]:
-    """Results of a function for each start, in order, with a bounded number of pending calls."""
-    with ThreadPoolExecutor(n_workers, thread_name_prefix="embed") as pool:
-        pending: deque[Future[Batch]] = deque()
-        try:
-            for start in starts:
-                pending.append(pool.submit(function, start))
-                if len(pending) > 4 * n_workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()

@@ -24,41 +24,36 @@ class EngineFiles:
         name: "openvino" or "keras".
         precision: one of `PRECISIONS`.
         fit: resize mode.
-        files: {relative name: content} of the model.
-        home: directory of the files on the sending machine.
+        files: {name: content} of the model.
     """
 
     name: str
     precision: str
     fit: str
     files: Mapping[str, bytes]
-    home: Path
 
     @classmethod
-    def of(cls, engine: Engine, home: Path) -> EngineFiles:
+    def of(cls, engine: Engine, directory: Path) -> EngineFiles:
         """The files of an engine.
 
         Args:
             engine: an OpenVINO or Keras engine.
-            home: directory of the converted model, or of `model.keras`.
+            directory: directory of the converted model, or of `model.keras`.
         """
         names = ("engine.json", "model.xml", "model.bin") if engine.name == "openvino" else ("model.keras",)
-        files = {name: (home / name).read_bytes() for name in names}
-        return cls(engine.name, engine.precision, engine.fit, files, home)
+        files = {name: (directory / name).read_bytes() for name in names}
+        return cls(engine.name, engine.precision, engine.fit, files)
 
-    def load(self) -> Engine:
-        """The engine, from its original files if this machine has the same ones, else from copies."""
-        home = self.home
-        if not all(_has_content(home / name, content) for name, content in self.files.items()):
-            home = Path(tempfile.mkdtemp(prefix="tfretrieval-"))
-            for name, content in self.files.items():
-                (home / name).write_bytes(content)
+    def load(self, directory: Path) -> Engine:
+        """Write the files to a directory, and load the engine from it."""
+        for name, content in self.files.items():
+            (directory / name).write_bytes(content)
         if self.name == "openvino":
-            return OpenVINOEngine(home, self.precision)
+            return OpenVINOEngine(directory, self.precision)
         from tfretrieval.embedding.keras_engine import KerasEngine
         from tfretrieval.models.embedder import read_model
 
-        return KerasEngine(read_model(home / "model.keras"), self.fit)
+        return KerasEngine(read_model(directory / "model.keras"), self.fit)
 
 
 class Worker:
@@ -71,7 +66,8 @@ class Worker:
     def __init__(self, engine_files: list[Any]) -> None:
         import ray
 
-        self._engine = ray.get(engine_files[0]).load()
+        self._directory = tempfile.TemporaryDirectory(prefix="tfretrieval-")
+        self._engine = ray.get(engine_files[0]).load(Path(self._directory.name))
 
     def __call__(self, block: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Embed a block.
@@ -123,10 +119,3 @@ class ShardWriter(Worker):
         name = part_name(int(block["row"][0]))
         self._shards.write_part(name, {**columns, "vector": result["vector"][decoded]}, broken)
         return {"row": result["row"], "reason": result["reason"]}
-
-
-def _has_content(path: Path, content: bytes) -> bool:
-    try:
-        return path.stat().st_size == len(content) and path.read_bytes() == content
-    except OSError:
-        return False

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.embedding import partial as module
 from tfretrieval.embedding.partial import PartialStore
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError

@@ -97,13 +97,16 @@ class Catalog:
         Raises:
             UserError: the source does not exist or cannot be used.
         """
-        columns, flags = read_source(source, allow_single_class=split is not None)
-        catalog = replace(cls.from_lists(**columns), is_query=flags.get("is_query"), is_gallery=flags.get("is_gallery"))
-        if split is not None:
-            return replace(catalog, splits=as_strings([split] * len(catalog)), is_query=None, is_gallery=None)
-        if columns["splits"] is None and not flags:
+        columns = read_source(source, allow_single_class=split is not None)
+        classes = columns["classes"]
+        class_names = sorted(set(classes) - {""})
+        splits = columns.get("splits") if split is None else [split] * len(classes)
+        labels = label_indices(classes, class_names)
+        catalog = cls.from_lists(columns["paths"], labels, class_names, splits, columns["ids"], columns["source"])
+        flags = {name: columns[name] for name in ("is_query", "is_gallery") if name in columns and split is None}
+        if splits is None and not flags:
             return catalog._with_test_split()
-        return catalog
+        return replace(catalog, **flags)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -133,8 +136,7 @@ class Catalog:
 
     def labels_among(self, class_names: Sequence[str]) -> np.ndarray:
         """Labels as indices into other class names, int32 [n]; -1 for unknown classes and names not among them."""
-        index = {name: label for label, name in enumerate(class_names)}
-        return np.array([*(index.get(name, -1) for name in self.class_names), -1], np.int32)[self.labels]
+        return label_indices([*self.class_names, ""], class_names)[self.labels]
 
     def rows_of(self, ids: Sequence[str] | np.ndarray) -> np.ndarray:
         """Rows of the items with these ids, int64 [m]; -1 for ids that the catalog does not have."""
@@ -295,6 +297,12 @@ def as_strings(values: Sequence[str] | np.ndarray) -> np.ndarray:
     array = np.empty(len(values), dtype=object)
     array[:] = [str(value) for value in values]
     return array
+
+
+def label_indices(names: Sequence[str | None], class_names: Sequence[str]) -> np.ndarray:
+    """Index of each name among the class names, int32 [n]; -1 for others."""
+    index: dict[str | None, int] = {name: label for label, name in enumerate(class_names)}
+    return np.array([index.get(name, -1) for name in names], np.int32)
 
 
 def _hash(text: str) -> str:

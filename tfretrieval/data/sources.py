@@ -24,10 +24,9 @@ BUILT_IN = {"digits": "tfretrieval.data.digits", "mit-split": "tfretrieval.data.
 log = logging.getLogger(__name__)
 
 Columns = dict[str, Any]
-Flags = dict[str, np.ndarray]
 
 
-def read_source(source: str | os.PathLike[str], allow_single_class: bool = False) -> tuple[Columns, Flags]:
+def read_source(source: str | os.PathLike[str], allow_single_class: bool = False) -> Columns:
     """Read a folder, a CSV file, or a built-in data set.
 
     Args:
@@ -35,17 +34,17 @@ def read_source(source: str | os.PathLike[str], allow_single_class: bool = False
         allow_single_class: accept a source with one class.
 
     Returns:
-        columns: arguments of `Catalog.from_lists`; "splits" is None if the source has none.
-        flags: the columns `is_query` and `is_gallery` that the source has, bool [n].
+        "ids", "paths" and "classes", list of str [n] each, "" for an unknown class; where the source has them "splits",
+        list of str [n], "is_query" and "is_gallery", bool [n]; and "source", the path or name.
 
     Raises:
         UserError: the source does not exist or cannot be used.
     """
     name, path = os.fspath(source), _location(source)
     if path.is_dir():
-        columns, flags = read_folder(path), Flags()
+        columns = read_folder(path)
     elif path.is_file() and path.suffix.lower() == ".csv":
-        columns, flags = read_csv(path)
+        columns = read_csv(path)
     elif path.is_file():
         raise UserError(f"{path} is a file but not a CSV", f"give a folder, a .csv, or {' or '.join(BUILT_IN)}")
     else:
@@ -53,12 +52,13 @@ def read_source(source: str | os.PathLike[str], allow_single_class: bool = False
             f"there is no folder or file {path} and no built-in data set of that name",
             f"built in are {', '.join(BUILT_IN)}",
         )
-    if len(columns["class_names"]) < 2 and not allow_single_class:
+    class_names = set(columns["classes"]) - {""}
+    if len(class_names) < 2 and not allow_single_class:
         nested = [child for child in _subfolders(path) if len(_subfolders(child)) > 1] if path.is_dir() else []
         hint = f"; did you mean {nested[0]}?" if nested else ""
-        found = f"only one class, {columns['class_names'][0]!r}" if columns["class_names"] else "no class"
-        raise UserError(f"{path} has {found}", f"retrieval needs two or more classes{hint}")
-    return {**columns, "source": name if name in BUILT_IN else str(path)}, flags
+        number = f"only one class, {class_names.pop()!r}" if class_names else "no class"
+        raise UserError(f"{path} has {number}", f"retrieval needs two or more classes{hint}")
+    return {**columns, "source": name if name in BUILT_IN else str(path)}
 
 
 def absolute_source(source: str | os.PathLike[str]) -> str:
@@ -105,18 +105,15 @@ def read_folder(folder: Path) -> Columns:
     for split_folder in top if has_splits else [folder]:
         for class_folder in _class_folders(split_folder, split_folder):
             files += [(split_folder.name.lower(), class_folder.name, file) for file in _image_files(class_folder)]
-    class_names = sorted({name for _, name, _ in files})
-    index = {name: label for label, name in enumerate(class_names)}
     return {
-        "paths": [str(file.absolute()) for _, _, file in files],
-        "labels": [index[name] for _, name, _ in files],
-        "class_names": class_names,
-        "splits": [split for split, _, _ in files] if has_splits else None,
         "ids": [file.relative_to(folder).as_posix() for _, _, file in files],
+        "paths": [str(file.absolute()) for _, _, file in files],
+        "classes": [name for _, name, _ in files],
+        **({"splits": [split for split, _, _ in files]} if has_splits else {}),
     }
 
 
-def read_csv(path: Path) -> tuple[Columns, Flags]:
+def read_csv(path: Path) -> Columns:
     """Read the columns `path,label[,split,id,is_query,is_gallery]` of a CSV file in UTF-8.
 
     Paths are relative to the CSV file, absolute or remote. An empty label stands for an unknown class.
@@ -129,16 +126,13 @@ def read_csv(path: Path) -> tuple[Columns, Flags]:
     missing = [file for file in files if not (is_remote(file) or os.path.isfile(file))]
     if missing:
         raise UserError(f"{path} lists {len(missing)} files that do not exist, the first {missing[0]}")
-    class_names = sorted({row["label"] for row in rows if row["label"]})
-    index = {name: label for label, name in enumerate(class_names)}
-    columns = {
+    return {
+        "ids": [row["id" if "id" in names else "path"] for row in rows],
         "paths": files,
-        "labels": [index.get(row["label"], -1) for row in rows],
-        "class_names": class_names,
-        "splits": [row["split"] or "all" for row in rows] if "split" in names else None,
-        "ids": [row["id"] if "id" in names else row["path"] for row in rows],
+        "classes": [row["label"] for row in rows],
+        **({"splits": [row["split"] or "all" for row in rows]} if "split" in names else {}),
+        **{name: _flags(path, rows, name) for name in ("is_query", "is_gallery") if name in names},
     }
-    return columns, {name: _flags(path, rows, name) for name in ("is_query", "is_gallery") if name in names}
 
 
 def _location(source: str | os.PathLike[str]) -> Path:
@@ -162,16 +156,16 @@ def _read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     if not rows:
         raise UserError(f"{path} lists no images")
     for line, row in enumerate(rows, start=2):
-        if row["path"] is None or row["label"] is None:
+        if None in row.values():
             raise UserError(f"{path}, line {line}: the line is shorter than the header")
     return names, rows
 
 
 def _flags(path: Path, rows: list[dict[str, str]], column: str) -> np.ndarray:
     for line, row in enumerate(rows, start=2):
-        if (row[column] or "").strip().lower() not in FLAG_VALUES:
+        if row[column].strip().lower() not in FLAG_VALUES:
             raise UserError(f"{path}, line {line}: {column} is {row[column]!r}", "it must be true or false")
-    return np.array([FLAG_VALUES[(row[column] or "").strip().lower()] for row in rows], bool)
+    return np.array([FLAG_VALUES[row[column].strip().lower()] for row in rows], bool)
 
 
 def _class_folders(folder: Path, root: Path) -> list[Path]:

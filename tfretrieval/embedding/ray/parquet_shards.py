@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfretrieval.data.cache import cache_folder
+from tfretrieval.data.catalog import label_indices
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 
@@ -147,10 +148,9 @@ class Shards:
         file = directory.parent / f".tmp-{uuid.uuid4().hex}.npy"
         try:
             vectors, columns = self._read_parts(header, file)
-            label_of = {name: label for label, name in enumerate(header["class_names"])}
             Embeddings.from_arrays(
                 vectors,
-                [-1 if name is None else label_of[name] for name in columns["label"]],
+                label_indices(columns["label"], header["class_names"]),
                 header["class_names"],
                 columns["id"],
                 columns["path"],

@@ -3,13 +3,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 ADDONS_VENV ?= .venv-addons
+OTHER_VENV ?= .venv-other
+QUICK_TESTS = $(filter-out %/test_readme.py,$(wildcard tests/test_*.py)) $(addprefix tests/,data evaluation losses models retrieval)
 PARALLEL = --numprocesses auto --dist loadscope --no-loadscope-reorder --max-worker-restart 0
 PIP = pip install --quiet --disable-pip-version-check
 
 BENCH_PYTHON = $(abspath $(VENV))/bin/python
 BENCHMARKS = start_up embed query serve map evaluation search target_recall growth training input_pipeline head_training beyond
 
-.PHONY: demo test test-slow test-addons lint bench bench-check clean
+.PHONY: demo test test-slow test-addons test-python lint bench bench-check clean
 
 demo: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) .
@@ -28,6 +30,15 @@ test-slow: $(VENV)/bin/python
 test-addons: $(ADDONS_VENV)/bin/python
 	$(ADDONS_VENV)/bin/$(PIP) --editable '.[addons,test]'
 	$(ADDONS_VENV)/bin/python -m pytest $(PARALLEL) -m 'not slow and not browser'
+
+# Install without extras on another Python, run the demo there and the tests that need no optional package:
+# make test-python PYTHON=python3.12
+test-python:
+	rm -rf $(OTHER_VENV)
+	$(PYTHON) -m venv $(OTHER_VENV)
+	$(OTHER_VENV)/bin/$(PIP) . pytest pytest-timeout pytest-xdist hypothesis
+	$(OTHER_VENV)/bin/tfret demo --output $(OTHER_VENV)/demo
+	$(OTHER_VENV)/bin/python -m pytest $(PARALLEL) $(QUICK_TESTS)
 
 lint: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) --editable '.[test,lint]'
@@ -48,7 +59,7 @@ bench-check: $(VENV)/bin/python
 	cd benchmarks && for name in $(BENCHMARKS); do $(BENCH_PYTHON) $$name.py --quick || exit 1; done
 
 clean:
-	rm -rf $(VENV) $(ADDONS_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* benchmarks/.environments benchmarks/.runs
+	rm -rf $(VENV) $(ADDONS_VENV) $(OTHER_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* benchmarks/.environments benchmarks/.runs
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

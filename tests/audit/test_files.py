@@ -31,7 +31,12 @@ def test_duplicates_broken_files_and_class_sizes_are_reported(scenes, tmp_path):
         Image.fromarray(np.full((8, 8, 3), i, np.uint8)).save(data / f"train/town/more{i}.png")
     result = audit_files(Catalog.from_source(data))
     assert result["duplicates"] == [
-        {"ids": ["test/town/again.png", "train/sea/0.png"], "labels_differ": True, "splits_differ": True}
+        {
+            "kind": "duplicate",
+            "ids": ["test/town/again.png", "train/sea/0.png"],
+            "labels_differ": True,
+            "splits_differ": True,
+        }
     ]
     assert list(result["broken"]) == ["train/sea/5.png"]
     assert result["notes"][0].startswith("class lone has 1 image")
@@ -85,11 +90,13 @@ def test_known_duplicates_of_the_photographs_are_reported(mit_split):
     assert result["broken"] == {}
     assert result["duplicates"] == [
         {
+            "kind": "duplicate",
             "ids": ["train/inside_city/urb992.jpg", "train/tallbuilding/urb992.jpg"],
             "labels_differ": True,
             "splits_differ": False,
         },
         {
+            "kind": "duplicate",
             "ids": ["train/mountain/sclos4.jpg", "train/mountain/sharp59.jpg"],
             "labels_differ": False,
             "splits_differ": False,

@@ -11,6 +11,14 @@ from tfretrieval.report.captions import (
     map_caption,
     neighbors_caption,
 )
+from tfretrieval.visualize.neighbors import ImageRow, LabeledImage
+
+
+def row(query, *neighbors):
+    """A query and its neighbors, by class."""
+    roles = ["unknown" if not (query and label) else "correct" if label == query else "wrong" for label in neighbors]
+    images = [LabeledImage(np.zeros((1, 1, 3), np.uint8), label, "", role) for label, role in zip(neighbors, roles)]
+    return ImageRow([LabeledImage(np.zeros((1, 1, 3), np.uint8), query, "", "query"), *images])
 
 
 def curve(precision, recall, ap):
@@ -86,10 +94,15 @@ def test_a_point_is_not_its_own_neighbor_even_where_points_coincide():
 
 
 def test_neighbors_of_unknown_class_are_ignored():
-    caption = neighbors_caption([("a", ["b", "a", ""]), ("", ["a"]), ("c", ["b"])])
+    caption = neighbors_caption([row("a", "b", "a", ""), row("", "a"), row("c", "b")])
     assert caption.startswith("1 of 3 neighbors")
-    assert neighbors_caption([("a", ["a"])]) == "1 of 1 neighbors have the class of the query."
-    assert neighbors_caption([("", ["a"])]) == ""
+    assert neighbors_caption([row("a", "a")]) == "1 of 1 neighbors have the class of the query."
+    assert neighbors_caption([row("", "a")]) == ""
+
+
+def test_the_most_frequent_error_of_neighbors_is_named():
+    caption = neighbors_caption([row("a", "a", "b", "b"), row("b", "b")])
+    assert caption == "2 of 4 neighbors have the class of the query. Most frequent error: a as b (2 times)."
 
 
 def test_a_comparison_states_whether_intervals_overlap():

@@ -32,16 +32,6 @@ def test_only_selected_columns_have_a_best_value():
     assert not table.is_best(1, 1)
 
 
-def test_a_row_of_another_length_raises():
-    with pytest.raises(UserError, match="columns"):
-        Table(["a", "b"], [["x"]])
-
-
-def test_a_best_value_of_an_unknown_column_raises():
-    with pytest.raises(UserError, match="'mAP'"):
-        Table(["a"], [["x"]], best={"mAP": "max"})
-
-
 @pytest.mark.parametrize(
     ("cell", "text"),
     [

@@ -11,6 +11,7 @@ from scipy.spatial import KDTree
 
 from tfretrieval.evaluation.result import Curve
 from tfretrieval.training.history import best_epoch
+from tfretrieval.visualize.neighbors import ImageRow
 
 PRECISION_LEVELS = (0.9, 0.5)
 N_PAIRS = 3
@@ -125,20 +126,18 @@ def map_caption(points: np.ndarray, labels: np.ndarray, class_names: Sequence[st
     )
 
 
-def neighbors_caption(rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+def neighbors_caption(rows: Sequence[ImageRow]) -> str:
     """Describe how many neighbors have the query's class, and the most frequent confusion.
 
     Args:
-        rows: class of each query and classes of its neighbors; "" where one is unknown.
-
-    >>> neighbors_caption([("a", ["a", "b", "b"]), ("b", ["b"])])
-    '2 of 4 neighbors have the class of the query. Most frequent error: a as b (2 times).'
+        rows: queries with their neighbors.
     """
-    pairs = [(query, neighbor) for query, neighbors in rows for neighbor in neighbors if query and neighbor]
-    if not pairs:
+    roles = Counter(image.role for row in rows for image in row.images)
+    n = roles["correct"] + roles["wrong"]
+    if not n:
         return ""
-    errors = Counter((query, neighbor) for query, neighbor in pairs if query != neighbor)
-    text = f"{len(pairs) - errors.total()} of {len(pairs)} neighbors have the class of the query."
+    text = f"{roles['correct']} of {n} neighbors have the class of the query."
+    errors = Counter((row.images[0].label, i.label) for row in rows for i in row.images if i.role == "wrong")
     if not errors:
         return text
     (query, neighbor), count = errors.most_common(1)[0]

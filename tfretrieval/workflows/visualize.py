@@ -29,7 +29,7 @@ from tfretrieval.visualize.scatter import plot_scatter
 from tfretrieval.visualize.theme import save_both
 from tfretrieval.workflows.evaluate import Evaluated, evaluate_run
 from tfretrieval.workflows.index import IndexRequest
-from tfretrieval.workflows.search_results import hardest_results, image_rows, neighbor_panels, random_results
+from tfretrieval.workflows.search_results import hardest_results, image_rows, random_results
 
 log = logging.getLogger(__name__)
 
@@ -123,10 +123,9 @@ def _plot_hardest(run: Run, result: Evaluated, k: int | None, n_queries: int) ->
 
 
 def _plot_rows(kind: str, run: Run, name: str, title: str, results: Sequence[SearchResult]) -> Plot:
-    caption = neighbors_caption([(result.label, [hit.label for hit in result.hits]) for result in results])
-    alt, path = "Queries and their nearest neighbors", run.figures / f"{name}.png"
-    drawing = Drawing(kind, path, title, alt, caption, image_rows(results))
-    return plot_neighbors(neighbor_panels(results), title), drawing
+    rows, alt = image_rows(results), "Queries and their nearest neighbors"
+    drawing = Drawing(kind, run.figures / f"{name}.png", title, alt, neighbors_caption(rows), rows)
+    return plot_neighbors(rows, title), drawing
 
 
 def _plot_map(name: str, run: Run, result: Evaluated, seed: int) -> Iterator[Plot]:

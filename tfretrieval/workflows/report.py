@@ -14,7 +14,7 @@ from tfretrieval.report.page import write_report
 from tfretrieval.report.sections import Drawings, cost_section, data_section, model_sections
 from tfretrieval.report.tables import Results, summary_table
 from tfretrieval.runs import Run
-from tfretrieval.visualize.comparison import ComparisonRow, plot_comparison
+from tfretrieval.visualize.comparison import plot_comparison
 from tfretrieval.visualize.theme import save_both
 from tfretrieval.workflows.evaluate import evaluate_run
 from tfretrieval.workflows.index import IndexRequest
@@ -105,7 +105,7 @@ def write_study_report(
         seconds: model -> duration of training, evaluation and figures, in this process.
     """
     first = next(iter(next(iter(results.values())).values()))
-    comparison = _draw_comparison(path.parent / "comparison.png", results, first.chance_precision)
+    comparison = _draw_comparison(path.parent / "comparison.png", results)
     configs = {model: run_config(run) for model, run in runs.items()}
     report = Report(
         title="Comparison of models and retrievers",
@@ -129,33 +129,14 @@ def write_study_report(
     write_report(path, report)
 
 
-def comparison_rows(results: Results) -> list[ComparisonRow]:
-    """Return the rows of `summary_table` for `plot_comparison`."""
-    return [
-        ComparisonRow(
-            model,
-            evaluation.provenance["index"],
-            evaluation.metrics,
-            {name: (low, high) for name, (low, high) in evaluation.intervals.items()},
-        )
-        for model, evaluations in results.items()
-        for evaluation in evaluations.values()
-    ]
-
-
-def _draw_comparison(path: Path, results: Results, chance: float) -> Drawing:
-    save_both(plot_comparison(comparison_rows(results), chance=chance), path)
-    estimates = {
-        f"{row.model} with {row.retriever}": (row.values["map"], *row.intervals["map"])
-        for row in comparison_rows(results)
-        if "map" in row.intervals
-    }
+def _draw_comparison(path: Path, results: Results) -> Drawing:
+    save_both(plot_comparison(results), path)
     return Drawing(
         "comparison",
         path,
         "P@1 and mAP by model and retriever",
         "Bars of P@1 and mAP with intervals; the values are those of the summary table",
-        comparison_caption(estimates, "mAP"),
+        comparison_caption(results),
     )
 
 

@@ -43,10 +43,9 @@ def hardest_results(evaluated: Evaluated, k: int | None, n_queries: int) -> list
     Raises:
         UserError: k is larger than the gallery.
     """
-    per_query = evaluated.evaluation.per_query
-    order = np.argsort(per_query["average_precision"], kind="stable")[:n_queries]
-    queries = evaluated.queries.subset(evaluated.queries.items.rows_of(per_query["id"][order]))
-    precisions = per_query["average_precision"][order]
+    per_query, rows = evaluated.evaluation.per_query, evaluated.evaluation.hardest_queries(n_queries)
+    queries = evaluated.queries.subset(evaluated.queries.items.rows_of(per_query["id"][rows]))
+    precisions = per_query["average_precision"][rows]
     results = _search(evaluated.index, queries, k)
     return [replace(result, average_precision=float(value)) for result, value in zip(results, precisions)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from matplotlib.figure import Figure
 
@@ -24,17 +23,17 @@ from tfretrieval.visualize.confusion import plot_confusion
 from tfretrieval.visualize.history import plot_history
 from tfretrieval.visualize.neighbors import plot_neighbors
 from tfretrieval.visualize.pr_curves import plot_pr_curves
-from tfretrieval.visualize.projection import project, subsample
+from tfretrieval.visualize.projection import TITLES, Method, project, subsample
 from tfretrieval.visualize.scatter import plot_scatter
 from tfretrieval.visualize.theme import save_both
 from tfretrieval.workflows.evaluate import Evaluated, evaluate_run
 from tfretrieval.workflows.index import IndexRequest
+from tfretrieval.workflows.model import run_config
 from tfretrieval.workflows.search_results import hardest_results, image_rows, random_results
 
 log = logging.getLogger(__name__)
 
 KINDS = ("history", "pr", "confusion", "neighbors", "hardest", "umap", "tsne")
-METHODS: dict[str, Literal["umap", "tsne"]] = {"UMAP": "umap", "t-SNE": "tsne"}
 MAX_POINTS = 5000
 
 Plot = tuple[Figure, Drawing]
@@ -79,7 +78,7 @@ def draw_run(
         elif kind == "neighbors":
             plots = _plot_random(run, result, k, n_queries, seed)
         else:
-            plots = _plot_map("UMAP" if kind == "umap" else "t-SNE", run, result, seed)
+            plots = _plot_map("umap" if kind == "umap" else "tsne", run, result, seed)
         for figure, drawing in plots:
             save_both(figure, drawing.path)
             drawings[drawing.path.stem] = drawing
@@ -91,7 +90,9 @@ def _plot_history(run: Run) -> Iterator[Plot]:
     history = read_history(run.history_path) if run.history_path.is_file() else []
     if history:
         path, alt = run.figures / "history.png", "Loss and validation metrics by epoch"
-        yield plot_history(history, "Training"), Drawing("history", path, "Training", alt, history_caption(history))
+        monitor = run_config(run).monitor
+        caption = history_caption(history, monitor)
+        yield plot_history(history, monitor, "Training"), Drawing("history", path, "Training", alt, caption)
 
 
 def _plot_evaluation(kind: str, run: Run, result: Evaluated) -> Iterator[Plot]:
@@ -128,17 +129,17 @@ def _plot_rows(kind: str, run: Run, name: str, title: str, results: Sequence[Sea
     return plot_neighbors(rows, title), drawing
 
 
-def _plot_map(name: str, run: Run, result: Evaluated, seed: int) -> Iterator[Plot]:
+def _plot_map(method: Method, run: Run, result: Evaluated, seed: int) -> Iterator[Plot]:
     """Project all embeddings, or 5,000 random ones."""
-    method, title = METHODS[name], f"{name} of the embeddings"
+    title = f"{TITLES[method]} of the embeddings"
     is_new = result.gallery.items.rows_of(result.queries.items.ids) < 0
     embeddings = result.gallery.concat(result.queries.subset(is_new))
     sample = embeddings.subset(subsample(len(embeddings), MAX_POINTS, seed))
     labels, class_names = sample.items.labels, sample.items.class_names
     points = project(sample.vectors, method, seed)
-    figure = plot_scatter(points, labels, class_names, sample.items.splits, title)
+    figure = plot_scatter(points, labels, class_names, sample.items.splits, result.gallery.items.splits[0], title)
     caption = map_caption(points, labels, class_names)
     if len(sample) < len(embeddings):
         caption = f"A random sample of {len(sample):,} of {len(embeddings):,} points. {caption}"
-    alt = f"Embeddings projected to two dimensions by {name}, with class names"
+    alt = f"Embeddings projected to two dimensions by {TITLES[method]}, with class names"
     yield figure, Drawing(method, run.figures / f"{method}.png", title, alt, caption)

@@ -23,17 +23,8 @@ def progress(items: Iterable[Any] | None, description: str, total: int | None = 
     """
     from tqdm import tqdm
 
-    return tqdm(items, total=total, unit=unit, unit_scale=unit == "B", **bar_options(description))
-
-
-def bar_options(description: str) -> dict[str, Any]:
-    """Options of tqdm for a bar, for libraries that create their own."""
-    return {"desc": description, "disable": not is_shown(), "leave": False, "delay": DELAY, "file": sys.stderr}
-
-
-def is_shown() -> bool:
-    """Whether bars are shown, that is, whether stderr is a terminal."""
-    return sys.stderr.isatty()
+    options = {"disable": not sys.stderr.isatty(), "leave": False, "delay": DELAY, "file": sys.stderr}
+    return tqdm(items, description, total, unit=unit, unit_scale=unit == "B", **options)
 
 
 @contextlib.contextmanager
@@ -64,9 +55,6 @@ class LinesBetweenBars(logging.StreamHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a log record."""
-        if "tqdm" not in sys.modules:
-            super().emit(record)
-            return
         from tqdm import tqdm
 
         try:

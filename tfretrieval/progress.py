@@ -23,8 +23,8 @@ def progress(items: Iterable[Any] | None, description: str, total: int | None = 
     """
     from tqdm import tqdm
 
-    options = {"disable": not sys.stderr.isatty(), "leave": False, "delay": DELAY, "file": sys.stderr}
-    return tqdm(items, description, total, unit=unit, unit_scale=unit == "B", **options)
+    options: dict[str, Any] = {"disable": not sys.stderr.isatty(), "leave": False, "delay": DELAY, "file": sys.stderr}
+    return tqdm(items, desc=description, total=total, unit=unit, unit_scale=unit == "B", **options)
 
 
 @contextlib.contextmanager

@@ -31,9 +31,6 @@ def progress(items: Iterable[Any] | None, description: str, total: int | None = 
 def working(description: str) -> Iterator[None]:
     """Show the elapsed time during the block, for work that does not report its progress."""
     with progress(None, description) as bar:
-        if bar.disable:
-            yield
-            return
         bar.bar_format = "{desc}: {elapsed}"
         done = threading.Event()
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.settings import settings_for
-from tfretrieval.serve.api import audit
+from tfretrieval.serve.api import audit, search
 from tfretrieval.serve.collection import Collection
 from tfretrieval.serve.service import Service
 
@@ -30,7 +30,7 @@ def line(collection) -> Service:
 
 
 def test_hits_have_rank_id_label_and_distance(line):
-    response = line.search_item("g0", 2, ["knn", "faiss"], [])
+    response = search(line, "g0", 2, ["knn", "faiss"], [])
     assert (response.id, response.label) == ("g0", "a")
     assert [result.retriever for result in response.results] == ["knn", "faiss"]
     for result in response.results:
@@ -39,13 +39,13 @@ def test_hits_have_rank_id_label_and_distance(line):
 
 
 def test_the_first_retriever_is_the_default_and_methods_are_not_repeated(line):
-    assert [result.retriever for result in line.search_item("g0", 1, [], []).results] == ["knn"]
-    assert len(line.search_item("g0", 1, ["knn", "knn"], []).results) == 1
+    assert [result.retriever for result in search(line, "g0", 1, [], []).results] == ["knn"]
+    assert len(search(line, "g0", 1, ["knn", "knn"], []).results) == 1
 
 
 def test_the_vote_is_the_majority_class_unless_classes_are_selected(line):
-    assert line.search_item("g4", 3, [], []).results[0].vote == "b"
-    assert line.search_item("g4", 3, [], ["a"]).results[0].vote is None
+    assert search(line, "g4", 3, [], []).results[0].vote == "b"
+    assert search(line, "g4", 3, [], ["a"]).results[0].vote is None
 
 
 def test_missing_evaluations_and_unknown_maps_are_rejected(line):

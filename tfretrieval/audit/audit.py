@@ -90,9 +90,10 @@ def describe_duplicates(group: dict[str, Any]) -> str:
 def _embed_images(run: Run, catalog: Catalog, facts: FileFacts) -> tuple[np.ndarray, np.ndarray]:
     """Return unit vectors, float32 [n, d], and the mask of embedded images, bool [n]; other vectors are zeros."""
     embedded, vectors, choice = np.zeros(len(catalog), bool), np.zeros((len(catalog), 1), np.float32), AUTO
+    broken = set(catalog.ids[list(facts.broken)])
     for split in catalog.split_names:
         part = catalog.split(split)
-        if not set(part.ids) & set(catalog.ids[facts.decodable]):
+        if broken.issuperset(part.ids):
             continue
         store = current_embeddings(run, part, run.embeddings(split), choice)
         if store is None:

@@ -40,11 +40,6 @@ class FileFacts:
     broken: dict[int, str]
     issues: dict[str, list[int]]
 
-    @property
-    def decodable(self) -> np.ndarray:
-        """Rows of the decodable files, int64."""
-        return np.setdiff1d(np.arange(len(self.gray)), list(self.broken)).astype(np.int64)
-
 
 def read_facts(catalog: Catalog) -> FileFacts:
     """Read the digest, the header and the pixels of every file of a catalog. Takes about 1.2 kB of memory per image.
@@ -70,21 +65,17 @@ def read_facts(catalog: Catalog) -> FileFacts:
     return FileFacts(digests, gray, broken, {key: rows for key, rows in decoded.items() if rows})
 
 
-def audit_files(catalog: Catalog, facts: FileFacts | None = None) -> dict[str, Any]:
+def audit_files(catalog: Catalog, facts: FileFacts) -> dict[str, Any]:
     """Audit the files of a catalog.
 
     Args:
         catalog: n items with local files.
-        facts: result of `read_facts`, if it is known.
+        facts: result of `read_facts`.
 
     Returns:
         source; n; classes {name: {split: count}}; duplicates, a list of {kind, ids, labels_differ, splits_differ} of
         files with the same bytes; broken {id: reason}; image_issues {key of `IMAGE_ISSUES`: ids}; notes, lines of text.
-
-    Raises:
-        UserError: an image is not a local file.
     """
-    facts = facts or read_facts(catalog)
     classes: dict[str, dict[str, int]] = {
         name: {
             str(split): int(((catalog.labels == label) & (catalog.splits == split)).sum())

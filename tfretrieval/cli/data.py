@@ -13,8 +13,7 @@ from tfretrieval.cli.output import prints_result, table
 from tfretrieval.errors import in_one_line
 from tfretrieval.quiet import load_tensorflow
 
-MAX_NAMES, MAX_LINES = 4, 20  # names per line, lines per kind of issue
-MAX_FAULTS = 20
+MAX_NAMES, MAX_LINES = 4, 20  # names per line, lines per list
 
 
 @click.group()
@@ -64,7 +63,7 @@ def verify(path: Path | None, seed: int) -> tuple[dict[str, Any], str]:
     faults = mit_split.verify(folder)
     n = len(mit_split.manifest())
     result = {"path": str(folder), "n": n, "faults": faults, "exit_code": 1 if faults else 0}
-    for fault in faults[:MAX_FAULTS]:
+    for fault in faults[:MAX_LINES]:
         click.echo(fault, err=True)
     return result, f"{folder}: {len(faults) or 'no'} faults in {n} files"
 

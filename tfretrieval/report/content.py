@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tfretrieval.errors import UserError
 from tfretrieval.report.image import smaller_format
 from tfretrieval.visualize.neighbors import ImageRow
 
@@ -101,16 +100,8 @@ class Drawing:
         return self.kind in ("history", "comparison") or bool(self.rows)
 
     def read(self) -> bytes:
-        """Return the bytes of the SVG, or of the PNG if that is smaller.
-
-        Raises:
-            UserError: the file cannot be read.
-        """
-        path = smaller_format(self.path)
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise UserError(f"cannot read figure {path}: {error.strerror}", "run `tfret visualize`") from None
+        """Return the bytes of the SVG, or of the PNG if that is smaller."""
+        return smaller_format(self.path).read_bytes()
 
 
 @dataclass(frozen=True)

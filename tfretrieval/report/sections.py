@@ -19,10 +19,10 @@ from tfretrieval.report.tables import (
 )
 from tfretrieval.runs import Run
 from tfretrieval.training.config import TrainConfig
+from tfretrieval.visualize.comparison import short_name
 
 Drawings = Mapping[str, Drawing]
 
-METRIC_NAMES = {"val_map": "mAP", "val_precision_at_1": "P@1"}
 WEIGHTS = {"none": "random initialization", "imagenet": "ImageNet weights"}
 
 
@@ -36,9 +36,10 @@ def data_section(config: TrainConfig, catalog: Catalog) -> Section:
             f"Queries are the split {query_split}, which was not used for training; the gallery is {gallery_split}."
         )
     if config.epochs:
+        metric = short_name(config.monitor.removeprefix("val_"))
         selection = (
-            f"The epoch was selected by {METRIC_NAMES[config.monitor]} on {config.validation_fraction:.0%} of each "
-            "class of the training split."
+            f"The epoch was selected by {metric} on {config.validation_fraction:.0%} of each class of the training "
+            "split."
         )
     else:
         selection = "The model was not trained on these data."

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException
 
+from tfretrieval.retrieval.reranking import RERANKERS
 from tfretrieval.serve import evaluated_queries, images, schemas
 from tfretrieval.serve.limits import MAX_NEIGHBORS
 from tfretrieval.serve.service import Service
@@ -69,7 +70,24 @@ def ready(request: Request, response: Response) -> schemas.Health:
 @router.get("/collection", tags=["collection"])
 def collection(service: CurrentService) -> schemas.CollectionInfo:
     """Describe the gallery and the available retrievers, re-rankers and maps."""
-    return service.info
+    served, gallery = service.collection, service.collection.gallery
+    return schemas.CollectionInfo(
+        name=served.name,
+        n_gallery=len(gallery),
+        n_queries=len(served.queries),
+        dim=gallery.dim,
+        class_names=list(gallery.items.class_names),
+        class_counts=gallery.items.counts().tolist(),
+        retrievers={
+            kind: f"{index.effective_settings.describe()}, {index.settings.metric} distance"
+            for kind, index in served.indexes.items()
+        },
+        rerankers=list(RERANKERS),
+        evaluated=list(served.evaluations),
+        maps=list(service.maps),
+        limits=service.limits,
+        facts=dict(served.facts),
+    )
 
 
 @router.get("/items", tags=["collection"], responses={200: {"model": schemas.Items}})
@@ -121,11 +139,13 @@ def search(
     label: Annotated[list[str], Query(alias="class", max_length=100, description="Return these classes only.")] = [],  # noqa: B006
 ) -> schemas.SearchResponse:
     """Search the nearest neighbors of an item, the item itself excluded."""
-    return service.search_item(id, k, by, label)
+    embeddings, row = service.collection.locate(id)
+    response = service.search(np.asarray(embeddings.vectors[row]), k, by, label, exclude=id)
+    return response.model_copy(update={"id": id, "label": embeddings.items.class_of(row) or None})
 
 
 @router.post("/search", tags=["search"])
-async def search_upload(
+def search_upload(
     service: CurrentService,
     image: Annotated[UploadFile, File(description="A JPEG, PNG, BMP, GIF or WebP file.")],
     k: Annotated[int, Form(ge=1, le=MAX_NEIGHBORS, description="Number of neighbors.")] = 12,
@@ -133,8 +153,12 @@ async def search_upload(
     label: Annotated[list[str], Form(alias="class", max_length=100, description="Return these classes only.")] = [],  # noqa: B006
 ) -> schemas.SearchResponse:
     """Search the nearest neighbors of an image. The image is not stored."""
-    data = await image.read()
-    return await run_in_threadpool(service.search_upload, data, k, by, label)
+    started, engine = perf_counter(), service.collection.engine
+    with service.decoding:
+        pixels = images.decode_upload(image.file.read(), engine.image_size, engine.fit, service.limits.pixels)
+        vector = engine.embed_pixels(pixels[None])[0]
+    embedding_ms = (perf_counter() - started) * 1000
+    return service.search(vector, k, by, label).model_copy(update={"embedding_ms": embedding_ms})
 
 
 @router.get("/map/{method}", tags=["map"])

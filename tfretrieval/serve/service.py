@@ -1,4 +1,4 @@
-"""`Service`: operations of the HTTP API, from plain values to response models."""
+"""`Service`: search, and the slow computations that run once."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ from starlette.exceptions import HTTPException
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.retrieval.neighbors import Neighbors
-from tfretrieval.retrieval.reranking import RERANKERS
 from tfretrieval.retrieval.search_result import SearchResult, search_results
 from tfretrieval.serve import schemas
 from tfretrieval.serve.background import BackgroundTask
 from tfretrieval.serve.collection import Collection
-from tfretrieval.serve.images import decode_upload
 from tfretrieval.serve.limits import Limits
 from tfretrieval.serve.maps import MAX_ITEMS, METHODS, Map, compute_map
 
@@ -29,7 +27,7 @@ UNKNOWN_QUERY = Catalog.from_lists([""])
 
 
 class Service:
-    """The operations of the server.
+    """What the routes of the server share.
 
     Args:
         collection: the collection to serve.
@@ -47,29 +45,7 @@ class Service:
         }
         self.audit = BackgroundTask("audit", collection.audit)
         # bounds the memory of large images that are decoded at the same time
-        self._decoding = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
-
-    @cached_property
-    def info(self) -> schemas.CollectionInfo:
-        """Description of the collection."""
-        collection, gallery = self.collection, self.collection.gallery
-        return schemas.CollectionInfo(
-            name=collection.name,
-            n_gallery=len(gallery),
-            n_queries=len(collection.queries),
-            dim=gallery.dim,
-            class_names=list(gallery.items.class_names),
-            class_counts=gallery.items.counts().tolist(),
-            retrievers={
-                kind: f"{index.effective_settings.describe()}, {index.settings.metric} distance"
-                for kind, index in collection.indexes.items()
-            },
-            rerankers=list(RERANKERS),
-            evaluated=list(collection.evaluations),
-            maps=list(self.maps),
-            limits=self.limits,
-            facts=dict(collection.facts),
-        )
+        self.decoding = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
 
     @cached_property
     def items(self) -> bytes:
@@ -77,24 +53,6 @@ class Service:
         items = self.collection.gallery.items
         columns = {"ids": items.ids.tolist(), "labels": items.labels.tolist(), "splits": items.splits.tolist()}
         return json.dumps(columns).encode()
-
-    def search_upload(
-        self, data: bytes, k: int, methods: Sequence[str], classes: Sequence[str]
-    ) -> schemas.SearchResponse:
-        """Search the neighbors of an encoded image."""
-        started = perf_counter()
-        engine = self.collection.engine
-        with self._decoding:
-            pixels = decode_upload(data, engine.image_size, engine.fit, self.limits.pixels)
-            vector = engine.embed_pixels(pixels[None])[0]
-        embedding_ms = (perf_counter() - started) * 1000
-        return self._search(vector, k, methods, classes).model_copy(update={"embedding_ms": embedding_ms})
-
-    def search_item(self, name: str, k: int, methods: Sequence[str], classes: Sequence[str]) -> schemas.SearchResponse:
-        """Search the neighbors of an item, the item itself excluded."""
-        embeddings, row = self.collection.locate(name)
-        response = self._search(np.asarray(embeddings.vectors[row]), k, methods, classes, exclude=name)
-        return response.model_copy(update={"id": name, "label": embeddings.items.class_of(row) or None})
 
     def evaluation(self, retriever: str) -> Evaluation:
         """Return the evaluation of a retriever."""
@@ -109,10 +67,18 @@ class Service:
             raise HTTPException(404, f"unknown map {method!r}; choose from {', '.join(self.maps)}")
         return self.maps[method]
 
-    def _search(
+    def search(
         self, vector: np.ndarray, k: int, methods: Sequence[str], classes: Sequence[str], exclude: str | None = None
     ) -> schemas.SearchResponse:
-        """Search with each method, "retriever" or "retriever:re-ranker"; by default with the first retriever."""
+        """Search the neighbors of a vector.
+
+        Args:
+            vector: float32 [d], the query.
+            k: at least 1.
+            methods: "retriever" or "retriever:re-ranker"; by default the first retriever.
+            classes: classes to search; all by default.
+            exclude: id of an item to exclude.
+        """
         results, neighbors = [], []
         for method in dict.fromkeys(methods or [next(iter(self.collection.indexes))]):
             retriever, _, reranker = method.partition(":")

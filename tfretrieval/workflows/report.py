@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,20 +69,8 @@ def draw_all(
 
 def write_run_report(run: Run, catalog: Catalog, results: Mapping[str, Evaluation], drawings: Drawings) -> Path:
     """Write `report.html` of a run from its evaluations by retriever and its figures."""
-    name, config = run.directory.resolve().name, run_config(run)
-    by_model = {name: results}
-    report = Report(
-        title=f"Retrieval report: {name}",
-        summary=_describe_protocol(next(iter(results.values()))),
-        facts=_facts(by_model),
-        table=summary_table(by_model),
-        sections=[
-            data_section(config, catalog),
-            *model_sections(config, results, drawings),
-            cost_section({name: run}, by_model),
-        ],
-        provenance=_provenance([run]),
-    )
+    name, sections = run.directory.resolve().name, model_sections(run_config(run), results, drawings)
+    report = _report(f"Retrieval report: {name}", catalog, {name: run}, {name: results}, sections)
     write_report(run.report_path, report)
     return run.report_path
 
@@ -104,29 +93,36 @@ def write_study_report(
         drawings: model -> name -> drawing.
         seconds: model -> duration of training, evaluation and figures, in this process.
     """
-    first = next(iter(next(iter(results.values())).values()))
+    sections = [
+        Section(model, sections=model_sections(run_config(run), results[model], drawings[model]))
+        for model, run in runs.items()
+    ]
+    report = _report("Comparison of models and retrievers", catalog, runs, results, sections)
     comparison = _draw_comparison(path.parent / "comparison.png", results)
-    configs = {model: run_config(run) for model, run in runs.items()}
-    report = Report(
-        title="Comparison of models and retrievers",
-        summary=f"{_describe_protocol(first)} {comparison.caption}",
-        facts=_facts(results),
-        table=summary_table(results),
+    durations = [(f"{name}, seconds of this study", round(s)) for name, s in seconds.items()]
+    report = replace(
+        report,
+        summary=f"{report.summary} {comparison.caption}",
         figures=[comparison],
-        sections=[
-            data_section(next(iter(configs.values())), catalog),
-            *(
-                Section(model, sections=model_sections(configs[model], results[model], drawings[model]))
-                for model in runs
-            ),
-            cost_section(runs, results),
-        ],
-        provenance=[
-            *_provenance(list(runs.values())),
-            *((f"{name}, seconds of this study", round(s)) for name, s in seconds.items()),
-        ],
+        provenance=[*report.provenance, *durations],
     )
     write_report(path, report)
+
+
+def _report(
+    title: str, catalog: Catalog, runs: Mapping[str, Run], results: Results, sections: Sequence[Section]
+) -> Report:
+    """A report of models, with sections about them between those about the data and the cost."""
+    first = next(iter(next(iter(results.values())).values()))
+    config = run_config(next(iter(runs.values())))
+    return Report(
+        title=title,
+        summary=_describe_protocol(first),
+        facts=_facts(first),
+        table=summary_table(results),
+        sections=[data_section(config, catalog), *sections, cost_section(runs, results)],
+        provenance=_provenance(list(runs.values())),
+    )
 
 
 def _draw_comparison(path: Path, results: Results) -> Drawing:
@@ -149,8 +145,7 @@ def _describe_protocol(evaluation: Evaluation) -> str:
     )
 
 
-def _facts(results: Results) -> list[tuple[str, Any]]:
-    evaluation = next(iter(next(iter(results.values())).values()))
+def _facts(evaluation: Evaluation) -> list[tuple[str, Any]]:
     return [
         ("Queries", evaluation.n_queries),
         ("Gallery", evaluation.n_gallery),

@@ -35,7 +35,7 @@ def most_confused_pairs(evaluation: Evaluation, n: int) -> ConfusedPairs:
     counts, names = evaluation.confusion, evaluation.class_names
     fractions = row_fractions(counts)
     pairs = [
-        ConfusedPair(label=names[i], nearest_label=names[j], count=counts[i, j], share=fractions[i, j])
+        ConfusedPair(label=names[i], nearest_label=names[j], count=int(counts[i, j]), share=float(fractions[i, j]))
         for i, j in confused_pairs(counts, n)
     ]
     return ConfusedPairs(pairs=pairs)

@@ -24,25 +24,19 @@ def decode_upload(data: bytes, size: int, fit: str, max_pixels: int) -> np.ndarr
     Raises:
         HTTPException: 413 if the image has too many pixels, 415 if it is no image, 422 if it is corrupt.
     """
-    width, height = _image_size(data)
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise HTTPException(413, "the image has too many pixels") from None
+    except UNREADABLE:
+        raise HTTPException(415, f"not a readable image; supported formats: {', '.join(FORMATS)}") from None
     if width * height > max_pixels:
         raise HTTPException(413, f"the image has {width:,} x {height:,} pixels; the limit is {max_pixels:,}")
     try:
         return read_image(io.BytesIO(data), size, fit)
     except BrokenImageError as error:
         raise HTTPException(422, f"the image cannot be decoded: {error}") from None
-
-
-def _image_size(data: bytes) -> tuple[int, int]:
-    if not data:
-        raise HTTPException(422, "the file is empty")
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return image.size
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise HTTPException(413, "the image has too many pixels") from None
-    except UNREADABLE:
-        raise HTTPException(415, f"not a readable image; supported formats: {', '.join(FORMATS)}") from None
 
 
 def media_type(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -35,7 +36,7 @@ class Map:
     rows: np.ndarray
     points: np.ndarray
 
-    def query_position(self, neighbors: np.ndarray) -> list[float] | None:
+    def query_position(self, neighbors: Sequence[int]) -> list[float] | None:
         """Return x and y of the medoid of a query's five nearest neighbors; None if none is on the map.
 
         The mean could fall between two clusters.

@@ -79,12 +79,12 @@ class Service:
             classes: classes to search; all by default.
             exclude: id of an item to exclude.
         """
-        results, neighbors = [], []
+        results = []
         for method in dict.fromkeys(methods or [next(iter(self.collection.indexes))]):
             retriever, _, reranker = method.partition(":")
             started = perf_counter()
-            found = self.collection.search(vector, k, retriever, reranker or "none", classes, exclude)
-            seconds, described = perf_counter() - started, self._describe(found)
+            neighbors = self.collection.search(vector, k, retriever, reranker or "none", classes, exclude)
+            seconds, described = perf_counter() - started, self._describe(neighbors)
             results.append(
                 schemas.SearchResult(
                     retriever=retriever,
@@ -92,11 +92,10 @@ class Service:
                     metric=self.collection.indexes[retriever].settings.metric,
                     search_ms=seconds * 1000,
                     vote=None if classes else described.vote,
-                    hits=[schemas.Hit(**asdict(hit), row=row) for hit, row in zip(described.hits, found.rows[0])],
+                    hits=[schemas.Hit(**asdict(hit), row=row) for hit, row in zip(described.hits, neighbors.rows[0])],
                 )
             )
-            neighbors.append(found.rows[0])
-        positions = self._query_positions(neighbors[0])
+        positions = self._query_positions([hit.row for hit in results[0].hits])
         return schemas.SearchResponse(id=None, label=None, embedding_ms=0.0, results=results, positions=positions)
 
     def _describe(self, neighbors: Neighbors) -> SearchResult:
@@ -104,8 +103,8 @@ class Service:
             return SearchResult("", "", "", ())
         return search_results(neighbors, UNKNOWN_QUERY, self.collection.gallery.items)[0]
 
-    def _query_positions(self, neighbors: np.ndarray) -> dict[str, list[float]]:
+    def _query_positions(self, rows: list[int]) -> dict[str, list[float]]:
         """Position of the query on each map that is ready; starts no map."""
         maps = {method: task.result(0) for method, task in self.maps.items() if task.is_started}
-        positions = {method: result.query_position(neighbors) for method, result in maps.items() if result is not None}
+        positions = {method: result.query_position(rows) for method, result in maps.items() if result is not None}
         return {method: position for method, position in positions.items() if position is not None}

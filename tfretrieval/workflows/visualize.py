@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from matplotlib.figure import Figure
 
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.report.captions import (
     confusion_caption,
     curves_caption,
@@ -67,19 +68,19 @@ def draw_run(
         UserError: the run cannot be evaluated, or a figure cannot be written.
     """
     result = evaluate_run(run, catalog, IndexRequest.named(retriever), seed=seed, reuse=True)
+    evaluation = result.evaluation
+    plots: dict[str, Iterator[Plot]] = {
+        "history": _plot_history(run),
+        "pr": _plot_curves(run, evaluation),
+        "confusion": _plot_confusion(run, evaluation),
+        "neighbors": _plot_random(run, result, k, n_queries, seed),
+        "hardest": _plot_hardest(run, result, k, n_queries),
+        "umap": _plot_map("umap", run, result, seed),
+        "tsne": _plot_map("tsne", run, result, seed),
+    }
     drawings: dict[str, Drawing] = {}
     for kind in kinds:
-        if kind == "history":
-            plots = _plot_history(run)
-        elif kind in ("pr", "confusion"):
-            plots = _plot_evaluation(kind, run, result)
-        elif kind == "hardest":
-            plots = _plot_hardest(run, result, k, n_queries)
-        elif kind == "neighbors":
-            plots = _plot_random(run, result, k, n_queries, seed)
-        else:
-            plots = _plot_map("umap" if kind == "umap" else "tsne", run, result, seed)
-        for figure, drawing in plots:
+        for figure, drawing in plots[kind]:
             save_both(figure, drawing.path)
             drawings[drawing.path.stem] = drawing
             log.info("wrote %s", drawing.path)
@@ -95,18 +96,19 @@ def _plot_history(run: Run) -> Iterator[Plot]:
         yield plot_history(history, monitor, "Training"), Drawing("history", path, "Training", alt, caption)
 
 
-def _plot_evaluation(kind: str, run: Run, result: Evaluated) -> Iterator[Plot]:
-    evaluation = result.evaluation
-    path, retriever = run.figures / f"{kind}_{evaluation.retriever}.png", evaluation.provenance["index"]
-    if kind == "pr":
-        title, alt = f"Precision-recall by class ({retriever})", "Precision against recall, one curve per class"
-        figure = plot_pr_curves(evaluation.curves, evaluation.chance_precision, title)
-        caption = curves_caption(evaluation.curves, evaluation.chance_precision)
-    else:
-        title, alt = f"Confusion matrix ({retriever})", "Matrix of true class against class of the nearest neighbor"
-        figure = plot_confusion(evaluation.confusion, evaluation.class_names, title)
-        caption = confusion_caption(evaluation.confusion, evaluation.class_names)
-    yield figure, Drawing(kind, path, title, alt, caption)
+def _plot_curves(run: Run, evaluation: Evaluation) -> Iterator[Plot]:
+    title, path = f"Precision-recall by class ({evaluation.provenance['index']})", f"pr_{evaluation.retriever}.png"
+    caption = curves_caption(evaluation.curves, evaluation.chance_precision)
+    drawing = Drawing("pr", run.figures / path, title, "Precision against recall, one curve per class", caption)
+    yield plot_pr_curves(evaluation.curves, evaluation.chance_precision, title), drawing
+
+
+def _plot_confusion(run: Run, evaluation: Evaluation) -> Iterator[Plot]:
+    title, path = f"Confusion matrix ({evaluation.provenance['index']})", f"confusion_{evaluation.retriever}.png"
+    caption = confusion_caption(evaluation.confusion, evaluation.class_names)
+    alt = "Matrix of true class against class of the nearest neighbor"
+    drawing = Drawing("confusion", run.figures / path, title, alt, caption)
+    yield plot_confusion(evaluation.confusion, evaluation.class_names, title), drawing
 
 
 def _plot_random(run: Run, result: Evaluated, k: int | None, n_queries: int, seed: int) -> Iterator[Plot]:

@@ -54,7 +54,7 @@ def audit(catalog: Catalog, run: Run | None = None, max_label_issues: int = 50) 
         result |= {"n_label_issues": None, "label_issues": None}
     else:
         vectors, embedded = _embed_images(run, catalog, facts)
-        neighbors = _nearest_neighbors(vectors)
+        neighbors = SimilarItems(vectors).neighbors(N_NEIGHBORS)
         labels = np.where(embedded, catalog.labels, -1)
         result |= _audit_labels(catalog, vectors, labels, neighbors[1], max_label_issues)
         result["notes"] += _label_notes(run, labels, catalog.n_classes)
@@ -105,13 +105,6 @@ def _embed_images(run: Run, catalog: Catalog, facts: FileFacts) -> tuple[np.ndar
         for block in blocks(len(rows), BLOCK):
             vectors[rows[block]] = unit_rows(store.vectors[block])
     return vectors, embedded
-
-
-def _nearest_neighbors(vectors: np.ndarray) -> Neighbors:
-    n = len(vectors)
-    if n < 2:
-        return np.empty((n, 0), np.float32), np.empty((n, 0), np.int64)
-    return SimilarItems(vectors).neighbors(min(N_NEIGHBORS, n - 1))
 
 
 def _audit_labels(

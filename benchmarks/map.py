@@ -99,9 +99,8 @@ def synthetic_service(n: int) -> Service:
         points, labels, ids=[f"train/class-{label}/{i}.jpg" for i, label in enumerate(labels)]
     )
     index = Index.build(gallery, FaissSettings(metric="euclidean"))
-    engine = SimpleNamespace(
-        image_size=8, fit="crop", embed_pixels=lambda pixels: np.zeros((len(pixels), 2), np.float32)
-    )
+    vectors = np.zeros((1, 2), np.float32)
+    engine = SimpleNamespace(image_size=8, fit="crop", embed_pixels=lambda pixels: vectors)
     service = Service(Collection("synthetic", gallery, gallery, {"faiss": index}, {}, engine, {}, dict, Path("unused")))
     service.maps["umap"] = BackgroundTask("map umap", lambda: Map(np.arange(n, dtype=np.int32), points))
     return service

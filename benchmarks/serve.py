@@ -50,9 +50,8 @@ def main() -> None:
     in_process, over_http = [], []
     with server(run.directory) as (address, process), httpx.Client(base_url=address, timeout=60) as client:
         for image in itertools.islice(itertools.cycle(images), n_single):
-            in_process.append(
-                timed(lambda image=image: search_upload(service, UploadFile(io.BytesIO(image)), K, [], []))
-            )
+            upload = UploadFile(io.BytesIO(image))
+            in_process.append(timed(lambda upload=upload: search_upload(service, upload, K, [], [])))
             over_http.append(timed(lambda image=image: post_search(client, image)))
         latencies, errors = concurrent_latencies(address, images, N_CLIENTS, seconds)
         memory = [(0, resident_megabytes(process))]

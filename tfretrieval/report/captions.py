@@ -62,7 +62,7 @@ def _last_recall(curve: Curve, level: float) -> float:
 
 
 def confusion_caption(counts: np.ndarray, class_names: Sequence[str]) -> str:
-    """Describe the accuracy of the nearest neighbor and the most frequent confusions, with shares of the row.
+    """Describe the accuracy of the nearest neighbor and the most frequent confusions, with fractions of the row.
 
     Args:
         counts: int [c, c], row = true class, column = class of the nearest neighbor.
@@ -113,16 +113,16 @@ def map_caption(points: np.ndarray, labels: np.ndarray, class_names: Sequence[st
     rows = KDTree(points).query(points, k=k + 1)[1]
     neighbor_labels = labels[np.array([[row for row in near if row != i][:k] for i, near in enumerate(rows)])]
     is_same = (neighbor_labels == labels[:, None]).mean(axis=1)
-    shares = {int(label): float(is_same[labels == label].mean()) for label in present}
-    best, worst = max(shares, key=lambda label: shares[label]), min(shares, key=lambda label: shares[label])
+    fractions = {int(label): float(is_same[labels == label].mean()) for label in present}
+    best, worst = max(fractions, key=lambda label: fractions[label]), min(fractions, key=lambda label: fractions[label])
     text = f"{is_same.mean():.0%} of the {k} nearest points have the class of a point"
-    if shares[best] == shares[worst]:
+    if fractions[best] == fractions[worst]:
         return f"{text}, in every class."
     others = Counter(neighbor_labels[labels == worst].ravel().tolist())
     del others[worst]
     return (
-        f"{text}: highest for {class_names[best]} ({shares[best]:.0%}), lowest for {class_names[worst]} "
-        f"({shares[worst]:.0%}, mixed with {class_names[others.most_common(1)[0][0]]})."
+        f"{text}: highest for {class_names[best]} ({fractions[best]:.0%}), lowest for {class_names[worst]} "
+        f"({fractions[worst]:.0%}, mixed with {class_names[others.most_common(1)[0][0]]})."
     )
 
 

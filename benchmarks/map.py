@@ -12,19 +12,20 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
-import uvicorn
 from results import publish
 from timing import spread
 
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.settings import FaissSettings
-from tfretrieval.serve.app import create_app
 from tfretrieval.serve.background import BackgroundTask
 from tfretrieval.serve.collection import Collection
 from tfretrieval.serve.maps import Map
+from tfretrieval.serve.server import create_server
 from tfretrieval.serve.service import Service
 
 FLAGS = ["--no-sandbox", "--enable-unsafe-swiftshader"]  # software rendering, also of WebGL
@@ -98,7 +99,9 @@ def synthetic_service(n: int) -> Service:
         points, labels, ids=[f"train/class-{label}/{i}.jpg" for i, label in enumerate(labels)]
     )
     index = Index.build(gallery, FaissSettings(metric="euclidean"))
-    service = Service(Collection("synthetic", gallery, gallery, {"faiss": index}))
+    vectors = np.zeros((1, 2), np.float32)
+    engine = SimpleNamespace(image_size=8, fit="crop", embed_pixels=lambda pixels: vectors)
+    service = Service(Collection("synthetic", gallery, gallery, {"faiss": index}, {}, engine, {}, dict, Path("unused")))
     service.maps["umap"] = BackgroundTask("map umap", lambda: Map(np.arange(n, dtype=np.int32), points))
     return service
 
@@ -108,7 +111,7 @@ def serving(service: Service) -> Iterator[str]:
     """Address of a server in a thread."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(service), log_level="warning"))
+        server = create_server(service)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import itertools
 import subprocess
 import sys
@@ -22,10 +23,12 @@ import httpx
 import numpy as np
 import psutil
 from embed import TFRET, images_and_weights, trained_run
+from fastapi import UploadFile
 from results import publish
 from timing import spread
 
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.serve.api import search_upload
 from tfretrieval.serve.loading import open_collection
 from tfretrieval.serve.service import Service
 
@@ -47,7 +50,8 @@ def main() -> None:
     in_process, over_http = [], []
     with server(run.directory) as (address, process), httpx.Client(base_url=address, timeout=60) as client:
         for image in itertools.islice(itertools.cycle(images), n_single):
-            in_process.append(timed(lambda image=image: service.search_upload(image, K, [], [])))
+            upload = UploadFile(io.BytesIO(image))
+            in_process.append(timed(lambda upload=upload: search_upload(service, upload, K, [], [])))
             over_http.append(timed(lambda image=image: post_search(client, image)))
         latencies, errors = concurrent_latencies(address, images, N_CLIENTS, seconds)
         memory = [(0, resident_megabytes(process))]

@@ -6,11 +6,11 @@ import os
 import subprocess
 import sys
 
-from tfretrieval.quiet import silent_stderr, silent_stdout
+from tfretrieval.quiet import STDERR, STDOUT, silent
 
 
 def test_native_output_is_discarded_inside_the_block_only(capfd):
-    with silent_stderr(), silent_stdout():
+    with silent(STDERR), silent(STDOUT):
         os.write(1, b"discarded")
         os.write(2, b"discarded")
     print("out")

@@ -23,26 +23,14 @@ def progress(items: Iterable[Any] | None, description: str, total: int | None = 
     """
     from tqdm import tqdm
 
-    return tqdm(items, total=total, unit=unit, unit_scale=unit == "B", **bar_options(description))
-
-
-def bar_options(description: str) -> dict[str, Any]:
-    """Options of tqdm for a bar, for libraries that create their own."""
-    return {"desc": description, "disable": not is_shown(), "leave": False, "delay": DELAY, "file": sys.stderr}
-
-
-def is_shown() -> bool:
-    """Whether bars are shown, that is, whether stderr is a terminal."""
-    return sys.stderr.isatty()
+    options: dict[str, Any] = {"disable": not sys.stderr.isatty(), "leave": False, "delay": DELAY, "file": sys.stderr}
+    return tqdm(items, desc=description, total=total, unit=unit, unit_scale=unit == "B", **options)
 
 
 @contextlib.contextmanager
 def working(description: str) -> Iterator[None]:
     """Show the elapsed time during the block, for work that does not report its progress."""
     with progress(None, description) as bar:
-        if bar.disable:
-            yield
-            return
         bar.bar_format = "{desc}: {elapsed}"
         done = threading.Event()
 
@@ -64,9 +52,6 @@ class LinesBetweenBars(logging.StreamHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a log record."""
-        if "tqdm" not in sys.modules:
-            super().emit(record)
-            return
         from tqdm import tqdm
 
         try:

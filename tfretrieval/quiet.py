@@ -8,22 +8,24 @@ import os
 import sys
 from collections.abc import Iterator
 
-
-@contextlib.contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Discard what native code writes to stderr inside the block."""
-    sys.stderr.flush()
-    with _redirected_to_devnull(2):
-        yield
+STDOUT, STDERR = 1, 2
 
 
 @contextlib.contextmanager
-def silent_stdout() -> Iterator[None]:
-    """Discard what native code writes to stdout inside the block."""
+def silent(descriptor: int) -> Iterator[None]:
+    """Discard what native code writes to a file descriptor, `STDOUT` or `STDERR`, inside the block."""
     sys.stdout.flush()
-    with _redirected_to_devnull(1):
+    sys.stderr.flush()
+    copy = os.dup(descriptor)
+    with open(os.devnull, "wb") as devnull:
+        os.dup2(devnull.fileno(), descriptor)
+    try:
         yield
-        ctypes.CDLL(None).fflush(None)
+        if descriptor == STDOUT:  # stderr has no buffer
+            ctypes.CDLL(None).fflush(None)
+    finally:
+        os.dup2(copy, descriptor)
+        os.close(copy)
 
 
 def load_tensorflow(compute: bool = True) -> None:
@@ -35,21 +37,8 @@ def load_tensorflow(compute: bool = True) -> None:
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with silent_stderr():
+    with silent(STDERR):
         import tensorflow as tf
 
         if compute:
             tf.constant(0)
-
-
-@contextlib.contextmanager
-def _redirected_to_devnull(descriptor: int) -> Iterator[None]:
-    copy = os.dup(descriptor)
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(devnull, descriptor)
-        yield
-    finally:
-        os.dup2(copy, descriptor)
-        os.close(copy)
-        os.close(devnull)

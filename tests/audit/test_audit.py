@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfretrieval.audit.audit import audit
+from tfretrieval.audit.audit import audit, count_issues, describe_duplicates
 from tfretrieval.audit.page import write_audit_page
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.errors import UserError
@@ -23,18 +23,36 @@ from tfretrieval.workflows.embed import embed_split
 def test_without_a_run_labels_are_not_checked(flawed):
     result = audit(Catalog.from_source(flawed))
     assert result["duplicates"] == [
-        {"ids": ["train/sea/0.png", "train/sea/twice.png"], "labels_differ": False, "splits_differ": False}
+        {
+            "kind": "duplicate",
+            "ids": ["train/sea/0.png", "train/sea/twice.png"],
+            "labels_differ": False,
+            "splits_differ": False,
+        }
     ]
     (near,) = result["near_duplicates"]
     assert near.pop("similarity") > 0.85
     assert near == {
-        "ids": ["test/field/again.jpg", "train/field/1.png"], "labels_differ": False, "splits_differ": True
-    }  # fmt: skip
+        "kind": "near duplicate",
+        "ids": ["test/field/again.jpg", "train/field/1.png"],
+        "labels_differ": False,
+        "splits_differ": True,
+    }
     assert result["leaks"] == [
         {"kind": "near duplicate", "ids": {"test": ["test/field/again.jpg"], "train": ["train/field/1.png"]}}
     ]
     assert (result["n_label_issues"], result["label_issues"]) == (None, None)
     assert list(result["broken"]) == ["test/sea/broken.png"]
+
+
+def test_issues_are_counted_and_duplicates_described(result):
+    assert count_issues(result) == {
+        "duplicates": 1, "near duplicates": 1, "leaks": 1, "broken files": 1, "image issues": 0
+    }  # fmt: skip
+    assert describe_duplicates(result["duplicates"][0]) == "duplicate"
+    near = describe_duplicates(result["near_duplicates"][0])
+    assert near.startswith("near duplicate, similarity 0.")
+    assert near.endswith(", different splits")
 
 
 def test_a_wrong_label_has_the_highest_score_and_neighbors_of_the_suggested_class(result):

@@ -53,6 +53,7 @@ def test_equal_items_are_neighbors_but_not_of_themselves():
     assert not (rows == np.arange(60)[:, None]).any()
 
 
-def test_two_items():
-    cosines, rows = SimilarItems(np.eye(2, dtype=np.float32)).neighbors(1)
+def test_fewer_items_than_neighbors():
+    cosines, rows = SimilarItems(np.eye(2, dtype=np.float32)).neighbors(5)
     assert (cosines.tolist(), rows.tolist()) == ([[0], [0]], [[1], [0]])
+    assert SimilarItems(np.eye(1, dtype=np.float32)).neighbors(5)[1].shape == (1, 0)

@@ -74,3 +74,9 @@ def test_damage_is_told_in_one_line(found, tmp_path):
     (tmp_path / "e" / "metrics.json").write_text('{"format": 7}')
     with pytest.raises(CorruptArtifact, match="7"):
         Evaluation.load(tmp_path / "e")
+
+
+def test_the_hardest_queries_have_the_lowest_average_precision(found):
+    precision = found.per_query["average_precision"]
+    np.testing.assert_array_equal(precision[found.hardest_queries(5)], np.sort(precision)[:5])
+    assert len(found.hardest_queries(99)) == 30

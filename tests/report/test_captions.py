@@ -1,5 +1,7 @@
 """Captions are computed from the plotted values."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,14 @@ from tfretrieval.report.captions import (
     map_caption,
     neighbors_caption,
 )
+from tfretrieval.visualize.neighbors import ImageRow, LabeledImage
+
+
+def row(query, *neighbors):
+    """A query and its neighbors, by class."""
+    roles = ["unknown" if not (query and label) else "correct" if label == query else "wrong" for label in neighbors]
+    images = [LabeledImage(np.zeros((1, 1, 3), np.uint8), label, "", role) for label, role in zip(neighbors, roles)]
+    return ImageRow([LabeledImage(np.zeros((1, 1, 3), np.uint8), query, "", "query"), *images])
 
 
 def curve(precision, recall, ap):
@@ -61,12 +71,13 @@ def test_a_confusion_without_errors_lists_none():
 
 def test_a_history_whose_last_epoch_is_the_best_suggests_more_epochs():
     rows = [{"epoch": 1, "loss": 1.0, "val_map": 0.2}, {"epoch": 2, "loss": 0.5, "val_map": 0.6}]
-    assert "from 1.000 to 0.500 in 2 epochs" in history_caption(rows)
-    assert "training longer" in history_caption(rows)
-    rows.append({"epoch": 3, "loss": 0.6, "val_map": 0.4})
-    assert "0.600 after epoch 2" in history_caption(rows)
-    assert "training longer" not in history_caption(rows)
-    assert history_caption([]) == ""
+    assert "from 1.000 to 0.500 in 2 epochs" in history_caption(rows, "val_map")
+    assert "training longer" in history_caption(rows, "val_map")
+    rows.append({"epoch": 3, "loss": 0.6, "val_map": 0.4, "val_precision_at_1": 0.7})
+    assert "validation mAP 0.600 after epoch 2" in history_caption(rows, "val_map")
+    assert "training longer" not in history_caption(rows, "val_map")
+    assert "validation P@1 0.700 after epoch 3" in history_caption(rows, "val_precision_at_1")
+    assert history_caption([], "val_map") == ""
 
 
 def test_a_map_names_the_most_and_least_separated_class():
@@ -86,15 +97,24 @@ def test_a_point_is_not_its_own_neighbor_even_where_points_coincide():
 
 
 def test_neighbors_of_unknown_class_are_ignored():
-    caption = neighbors_caption([("a", ["b", "a", ""]), ("", ["a"]), ("c", ["b"])])
+    caption = neighbors_caption([row("a", "b", "a", ""), row("", "a"), row("c", "b")])
     assert caption.startswith("1 of 3 neighbors")
-    assert neighbors_caption([("a", ["a"])]) == "1 of 1 neighbors have the class of the query."
-    assert neighbors_caption([("", ["a"])]) == ""
+    assert neighbors_caption([row("a", "a")]) == "1 of 1 neighbors have the class of the query."
+    assert neighbors_caption([row("", "a")]) == ""
+
+
+def test_the_most_frequent_error_of_neighbors_is_named():
+    caption = neighbors_caption([row("a", "a", "b", "b"), row("b", "b")])
+    assert caption == "2 of 4 neighbors have the class of the query. Most frequent error: a as b (2 times)."
 
 
 def test_a_comparison_states_whether_intervals_overlap():
-    assert "do not overlap" in comparison_caption({"a": (0.9, 0.88, 0.92), "b": (0.8, 0.7, 0.87)}, "mAP")
-    overlapping = comparison_caption({"b": (0.8, 0.7, 0.89), "a": (0.9, 0.88, 0.92)}, "mAP")
-    assert "0.100 above b" in overlapping
-    assert "not overlap" not in overlapping
-    assert comparison_caption({"a": (0.9, 0.8, 1.0)}, "mAP") == "Highest mAP: a, 0.900."
+    def evaluation(value, *interval):
+        return SimpleNamespace(provenance={"index": "KNN"}, metrics={"map": value}, intervals={"map": interval})
+
+    first = evaluation(0.9, 0.88, 0.92)
+    apart = comparison_caption({"a": {"knn": first}, "b": {"knn": evaluation(0.8, 0.7, 0.87)}})
+    assert apart == "Highest mAP: a with KNN, 0.900, 0.100 above b with KNN; the 95 % intervals do not overlap."
+    overlapping = comparison_caption({"b": {"knn": evaluation(0.8, 0.7, 0.89)}, "a": {"knn": first}})
+    assert overlapping.endswith("0.100 above b with KNN; the 95 % intervals overlap.")
+    assert comparison_caption({"a": {"knn": first}}) == "Highest mAP: a with KNN, 0.900."

@@ -2,7 +2,6 @@ import math
 
 import pytest
 
-from tfretrieval.errors import UserError
 from tfretrieval.report.content import Drawing, Estimate, Rounded, Table, format_cell
 
 
@@ -32,16 +31,6 @@ def test_only_selected_columns_have_a_best_value():
     assert not table.is_best(1, 1)
 
 
-def test_a_row_of_another_length_raises():
-    with pytest.raises(UserError, match="columns"):
-        Table(["a", "b"], [["x"]])
-
-
-def test_a_best_value_of_an_unknown_column_raises():
-    with pytest.raises(UserError, match="'mAP'"):
-        Table(["a"], [["x"]], best={"mAP": "max"})
-
-
 @pytest.mark.parametrize(
     ("cell", "text"),
     [
@@ -63,8 +52,3 @@ def test_a_figure_is_read_as_svg_if_there_is_one(tmp_path):
     assert Drawing("pr", tmp_path / "a.png", "t", "a").read() == b"123"
     (tmp_path / "a.svg").write_bytes(b"456")
     assert Drawing("pr", tmp_path / "a.png", "t", "a").read() == b"456"
-
-
-def test_a_missing_figure_raises_with_its_path(tmp_path):
-    with pytest.raises(UserError, match=r"gone\.png"):
-        Drawing("pr", tmp_path / "gone.png", "t", "a").read()

@@ -2,10 +2,8 @@ import base64
 import io
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from tfretrieval.errors import UserError
 from tfretrieval.report.image import MAX_PNG_BYTES, MAX_SVG_BYTES, data_uri, page_size, pixels_uri, smaller_format
 
 
@@ -66,10 +64,3 @@ def test_an_svg_is_preferred_up_to_its_size_limit(tmp_path):
 
 def test_page_size_is_width_and_height_at_96_dpi():
     assert page_size(png(np.zeros((300, 150, 3), np.uint8))) == (96, 192)
-
-
-@pytest.mark.parametrize("data", [b"GIF89a", b"", b"<svg></svg>", b"\x89PNG\r\n\x1a\n"])
-def test_other_formats_raise(data):
-    for use in (page_size, data_uri):
-        with pytest.raises(UserError, match="PNG"):
-            use(data)

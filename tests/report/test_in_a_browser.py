@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfretrieval.report.content import Drawing, ImageRow, ImageRows, Report, ReportImage, Section, Table
+from tfretrieval.report.content import Drawing, Report, Section, Table
 from tfretrieval.report.page import write_report
 from tfretrieval.visualize.confusion import plot_confusion
+from tfretrieval.visualize.neighbors import ImageRow, LabeledImage
 from tfretrieval.visualize.theme import save_both, save_figure
 
 pytestmark = pytest.mark.browser
@@ -21,7 +22,11 @@ def page_file(tmp_path_factory):
     save_figure(confusion, folder / "b.png")
     gray = np.full((64, 64, 3), 128, np.uint8)
     row = ImageRow(
-        ReportImage(gray, "a", "query"), [ReportImage(gray, "a", "0.1", True), ReportImage(gray, "b", "0.2", False)]
+        [
+            LabeledImage(gray, "a", role="query"),
+            LabeledImage(gray, "a", "0.1", "correct"),
+            LabeledImage(gray, "b", "0.2", "wrong"),
+        ]
     )
     figures = [
         Drawing("confusion", folder / name, "Confusion", "A matrix", "A caption.") for name in ("a.png", "b.png")
@@ -29,7 +34,9 @@ def page_file(tmp_path_factory):
     table = Table(["Model", *(f"A rather long metric {i}" for i in range(12))], [["net", *([0.123] * 12)]], "A table")
     report = Report(
         "Title", "Summary", facts=[("Queries", 3)], table=table, figures=figures,
-        sections=[Section("Neighbors", "Some.", images=[ImageRows("Some", [row] * 3, "A caption.")])],
+        sections=[
+            Section("Neighbors", "Some.", [Drawing("neighbors", folder / "a.png", "Some", "", "A caption.", [row] * 3)])
+        ],
         provenance=[("Command", "tfret study --data " + "a/long/path/" * 20)],
     )  # fmt: skip
     write_report(folder / "report.html", report)

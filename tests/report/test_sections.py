@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfretrieval.report.content import Drawing, ImageRow, ReportImage
+from tfretrieval.report.content import Drawing
 from tfretrieval.report.sections import cost_section, data_section, model_sections
 from tfretrieval.training.config import TrainConfig
+from tfretrieval.visualize.neighbors import ImageRow, LabeledImage
 from tfretrieval.workflows.evaluate import evaluate_run
 from tfretrieval.workflows.index import IndexRequest
 
 CONFIG = TrainConfig.for_recipe("triplet", epochs=3, validation_fraction=0.2)
-IMAGE = ReportImage(np.zeros((4, 4, 3), np.uint8), "sea")
+IMAGE = LabeledImage(np.zeros((4, 4, 3), np.uint8), "sea")
 
 
 def drawing(kind: str) -> Drawing:
-    rows = [ImageRow(IMAGE, [IMAGE])] if kind in ("neighbors", "hardest") else []
+    rows = [ImageRow([IMAGE, IMAGE])] if kind in ("neighbors", "hardest") else []
     return Drawing(kind, Path(f"{kind}.png"), f"Title of {kind}", f"Alt of {kind}", f"Caption of {kind}.", rows)
 
 
@@ -36,8 +37,8 @@ def test_each_drawing_is_in_its_section_with_its_own_title_and_caption(results):
     assert titles["Results by class"] == ["Title of pr", "Title of confusion"]
     assert titles["Training"] == ["Title of history"]
     assert sections["Results by class"].figures[0].alt == "Alt of pr"
-    assert [rows.title for rows in sections["Neighbors"].images] == ["Title of neighbors"]
-    assert sections["Hardest queries"].images[0].caption.startswith("Caption of hardest.")
+    assert [rows.title for rows in sections["Neighbors"].figures] == ["Title of neighbors"]
+    assert sections["Hardest queries"].figures[0].caption == "Caption of hardest."
 
 
 def test_sections_without_content_are_omitted(results):

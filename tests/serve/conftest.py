@@ -9,15 +9,17 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
+import numpy as np
 import pytest
-import uvicorn
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.runs import Run
-from tfretrieval.serve.app import create_app
+from tfretrieval.serve.collection import Collection
 from tfretrieval.serve.loading import open_collection
+from tfretrieval.serve.server import create_server
 from tfretrieval.serve.service import Service
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.fit import train
@@ -40,12 +42,27 @@ def service(served_run) -> Service:
     return Service(open_collection(served_run, retrievers=("knn", "faiss")))
 
 
+@pytest.fixture(scope="session")
+def make_collection(tmp_path_factory):
+    """Create a collection from embeddings and indexes, with an engine of zeros and an empty audit."""
+
+    def create(gallery, queries=None, indexes=None, **changes) -> Collection:
+        engine = SimpleNamespace(
+            image_size=8, fit="crop", embed_pixels=lambda pixels: np.zeros((len(pixels), gallery.dim), np.float32)
+        )
+        values = {"evaluations": {}, "engine": engine, "facts": {}, "audit": dict}
+        values["directory"] = tmp_path_factory.mktemp("maps")
+        return Collection("name", gallery, queries or gallery, indexes or {}, **values | changes)
+
+    return create
+
+
 @contextlib.contextmanager
 def serving(service: Service, hosts: tuple[str, ...] = ("127.0.0.1",)) -> Iterator[httpx.Client]:
     """A client of the application on a local port."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(service, hosts), log_level="warning"))
+        server = create_server(service, hosts)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
         while not server.started:

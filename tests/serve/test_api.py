@@ -62,9 +62,9 @@ def test_head_requests_are_answered_without_a_body(client):
     [
         ("/api/search", "id"),
         ("/api/search?id=a&k=201", "200"),
-        ("/api/search?id=a&k=0", "at least 1"),
-        ("/api/search?id=a&k=x", "k: must be an integer"),
-        ("/api/search?id=", "id: is empty"),
+        ("/api/search?id=a&k=0", "greater than or equal to 1"),
+        ("/api/search?id=a&k=x", "k: Input should be a valid integer"),
+        ("/api/search?id=", "id: String should have at least 1 character"),
         (f"/api/search?id={'a' * 5000}", "4096"),
         ("/api/search?id=a&by=..", "by"),
         ("/api/evaluation/knn/confused?class=zz&nearest=zz", "zz"),

@@ -13,13 +13,13 @@ from tfretrieval.serve.collection import Collection
 
 
 @pytest.fixture(scope="module")
-def collection() -> Collection:
+def collection(make_collection) -> Collection:
     gallery = Embeddings.from_arrays(
         np.array([[0.0], [1], [3], [7]]), [0, 1, 0, -1], ["a", "b"], ["g0", "g1", "g3", "g7"]
     )
     queries = Embeddings.from_arrays(np.array([[2.9]]), [1], ["a", "b"], ["q"])
     index = Index.build(gallery, settings_for("knn", metric="euclidean"))
-    return Collection("line", gallery, queries, {"knn": index})
+    return make_collection(gallery, queries, {"knn": index})
 
 
 def test_neighbors_are_sorted_by_distance(collection):
@@ -58,7 +58,6 @@ def test_items_are_located_in_gallery_and_queries(collection):
         collection.locate("nobody")
 
 
-def test_a_collection_without_an_engine_embeds_nothing(collection):
-    with pytest.raises(HTTPException) as error:
-        collection.embed(np.zeros((8, 8, 3), np.uint8))
-    assert error.value.status_code == 409
+def test_an_item_without_a_file_has_no_path(collection):
+    with pytest.raises(HTTPException, match="no file"):
+        collection.path_of("g3")

@@ -8,7 +8,6 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -215,11 +214,3 @@ def test_missing_and_corrupt_files_get_404(service, start, tmp_path):
         for row in range(3):
             for what in ("image", "thumbnail"):
                 error_of(client.get(f"/api/item/{what}", params={"id": str(gallery.items.ids[row])}))
-
-
-def test_a_collection_without_a_model_is_searched_by_id(service, start):
-    with start(Service(replace(service.collection, engine=None))) as client:
-        assert "no model" in error_of(client.post("/api/search", files={"image": PNG}))
-        results = client.get("/api/search", params={"id": str(service.collection.gallery.items.ids[0]), "k": 3}).json()
-        assert len(results["results"][0]["hits"]) == 3
-        assert np.isfinite([item["distance"] for item in results["results"][0]["hits"]]).all()

@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+from prometheus_client import REGISTRY, generate_latest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from tfretrieval.serve.prometheus import MetricsMiddleware, ServerMetrics
+from tfretrieval.serve.prometheus import MetricsMiddleware
 
 
 def in_a_thread(coroutine) -> Any:
@@ -24,31 +25,32 @@ async def hello(request) -> PlainTextResponse:
     return PlainTextResponse("hello")
 
 
-def metrics_after(*requests: tuple[str, str]) -> str:
-    metrics = ServerMetrics()
-    metrics.items.set(7)
+def send(*requests: tuple[str, str]) -> None:
     app = Starlette(routes=[Route("/hello", hello)])
-    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    app.add_middleware(MetricsMiddleware)
 
-    async def send() -> None:
+    async def send_all() -> None:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             for method, path in requests:
                 await client.request(method, path)
 
-    in_a_thread(send())
-    return metrics.render().decode()
+    in_a_thread(send_all())
 
 
-def test_requests_are_counted_by_method_and_status():
-    text = metrics_after(("GET", "/hello"), ("GET", "/hello"), ("GET", "/nothing"))
-    counts = [line for line in text.splitlines() if line.startswith("tfret_requests_total")]
-    assert sum(float(line.rsplit(" ", 1)[1]) for line in counts if 'status="200"' in line) == 2
-    assert sum(float(line.rsplit(" ", 1)[1]) for line in counts if 'status="404"' in line) == 1
-    assert "tfret_gallery_items 7.0" in text
-    assert "tfret_requests_in_flight 0.0" in text
+def count(status: str) -> float:
+    values = (sample for metric in REGISTRY.collect() for sample in metric.samples)
+    return sum(v.value for v in values if v.name == "tfret_requests_total" and v.labels["status"] == status)
+
+
+def test_requests_are_counted_by_status():
+    before = count("200"), count("404")
+    send(("GET", "/hello"), ("GET", "/hello"), ("GET", "/nothing"))
+    assert (count("200"), count("404")) == (before[0] + 2, before[1] + 1)
+    assert REGISTRY.get_sample_value("tfret_requests_in_flight") == 0
 
 
 def test_unknown_methods_share_one_series():
-    text = metrics_after(("BREW", "/hello"), ("STIR", "/hello"))
+    send(("BREW", "/hello"), ("STIR", "/hello"))
+    text = generate_latest(REGISTRY).decode()
     assert 'method="other"' in text
     assert "BREW" not in text

@@ -11,16 +11,17 @@ from starlette.exceptions import HTTPException
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.settings import settings_for
+from tfretrieval.serve.api import audit, search
 from tfretrieval.serve.collection import Collection
 from tfretrieval.serve.service import Service
 
 
 @pytest.fixture(scope="module")
-def collection() -> Collection:
+def collection(make_collection) -> Collection:
     vectors = np.array([[0.0, 0], [1, 0], [2, 0], [9, 0], [10, 0]])
     gallery = Embeddings.from_arrays(vectors, [0, 0, 1, 1, 1], ["a", "b"], [f"g{i}" for i in range(5)])
     indexes = {kind: Index.build(gallery, settings_for(kind, metric="euclidean")) for kind in ("knn", "faiss")}
-    return Collection("line", gallery, gallery, indexes)
+    return make_collection(gallery, indexes=indexes)
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def line(collection) -> Service:
 
 
 def test_hits_have_rank_id_label_and_distance(line):
-    response = line.search_item("g0", 2, ["knn", "faiss"], [])
+    response = search(line, "g0", 2, ["knn", "faiss"], [])
     assert (response.id, response.label) == ("g0", "a")
     assert [result.retriever for result in response.results] == ["knn", "faiss"]
     for result in response.results:
@@ -38,35 +39,28 @@ def test_hits_have_rank_id_label_and_distance(line):
 
 
 def test_the_first_retriever_is_the_default_and_methods_are_not_repeated(line):
-    assert [result.retriever for result in line.search_item("g0", 1, [], []).results] == ["knn"]
-    assert len(line.search_item("g0", 1, ["knn", "knn"], []).results) == 1
+    assert [result.retriever for result in search(line, "g0", 1, [], []).results] == ["knn"]
+    assert len(search(line, "g0", 1, ["knn", "knn"], []).results) == 1
 
 
 def test_the_vote_is_the_majority_class_unless_classes_are_selected(line):
-    assert line.search_item("g4", 3, [], []).results[0].vote == "b"
-    assert line.search_item("g4", 3, [], ["a"]).results[0].vote is None
+    assert search(line, "g4", 3, [], []).results[0].vote == "b"
+    assert search(line, "g4", 3, [], ["a"]).results[0].vote is None
 
 
-def test_missing_models_evaluations_maps_and_audits_are_rejected(line):
-    calls = {
-        409: lambda: line.search_upload(b"", 1, [], []),
-        404: lambda: line.evaluation("knn"),
-    }
-    for status, call in calls.items():
+def test_missing_evaluations_and_unknown_maps_are_rejected(line):
+    for call in (lambda: line.evaluation("knn"), lambda: line.map_task("pca")):
         with pytest.raises(HTTPException) as error:
             call()
-        assert error.value.status_code == status
-    for call in (line.audit_state, lambda: line.map_state("pca")):
-        with pytest.raises(HTTPException):
-            call()
+        assert error.value.status_code == 404
 
 
 def test_an_audit_is_described_with_its_duplicates(collection):
-    group = {"ids": ["g0", "gone", "g1"], "labels_differ": True, "splits_differ": False}
+    group = {"kind": "near duplicate", "ids": ["g0", "gone", "g1"], "labels_differ": True, "splits_differ": False}
     result = {"n_label_issues": 0, "label_issues": [], "duplicates": [], "near_duplicates": [group]}
     service = Service(replace(collection, audit=lambda: result))
     service.audit.result(10)
-    state = service.audit_state()
+    state = audit(service)
     assert state.state == "ready"
     (duplicates,) = state.duplicates
     assert (duplicates.kind, duplicates.labels_differ) == ("near duplicate", True)

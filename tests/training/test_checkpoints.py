@@ -73,16 +73,16 @@ def test_failed_write_keeps_the_previous_model(tmp_path):
 
 def test_first_epoch_with_the_highest_monitor_is_the_best():
     state = TrainState()
-    for value in (0.5, 0.7, 0.7, 0.6):
-        state.add_epoch({"val_map": value}, "val_map")
+    for epoch, value in enumerate((0.5, 0.7, 0.7, 0.6), start=1):
+        state.add_epoch({"epoch": epoch, "val_map": value}, "val_map")
     assert (state.best_epoch, state.best_value, state.epochs_done) == (2, 0.7, 4)
     assert [state.is_out_of_patience(patience) for patience in (0, 1, 2, 3)] == [False, True, True, False]
 
 
 def test_without_the_monitor_the_last_epoch_is_the_best():
     state = TrainState()
-    for _ in range(3):
-        state.add_epoch({"loss": 1.0}, "val_map")
+    for epoch in (1, 2, 3):
+        state.add_epoch({"epoch": epoch, "loss": 1.0}, "val_map")
     assert (state.best_epoch, state.best_value) == (3, None)
 
 

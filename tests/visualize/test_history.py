@@ -28,40 +28,32 @@ def test_losses_and_validation_metrics_have_their_own_panels():
     np.testing.assert_array_equal(lines(right)["P@1"], [0.5, 0.6, 0.9])
 
 
-@pytest.mark.parametrize(
-    ("missing", "best"),
-    [((), 2), (("val_map",), 3), (("val_map", "val_precision_at_1"), 3)],
-)
-def test_the_best_epoch_uses_the_first_available_criterion(missing, best):
-    for axes in plot_history(without(*missing)).axes:
-        assert axes.lines[-1].get_label() == f"best epoch, {best}"
-        assert set(axes.lines[-1].get_xdata()) == {best}
+def test_the_best_epoch_is_that_of_the_monitor():
+    for axes in plot_history(FULL, "val_precision_at_1").axes:
+        assert axes.lines[-1].get_label() == "best epoch, 3"
+        assert set(axes.lines[-1].get_xdata()) == {3}
 
 
-def test_the_training_loss_alone_gives_no_best_epoch():
+def test_without_the_monitor_no_epoch_is_marked():
     (axes,) = plot_history(without("val_loss", "val_map", "val_precision_at_1")).axes
     assert list(lines(axes)) == ["training"]
 
 
-def test_strings_and_gaps_are_accepted():
-    history = [{"epoch": "1", "loss": "0.5", "val_map": ""}, {"epoch": "2", "loss": None, "val_map": "0.25"}]
+def test_missing_values_leave_gaps():
+    history = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "val_map": 0.25}]
     left, right = plot_history(history).axes
     np.testing.assert_array_equal(left.lines[0].get_xydata(), [[1, 0.5]])
     np.testing.assert_array_equal(right.lines[0].get_xydata(), [[2, 0.25]])
 
 
-def test_epochs_are_numbered_from_one_by_default():
-    np.testing.assert_array_equal(plot_history(without("epoch")).axes[0].lines[0].get_xdata(), [1, 2, 3])
-
-
 def test_a_single_epoch_has_a_single_tick(tmp_path):
-    figure = plot_history([{"loss": 0.5}])
+    figure = plot_history([{"epoch": 1, "loss": 0.5}])
     save_figure(figure, tmp_path / "a.png")
     low, high = figure.axes[0].get_xlim()
     assert [tick for tick in figure.axes[0].get_xticks() if low <= tick <= high] == [1]
 
 
-@pytest.mark.parametrize("history", [[], [{"epoch": 1}], [{"loss": float("nan")}]])
+@pytest.mark.parametrize("history", [[], [{"epoch": 1}], [{"epoch": 1, "loss": float("nan")}]])
 def test_an_empty_history_raises(history):
     with pytest.raises(UserError, match="history"):
         plot_history(history)

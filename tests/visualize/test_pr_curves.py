@@ -38,13 +38,6 @@ def test_the_area_under_the_steps_is_the_average_precision():
     assert (np.diff(x) * y[1:]).sum() == pytest.approx(ap)
 
 
-def test_falling_recall_gives_the_same_curve():
-    precision, recall = FALLING
-    rising = plot_pr_curves({"a": (precision, recall, 0.8)}).axes[0].lines[0].get_xydata()
-    falling = plot_pr_curves({"a": (precision[::-1], recall[::-1], 0.8)}).axes[0].lines[0].get_xydata()
-    np.testing.assert_array_equal(rising, falling)
-
-
 def test_points_at_recall_zero_are_dropped():
     line = plot_pr_curves({"a": (np.array([0.0, 0.5]), np.array([0.0, 1.0]), 0.5)}).axes[0].lines[0]
     np.testing.assert_allclose(line.get_xydata(), [[0, 0.5], [1, 0.5]])
@@ -79,13 +72,9 @@ def test_a_class_without_relevant_items_is_last():
     assert legend_of(figure) == ["0.000  some", "  n/a  none"]
 
 
-@pytest.mark.parametrize(
-    ("precision", "recall"),
-    [([1.0], [0.5, 1.0]), ([], []), ([2.0], [1.0]), ([np.nan], [1.0]), ([0.5], [-1.0])],
-)
-def test_an_invalid_curve_raises(precision, recall):
-    with pytest.raises(UserError, match="'coast'"):
-        plot_pr_curves({"coast": (np.array(precision), np.array(recall), 0.5)})
+def test_a_curve_without_points_is_in_the_legend():
+    figure = plot_pr_curves({"some": (*FALLING, 0.5), "lost": (np.empty(0), np.empty(0), 0.0)})
+    assert legend_of(figure) == ["0.500  some", "0.000  lost"]
 
 
 def test_no_curves_raise():

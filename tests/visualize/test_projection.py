@@ -1,4 +1,3 @@
-import re
 import subprocess
 import sys
 
@@ -47,49 +46,22 @@ def test_equal_vectors_give_zeros(method):
 
 
 @pytest.mark.parametrize(
-    ("vectors", "method", "said"),
-    [
-        (np.eye(3), "tsne", "at least 4"),
-        (np.eye(5), "pca", "choose umap or tsne"),
-        (np.ones(5), "tsne", r"\[n, d\]"),
-        (np.full((5, 2), np.nan), "tsne", "NaN"),
-    ],
+    ("vectors", "said"),
+    [(np.eye(3), "at least 4"), (np.full((5, 2), np.nan), "NaN")],
 )
-def test_invalid_input_raises(vectors, method, said):
+def test_invalid_input_raises(vectors, said):
     with pytest.raises(UserError, match=said):
-        project(vectors, method)
+        project(vectors, "tsne")
 
 
-def test_progress_follows_the_iterations_and_stdout_stays_empty(capsys, monkeypatch):
-    moved = {}
-
-    class Bar:
-        disable, n = True, 0
-
-        def __init__(self, what):
-            self.what = what
-
-        def update(self, n):
-            self.n += n
-            moved[self.what] = self.n
-
-        def close(self):
-            pass
-
-    monkeypatch.setattr("tfretrieval.visualize.projection.progress", lambda items, what, total: Bar(what))
-    for method in ("tsne", "umap"):
-        project(two_groups(40), method)
-    assert moved["t-SNE"] == 1000
-    assert capsys.readouterr().out == ""
-
-
-def test_umap_shows_its_progress_on_a_terminal(capsys, monkeypatch):
+@pytest.mark.parametrize(("method", "title"), [("tsne", "t-SNE"), ("umap", "UMAP")])
+def test_the_elapsed_time_is_shown_on_a_terminal(method, title, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("tfretrieval.progress.DELAY", 0)
-    project(two_groups(60), "umap")
-    said = capsys.readouterr().err
-    assert "UMAP of 60 points" in said
-    assert re.search(r"UMAP: +\d+%.*/s\]", said)
+    project(two_groups(60), method)
+    captured = capsys.readouterr()
+    assert f"{title} of 60 points" in captured.err
+    assert captured.out == ""
 
 
 def test_a_subsample_has_distinct_rows_and_depends_on_the_seed():

@@ -1,12 +1,11 @@
 import numpy as np
-import pytest
 
-from tfretrieval.errors import UserError
 from tfretrieval.visualize.scatter import plot_scatter
 
 POINTS = np.array([[0, 0], [1, 0], [0, 1], [5, 5], [6, 5], [5, 6]], float)
 LABELS = np.array([0, 0, 0, 1, 1, 1])
-SPLITS = ["test", "train", "train", "train", "test", "train"]
+SPLITS = np.array(["test", "train", "train", "train", "test", "train"], object)
+TRAIN = np.full(2000, "train", object)
 
 
 def drawn(figure):
@@ -14,13 +13,13 @@ def drawn(figure):
 
 
 def test_gallery_points_are_smaller_than_queries_and_below_them():
-    parts = drawn(plot_scatter(POINTS, LABELS, ["a", "b"], SPLITS))
+    parts = drawn(plot_scatter(POINTS, LABELS, ["a", "b"], SPLITS, "train"))
     assert [count for count, _ in parts] == [2, 2, 1, 1]
     assert max(size for _, size in parts[:2]) < min(size for _, size in parts[2:])
 
 
 def test_queries_have_the_marker_of_their_class():
-    parts = plot_scatter(POINTS, LABELS, ["a", "b"], SPLITS).axes[0].collections
+    parts = plot_scatter(POINTS, LABELS, ["a", "b"], SPLITS, "train").axes[0].collections
     gallery_a, gallery_b, query_a, query_b = (part.get_paths()[0].vertices.tolist() for part in parts)
     assert gallery_a == gallery_b
     assert query_a != query_b
@@ -35,23 +34,14 @@ def key_of(figure):
 
 
 def test_classes_are_named_at_their_clusters_and_splits_below_the_title():
-    figure = plot_scatter(POINTS, LABELS, ["a", "_b"], SPLITS)
+    figure = plot_scatter(POINTS, LABELS, ["a", "_b"], SPLITS, "train")
     assert not figure.legends
     assert names_of(figure) == ["a", "_b"]
     assert key_of(figure) == "small dots: train, large markers: test"
 
 
-@pytest.mark.parametrize(
-    ("splits", "gallery"),
-    [(["left", "right"], "left"), (["query", "gallery"], "gallery"), (["test", "train"], "train")],
-)
-def test_gallery_is_identified_by_name_or_is_the_first_split(splits, gallery):
-    figure = plot_scatter(POINTS[:2], LABELS[:2], ["a"], splits)
-    assert f"small dots: {gallery}," in key_of(figure)
-
-
-def test_without_splits_all_points_are_dots():
-    figure = plot_scatter(POINTS, LABELS, ["a", "b"])
+def test_without_queries_all_points_are_dots():
+    figure = plot_scatter(POINTS, LABELS, ["a", "b"], TRAIN[:6], "train")
     assert [count for count, _ in drawn(figure)] == [3, 3]
     assert key_of(figure) == ""
 
@@ -59,7 +49,7 @@ def test_without_splits_all_points_are_dots():
 def test_overlapping_names_are_moved_apart_with_lines_to_their_clusters():
     points = np.random.default_rng(0).normal(size=(180, 2))
     names = [f"a rather long name {i}" for i in range(18)]
-    figure = plot_scatter(points, np.arange(180) % 18, names, title="Crowded")
+    figure = plot_scatter(points, np.arange(180) % 18, names, TRAIN[:180], "train", "Crowded")
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]
     assert len(boxes) == 18
@@ -75,14 +65,14 @@ def test_a_class_name_is_at_a_pure_cluster_not_at_outliers():
     points = np.concatenate([rng.normal(size=(100, 2)) + center for center in centers])
     labels = np.repeat([0, 0, 1, 1], 100)
     labels[395:] = 0
-    figure = plot_scatter(points, labels, ["coast", "forest"])
+    figure = plot_scatter(points, labels, ["coast", "forest"], TRAIN[:400], "train")
     where = {text.get_text(): np.array(text.xy) for text in figure.axes[0].texts}
     for name, homes in (("coast", centers[:2]), ("forest", centers[2:])):
         assert np.linalg.norm(homes - where[name], axis=1).min() < 2
 
 
 def test_unknown_classes_are_explained_and_absent_classes_omitted():
-    figure = plot_scatter(POINTS, np.array([-1, 0, 0, 2, 2, 2]), ["a", "absent", "c"])
+    figure = plot_scatter(POINTS, np.array([-1, 0, 0, 2, 2, 2]), ["a", "absent", "c"], TRAIN[:6], "train")
     assert names_of(figure) == ["a", "c"]
     assert key_of(figure) == "gray: class unknown"
 
@@ -92,7 +82,7 @@ def test_names_of_many_classes_do_not_overlap_and_each_marks_its_cluster():
     labels = np.repeat(np.arange(100), 20)
     centers = rng.normal(size=(100, 2)) * 10
     points = centers[labels] + rng.normal(size=(2000, 2)) * 0.3
-    figure = plot_scatter(points, labels, [f"class {i}" for i in range(100)])
+    figure = plot_scatter(points, labels, [f"class {i}" for i in range(100)], TRAIN, "train")
     figure.draw_without_rendering()
     texts = figure.axes[0].texts
     assert 20 < len(texts) < 100
@@ -102,18 +92,3 @@ def test_names_of_many_classes_do_not_overlap_and_each_marks_its_cluster():
         assert np.linalg.norm(np.array(text.xy) - centers[int(text.get_text().split()[1])]) < 1.5
     assert not figure.legends
     assert not figure.axes[0].lines
-
-
-@pytest.mark.parametrize(
-    ("points", "labels", "splits"),
-    [
-        (POINTS[:, :1], LABELS, None),
-        (POINTS, LABELS[:3], None),
-        (POINTS, LABELS, ["a"]),
-        (POINTS[:0], LABELS[:0], None),
-        (POINTS, LABELS + 1, None),
-    ],
-)
-def test_invalid_arrays_raise(points, labels, splits):
-    with pytest.raises(UserError):
-        plot_scatter(points, labels, ["a", "b"], splits)

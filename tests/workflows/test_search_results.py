@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tfretrieval.data.read_image import read_image
 from tfretrieval.errors import UserError
 from tfretrieval.workflows.evaluate import evaluate_run
-from tfretrieval.workflows.search_results import hardest_results, image_rows, neighbor_panels, random_results
+from tfretrieval.workflows.search_results import hardest_results, image_rows, random_results
 
 
 @pytest.fixture
@@ -48,21 +49,24 @@ def test_the_hardest_queries_come_first_with_their_average_precision(evaluated):
     results = hardest_results(evaluated, 2, 5)
     assert [result.average_precision for result in results] == sorted(precision.values())[:5]
     assert all(precision[result.id] == result.average_precision for result in results)
-    (panel,) = neighbor_panels(results[:1])
-    assert panel.note == f"AP {min(precision.values()):.3f}"
+    (row,) = image_rows(results[:1])
+    assert row.images[0].note == f"AP {min(precision.values()):.3f}"
 
 
 def test_image_rows_mark_hits_and_hold_the_images(evaluated):
     results = hardest_results(evaluated, 4, 3)
     for result, row in zip(results, image_rows(results)):
-        np.testing.assert_array_equal(row.query.pixels, read_image(result.path, 128, fit="pad"))
-        assert [image.is_correct for image in row.neighbors] == [hit.label == result.label for hit in result.hits]
-    (unlabeled,) = image_rows([replace(results[0], label="")])
-    assert {image.is_correct for image in unlabeled.neighbors} == {None}
+        query, *neighbors = row.images
+        np.testing.assert_array_equal(query.pixels, read_image(result.path, 192, fit="pad"))
+        roles = ["correct" if hit.label == result.label else "wrong" for hit in result.hits]
+        assert [image.role for image in neighbors] == roles
+    (unlabeled,) = image_rows([replace(results[0], label="", average_precision=None)])
+    assert [image.role for image in unlabeled.images] == ["query", *["unknown"] * 4]
+    assert unlabeled.images[0].note == Path(results[0].path).name
 
 
 def test_a_missing_file_is_black(evaluated):
     (result,) = hardest_results(evaluated, 1, 1)
-    (panel,) = neighbor_panels([replace(result, path="/nowhere.jpg")])
-    assert not panel.query_image.any()
-    assert panel.neighbor_images[0].any()
+    (row,) = image_rows([replace(result, path="/nowhere.jpg")])
+    assert not row.images[0].pixels.any()
+    assert row.images[1].pixels.any()

@@ -34,4 +34,4 @@ def test_the_hardest_queries_have_the_lowest_average_precision(run, catalog):
     evaluation = evaluate_run(run, catalog, IndexRequest("knn")).evaluation
     drawing = draw_run(run, catalog, ("hardest",), "knn", n_queries=4)["hardest_knn"]
     lowest = np.sort(evaluation.per_query["average_precision"])[:4]
-    assert [row.query.note for row in drawing.rows] == [f"AP {value:.3f}" for value in lowest]
+    assert [row.images[0].note for row in drawing.rows] == [f"AP {value:.3f}" for value in lowest]

@@ -38,7 +38,7 @@ def audit(catalog: Catalog, run: Run | None = None, max_label_issues: int = 50) 
     Returns:
         the result of `audit_files` and
 
-        * near_duplicates: list of {ids, labels_differ, splits_differ, similarity};
+        * near_duplicates: list of {kind, ids, labels_differ, splits_differ, similarity};
         * leaks: list of {kind, ids {split: [id]}};
         * n_label_issues: number of label issues, None without a run;
         * label_issues: list of {id, split, label, suggested_label, score, neighbor_labels {class: count}, neighbors
@@ -54,27 +54,46 @@ def audit(catalog: Catalog, run: Run | None = None, max_label_issues: int = 50) 
         result |= {"n_label_issues": None, "label_issues": None}
     else:
         vectors, embedded = _embed_images(run, catalog, facts)
-        neighbors = _nearest_neighbors(vectors)
+        neighbors = SimilarItems(vectors).neighbors(N_NEIGHBORS)
         labels = np.where(embedded, catalog.labels, -1)
         result |= _audit_labels(catalog, vectors, labels, neighbors[1], max_label_issues)
         result["notes"] += _label_notes(run, labels, catalog.n_classes)
     result["near_duplicates"] = _group_near_duplicates(catalog, facts, neighbors)
     split_of = dict(zip(catalog.ids, catalog.splits))
     result["leaks"] = [
-        {"kind": kind, "ids": _ids_by_split(split_of, group["ids"])}
-        for kind, key in (("duplicate", "duplicates"), ("near duplicate", "near_duplicates"))
-        for group in result[key]
+        {"kind": group["kind"], "ids": _ids_by_split(split_of, group["ids"])}
+        for group in (*result["duplicates"], *result["near_duplicates"])
         if group["splits_differ"]
     ]
     return result
 
 
+def count_issues(result: dict[str, Any]) -> dict[str, int]:
+    """Return the number of issues of each type in the result of `audit`, except label issues."""
+    return {
+        "duplicates": len(result["duplicates"]),
+        "near duplicates": len(result["near_duplicates"]),
+        "leaks": len(result["leaks"]),
+        "broken files": len(result["broken"]),
+        "image issues": len({name for names in result["image_issues"].values() for name in names}),
+    }
+
+
+def describe_duplicates(group: dict[str, Any]) -> str:
+    """Describe a group of `duplicates` or `near_duplicates`: kind, similarity, and what differs."""
+    similarity = f", similarity {group['similarity']:.2f}" if "similarity" in group else ""
+    labels = ", different classes" if group["labels_differ"] else ""
+    splits = ", different splits" if group["splits_differ"] else ""
+    return f"{group['kind']}{similarity}{labels}{splits}"
+
+
 def _embed_images(run: Run, catalog: Catalog, facts: FileFacts) -> tuple[np.ndarray, np.ndarray]:
     """Return unit vectors, float32 [n, d], and the mask of embedded images, bool [n]; other vectors are zeros."""
     embedded, vectors, choice = np.zeros(len(catalog), bool), np.zeros((len(catalog), 1), np.float32), AUTO
+    broken = set(catalog.ids[list(facts.broken)])
     for split in catalog.split_names:
         part = catalog.split(split)
-        if not set(part.ids) & set(catalog.ids[facts.decodable]):
+        if broken.issuperset(part.ids):
             continue
         store = current_embeddings(run, part, run.embeddings(split), choice)
         if store is None:
@@ -86,13 +105,6 @@ def _embed_images(run: Run, catalog: Catalog, facts: FileFacts) -> tuple[np.ndar
         for block in blocks(len(rows), BLOCK):
             vectors[rows[block]] = unit_rows(store.vectors[block])
     return vectors, embedded
-
-
-def _nearest_neighbors(vectors: np.ndarray) -> Neighbors:
-    n = len(vectors)
-    if n < 2:
-        return np.empty((n, 0), np.float32), np.empty((n, 0), np.int64)
-    return SimilarItems(vectors).neighbors(min(N_NEIGHBORS, n - 1))
 
 
 def _audit_labels(
@@ -151,7 +163,8 @@ def _group_near_duplicates(catalog: Catalog, facts: FileFacts, neighbors: Neighb
     lowest = np.ones(len(groups))
     np.minimum.at(lowest, [group_of[row] for row in pairs[:, 0].tolist()], similarities)
     described = [
-        describe_group(catalog, rows) | {"similarity": round(float(value), 4)} for rows, value in zip(groups, lowest)
+        describe_group(catalog, "near duplicate", rows) | {"similarity": round(float(similarity), 4)}
+        for rows, similarity in zip(groups, lowest)
     ]
     return sorted(described, key=lambda group: -group["similarity"])
 

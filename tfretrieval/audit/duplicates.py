@@ -48,8 +48,9 @@ def near_duplicates(
     if n < 2:
         return np.empty((0, 2), np.int64), np.empty(0, np.float32)
     vectors, mirror = details(gray), np.arange(gray[0].size).reshape(gray[0].shape)[:, ::-1].ravel()
-    search, k = SimilarItems(vectors), min(N_DETAIL_NEIGHBORS, n - 1)
-    by_details = np.unique(np.concatenate([_pairs(search.neighbors(k, order)[1]) for order in (None, mirror)]), axis=0)
+    search = SimilarItems(vectors)
+    neighbor_rows = [search.neighbors(N_DETAIL_NEIGHBORS, order)[1] for order in (None, mirror)]
+    by_details = np.unique(np.concatenate([_pairs(rows) for rows in neighbor_rows]), axis=0)
     by_embedding = np.empty((0, 2), np.int64) if neighbors is None else _mutual_pairs(*neighbors)
     pairs = np.concatenate([by_details, by_embedding])
     correlations = _correlations(vectors, mirror, pairs)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
+import contextlib
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfretrieval.audit.image_issues import IMAGE_ISSUES, file_issues, pixel_issues
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.content_digests import content_digests
 from tfretrieval.data.images import decode_each
 from tfretrieval.data.remote import is_remote
 from tfretrieval.errors import UserError
@@ -30,7 +29,7 @@ class FileFacts:
     """Contents of the n files of a catalog, row by row.
 
     Attributes:
-        digests: [n] sha256 of the bytes, "" where there is no file; dtype object (str).
+        digests: [n] digests of the bytes, "" where there is no file; dtype object (str).
         gray: uint8 [n, 32, 32], the image scaled to a square, in gray; zeros where a file is broken.
         broken: {row: reason} of the files that cannot be decoded.
         issues: {key of `IMAGE_ISSUES`: rows} of the decodable files.
@@ -41,21 +40,17 @@ class FileFacts:
     broken: dict[int, str]
     issues: dict[str, list[int]]
 
-    @property
-    def decodable(self) -> np.ndarray:
-        """Rows of the decodable files, int64."""
-        return np.setdiff1d(np.arange(len(self.gray)), list(self.broken)).astype(np.int64)
-
 
 def read_facts(catalog: Catalog) -> FileFacts:
-    """Read every file of a catalog twice, its bytes and its pixels. Takes about 1.2 kB of memory per image.
+    """Read the digest, the header and the pixels of every file of a catalog. Takes about 1.2 kB of memory per image.
 
     Raises:
         UserError: an image is not a local file.
     """
     if remote := next(filter(is_remote, catalog.paths), None):
         raise UserError(f"{remote} is not a local file; copy the images to this machine to audit them")
-    digests, issues = _read_bytes(catalog)
+    digests = np.array(content_digests(list(catalog.paths)), dtype=object)
+    issues = _read_headers(catalog)
     gray = np.zeros((len(catalog), SIZE, SIZE), np.uint8)
 
     def add(rows: np.ndarray, images: np.ndarray) -> None:
@@ -70,21 +65,17 @@ def read_facts(catalog: Catalog) -> FileFacts:
     return FileFacts(digests, gray, broken, {key: rows for key, rows in decoded.items() if rows})
 
 
-def audit_files(catalog: Catalog, facts: FileFacts | None = None) -> dict[str, Any]:
+def audit_files(catalog: Catalog, facts: FileFacts) -> dict[str, Any]:
     """Audit the files of a catalog.
 
     Args:
         catalog: n items with local files.
-        facts: result of `read_facts`, if it is known.
+        facts: result of `read_facts`.
 
     Returns:
-        source; n; classes {name: {split: count}}; duplicates, a list of {ids, labels_differ, splits_differ} of files
-        with the same bytes; broken {id: reason}; image_issues {key of `IMAGE_ISSUES`: ids}; notes, a list of lines.
-
-    Raises:
-        UserError: an image is not a local file.
+        source; n; classes {name: {split: count}}; duplicates, a list of {kind, ids, labels_differ, splits_differ} of
+        files with the same bytes; broken {id: reason}; image_issues {key of `IMAGE_ISSUES`: ids}; notes, lines of text.
     """
-    facts = facts or read_facts(catalog)
     classes: dict[str, dict[str, int]] = {
         name: {
             str(split): int(((catalog.labels == label) & (catalog.splits == split)).sum())
@@ -97,7 +88,7 @@ def audit_files(catalog: Catalog, facts: FileFacts | None = None) -> dict[str, A
         "source": catalog.source,
         "n": len(catalog),
         "classes": classes,
-        "duplicates": [describe_group(catalog, rows) for rows in _equal_files(facts.digests)],
+        "duplicates": [describe_group(catalog, "duplicate", rows) for rows in _equal_files(facts.digests)],
         "broken": {str(catalog.ids[row]): reason for row, reason in facts.broken.items()},
         "image_issues": {key: _ids(catalog, rows) for key, rows in facts.issues.items() if key not in common},
         "notes": [
@@ -107,29 +98,23 @@ def audit_files(catalog: Catalog, facts: FileFacts | None = None) -> dict[str, A
     }
 
 
-def describe_group(catalog: Catalog, rows: list[int]) -> dict[str, Any]:
-    """Describe a group of duplicates: {ids, labels_differ, splits_differ}."""
+def describe_group(catalog: Catalog, kind: str, rows: list[int]) -> dict[str, Any]:
+    """Describe a group of duplicates: {kind, ids, labels_differ, splits_differ}."""
     return {
+        "kind": kind,
         "ids": _ids(catalog, rows),
         "labels_differ": len(set(catalog.labels[rows])) > 1,
         "splits_differ": len(set(catalog.splits[rows])) > 1,
     }
 
 
-def _read_bytes(catalog: Catalog) -> tuple[np.ndarray, defaultdict[str, list[int]]]:
-    digests = np.full(len(catalog), "", dtype=object)
+def _read_headers(catalog: Catalog) -> defaultdict[str, list[int]]:
     issues = defaultdict(list)
-    for row, path in enumerate(progress(catalog.paths, "read files")):
-        if not os.path.isfile(path):
-            continue
-        try:
-            content = Path(path).read_bytes()
-        except OSError:
-            continue  # reported when the image is decoded
-        digests[row] = hashlib.sha256(content).hexdigest()
-        for key in file_issues(content, path):
-            issues[key].append(row)
-    return digests, issues
+    for row, path in enumerate(progress(catalog.paths, "read headers")):
+        with contextlib.suppress(OSError), open(path, "rb") as file:  # reported when the image is decoded
+            for key in file_issues(file, path):
+                issues[key].append(row)
+    return issues
 
 
 def _equal_files(digests: np.ndarray) -> list[list[int]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
 import warnings
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -39,23 +39,24 @@ _ORIENTATION_TAG = 0x0112
 _PNG_BIT_DEPTH_OFFSET = 24
 
 
-def file_issues(content: bytes, name: str = "") -> list[str]:
+def file_issues(file: BinaryIO, name: str = "") -> list[str]:
     """Return the keys of `IMAGE_ISSUES` that an image file's header shows; nothing is decoded.
 
     Args:
-        content: bytes of the file; none are returned for an unreadable file.
+        file: the open file; no issues are returned for an unreadable one.
         name: file name; its format is not checked if its suffix is not that of an image format.
 
-    >>> file = io.BytesIO()
+    >>> from io import BytesIO
+    >>> file = BytesIO()
     >>> Image.new("L", (200, 40)).save(file, "PNG")
-    >>> file_issues(file.getvalue(), "strip.jpg")
+    >>> file_issues(file, "strip.jpg")
     ['grayscale', 'wrong_suffix', 'aspect_ratio']
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns about large images and corrupt EXIF
         try:
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                issues = _header_issues(image, content, name)
+            with Image.open(file, formats=FORMATS) as image:
+                issues = _header_issues(image, file, name)
         except Image.DecompressionBombError:
             return ["large"]
         except UNREADABLE:
@@ -87,15 +88,16 @@ def pixel_issues(images: np.ndarray, gray: np.ndarray) -> list[list[str]]:
     return [[key for key, mask in masks.items() if mask[row]] for row in range(len(images))]
 
 
-def _header_issues(image: Image.Image, content: bytes, name: str) -> set[str]:
+def _header_issues(image: Image.Image, file: BinaryIO, name: str) -> set[str]:
     width, height = image.size
     form = "JPEG" if image.format in JPEG else image.format or ""
     has_orientation = _orientation(image) != 1
+    file.seek(_PNG_BIT_DEPTH_OFFSET)
     checks = {
         "grayscale": image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I"),
         "alpha": image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or (form == "PNG" and "transparency" in image.info),
         "cmyk": image.mode == "CMYK",
-        "16_bit": form == "PNG" and content[_PNG_BIT_DEPTH_OFFSET] == 16,
+        "16_bit": form == "PNG" and file.read(1) == b"\x10",
         "exif_rotated": has_orientation and form == "JPEG",
         "exif_ignored": has_orientation and form != "JPEG",
         "animated": form != "JPEG" and bool(getattr(image, "is_animated", False)),

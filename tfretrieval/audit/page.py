@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tfretrieval.audit.audit import count_issues, describe_duplicates
 from tfretrieval.audit.image_issues import IMAGE_ISSUES
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.read_image import BrokenImageError, read_thumbnail
-from tfretrieval.report.content import Case, Report, ReportImage, Section, Table
+from tfretrieval.report.content import Report, Section, Table
 from tfretrieval.report.image import pixels_uri
 from tfretrieval.report.page import write_report
 from tfretrieval.report.tables import data_table
 from tfretrieval.runs import Run, versions
+from tfretrieval.visualize.neighbors import ImageRow, LabeledImage, Role
 
 SIDE = 192  # longer side of an image in pixels
 MAX_CASE_IMAGES = 6
@@ -33,7 +35,12 @@ def write_audit_page(path: Path, catalog: Catalog, result: dict[str, Any], run: 
     report = Report(
         title=f"Audit of {catalog.source or 'a data set'}",
         summary=_summary(result),
-        facts=[(name, value) for name, value in _facts(result).items() if value is not None],
+        facts=[
+            ("Images", result["n"]),
+            ("Classes", len(result["classes"])),
+            ("Label issues", result["n_label_issues"]),
+            *((name.capitalize(), count) for name, count in count_issues(result).items()),
+        ],
         table=data_table(catalog),
         sections=list(_sections(result, _Images(catalog))),
         provenance=[
@@ -52,22 +59,18 @@ class _Images:
         self._catalog = catalog
         self._row_of = {name: row for row, name in enumerate(catalog.ids)}
 
-    def label(self, name: str) -> str:
-        return self._catalog.class_of(self._row_of[name]) or "class unknown"
-
-    def split(self, name: str) -> str:
-        return str(self._catalog.splits[self._row_of[name]])
-
-    def read(self, name: str, label: str, note: str = "") -> list[ReportImage]:
-        """Return the image of an item; an empty list if it cannot be read."""
+    def read(self, name: str, note: str, role: Role = "unknown") -> list[LabeledImage]:
+        """Return the image of an item with its class and split; an empty list if it cannot be read."""
+        row = self._row_of[name]
+        label = self._catalog.class_of(row) or "class unknown"
         try:
-            pixels = read_thumbnail(str(self._catalog.paths[self._row_of[name]]), SIDE)
+            pixels = read_thumbnail(str(self._catalog.paths[row]), SIDE)
         except BrokenImageError:
             return []
-        return [ReportImage(pixels, label, note, name=f"{name}, labeled {self.label(name)}")]
+        return [LabeledImage(pixels, f"{label}, {self._catalog.splits[row]}", note, role, f"{name}, labeled {label}")]
 
-    def read_first(self, ids: Sequence[str], label: Callable[[str], str]) -> list[ReportImage]:
-        return [image for name in ids[:MAX_CASE_IMAGES] for image in self.read(name, label(name), name)]
+    def read_first(self, ids: Sequence[str]) -> list[LabeledImage]:
+        return [image for name in ids[:MAX_CASE_IMAGES] for image in self.read(name, name)]
 
 
 def _summary(result: dict[str, Any]) -> str:
@@ -79,81 +82,62 @@ def _summary(result: dict[str, Any]) -> str:
     )
 
 
-def _facts(result: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "Images": result["n"],
-        "Classes": len(result["classes"]),
-        "Label issues": result["n_label_issues"],
-        "Duplicates": len(result["duplicates"]),
-        "Near duplicates": len(result["near_duplicates"]),
-        "Leaks between splits": len(result["leaks"]),
-        "Broken files": len(result["broken"]),
-        "Image issues": len({name for names in result["image_issues"].values() for name in names}),
-    }
-
-
 def _sections(result: dict[str, Any], images: _Images) -> Iterator[Section]:
     if issues := result["label_issues"]:
         prose = (
             f"{result['n_label_issues']:,} images fit another class better than their own, highest score first (at "
             "most 1). Beside each image: the most similar images of the suggested class."
         )
-        cases = _that_fit("label_issues", (_label_case(issue, images) for issue in issues))
+        cases = _within_limit("label_issues", (_label_case(issue, images) for issue in issues))
         hint = "--json lists more" if len(cases) < len(issues) else "--label-issues N lists more"
-        yield Section("Label issues", prose + _shown(len(cases), result["n_label_issues"], hint), cases=cases)
-    groups = [("Duplicate", group) for group in result["duplicates"]]
-    groups += [(f"Near duplicate, similarity {group['similarity']:.2f}", group) for group in result["near_duplicates"]]
+        yield Section("Label issues", prose + _truncation_note(len(cases), result["n_label_issues"], hint), cases=cases)
+    groups = [*result["duplicates"], *result["near_duplicates"]]
     for key, heading, prose in (
         ("leaks", "Leaks between splits", "Duplicates and near duplicates in two splits. They make metrics too high."),
         ("duplicates", "Duplicates within a split", "Equal files and near duplicates."),
     ):
-        if members := [(kind, group) for kind, group in groups if group["splits_differ"] == (key == "leaks")]:
-            cases = _that_fit(key, (_duplicate_case(kind, group, images) for kind, group in members))
-            yield Section(heading, prose + _shown(len(cases), len(members), LISTS_ALL), cases=cases)
-    if found := result["image_issues"]:
-        cases = _that_fit("image_issues", (_image_case(key, ids, images) for key, ids in found.items()))
-        prose = "Decodable images with unusual properties." + _shown(len(cases), len(found), LISTS_ALL)
+        if members := [group for group in groups if group["splits_differ"] == (key == "leaks")]:
+            cases = _within_limit(key, (_duplicate_case(group, images) for group in members))
+            yield Section(heading, prose + _truncation_note(len(cases), len(members), LISTS_ALL), cases=cases)
+    if issues := result["image_issues"]:
+        cases = _within_limit("image_issues", (_image_case(key, ids, images) for key, ids in issues.items()))
+        prose = "Decodable images with unusual properties." + _truncation_note(len(cases), len(issues), LISTS_ALL)
         yield Section("Image issues", prose, cases=cases)
     if broken := result["broken"]:
         rows = list(broken.items())[:MAX_ROWS]
-        prose = "Files that cannot be decoded." + _shown(len(rows), len(broken), LISTS_ALL)
+        prose = "Files that cannot be decoded." + _truncation_note(len(rows), len(broken), LISTS_ALL)
         yield Section("Broken files", prose, tables=[Table(["File", "Reason"], rows)])
     if notes := result["notes"]:
         yield Section("Notes", tables=[Table(["Note"], [[note] for note in notes])])
 
 
-def _label_case(issue: dict[str, Any], images: _Images) -> Case:
+def _label_case(issue: dict[str, Any], images: _Images) -> ImageRow:
     neighbor_labels = ", ".join(f"{count} {name}" for name, count in issue["neighbor_labels"].items())
-    query = images.read(issue["id"], f"Labeled {issue['label']}", issue["split"])
-    examples = [
-        image
-        for other in issue["neighbors"]
-        for image in images.read(other["id"], other["label"], f"cosine {other['cosine']:.3f}, {other['id']}")
-    ]
+    shown = images.read(issue["id"], "given label", "query")
+    for other in issue["neighbors"]:
+        shown += images.read(other["id"], f"cosine {other['cosine']:.3f}, {other['id']}")
     note = (
         f"Label {issue['label']}, suggested {issue['suggested_label']}, score {issue['score']:.2f}. "
         f"Nearest neighbors: {neighbor_labels}."
     )
-    return Case(issue["id"], note, [*query, *examples], highlight_first=bool(query))
+    return ImageRow(shown, issue["id"], note)
 
 
-def _duplicate_case(kind: str, group: dict[str, Any], images: _Images) -> Case:
-    ids = group["ids"]
-    differ = [name for name, key in (("classes", "labels_differ"), ("splits", "splits_differ")) if group[key]]
-    note = kind + "".join(f", in different {name}" for name in differ)
+def _duplicate_case(group: dict[str, Any], images: _Images) -> ImageRow:
+    ids, note = group["ids"], describe_duplicates(group).capitalize()
     if len(ids) > MAX_CASE_IMAGES:
         note += f"; {MAX_CASE_IMAGES} of {len(ids)} images shown"
     heading = " and ".join(ids[:2]) + (f" and {len(ids) - 2} more" if len(ids) > 2 else "")
-    return Case(heading, note, images.read_first(ids, lambda name: f"{images.label(name)}, {images.split(name)}"))
+    return ImageRow(images.read_first(ids), heading, note)
 
 
-def _image_case(key: str, ids: Sequence[str], images: _Images) -> Case:
+def _image_case(key: str, ids: Sequence[str], images: _Images) -> ImageRow:
     more = f"; {MAX_CASE_IMAGES} shown" if len(ids) > MAX_CASE_IMAGES else ""
     note = f"{len(ids):,} image{'' if len(ids) == 1 else 's'}: {IMAGE_ISSUES[key]}{more}"
-    return Case(key.replace("_", " "), note, images.read_first(ids, images.label))
+    return ImageRow(images.read_first(ids), key.replace("_", " "), note)
 
 
-def _that_fit(key: str, cases: Iterable[Case]) -> list[Case]:
+def _within_limit(key: str, cases: Iterable[ImageRow]) -> list[ImageRow]:
     """Return the first cases whose images fit into the bytes of a section."""
     chosen, left = [], MAX_BYTES[key]
     for case in cases:
@@ -164,5 +148,5 @@ def _that_fit(key: str, cases: Iterable[Case]) -> list[Case]:
     return chosen
 
 
-def _shown(n_shown: int, n: int, hint: str) -> str:
+def _truncation_note(n_shown: int, n: int, hint: str) -> str:
     return "" if n_shown >= n else f" {n_shown:,} of {n:,} shown; {hint}."

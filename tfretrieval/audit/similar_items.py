@@ -23,7 +23,7 @@ class SimilarItems:
     cosines are computed from the full vectors.
 
     Args:
-        vectors: float32 [n, d], C-contiguous, unit length or zeros; n is 2 or more.
+        vectors: float32 [n, d], C-contiguous, unit length or zeros; n is 1 or more.
 
     >>> cosines, rows = SimilarItems(np.float32([[1, 0], [0, 1], [0.6, 0.8]])).neighbors(k=1)
     >>> cosines.round(3).ravel(), rows.ravel()
@@ -38,7 +38,7 @@ class SimilarItems:
         """Return the k most similar items of each item.
 
         Args:
-            k: 1..n-1.
+            k: number of neighbors; n - 1 if it is larger.
             permutation: int [d], order of the query's dimensions, such as that of a mirrored image.
 
         Returns:
@@ -46,6 +46,7 @@ class SimilarItems:
             fewer, the rest is row -1 with cosine -1.
         """
         n = len(self.vectors)
+        k = min(k, n - 1)
         cosines, rows = np.empty((n, k), np.float32), np.empty((n, k), np.int64)
         for block in blocks(n, BLOCK):
             queries = self.vectors[block]

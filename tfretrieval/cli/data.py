@@ -13,8 +13,7 @@ from tfretrieval.cli.output import prints_result, table
 from tfretrieval.errors import in_one_line
 from tfretrieval.quiet import load_tensorflow
 
-MAX_NAMES, MAX_LINES = 4, 20  # names per line, lines per kind of issue
-MAX_FAULTS = 20
+MAX_NAMES, MAX_LINES = 4, 20  # names per line, lines per list
 
 
 @click.group()
@@ -64,7 +63,7 @@ def verify(path: Path | None, seed: int) -> tuple[dict[str, Any], str]:
     faults = mit_split.verify(folder)
     n = len(mit_split.manifest())
     result = {"path": str(folder), "n": n, "faults": faults, "exit_code": 1 if faults else 0}
-    for fault in faults[:MAX_FAULTS]:
+    for fault in faults[:MAX_LINES]:
         click.echo(fault, err=True)
     return result, f"{folder}: {len(faults) or 'no'} faults in {n} files"
 
@@ -111,7 +110,10 @@ def audit(source: str, run: Path | None, label_issues: int, page: Path | None, s
 
 
 def _format_audit(result: dict[str, Any]) -> Iterator[str]:
-    yield f"{result['n']} images, {len(result['classes'])} classes; {_format_counts(result)}"
+    from tfretrieval.audit.audit import count_issues
+
+    counts = ", ".join(f"{name} {count}" for name, count in count_issues(result).items())
+    yield f"{result['n']} images, {len(result['classes'])} classes; {counts}"
     splits = list(dict.fromkeys(split for counts in result["classes"].values() for split in counts))
     yield table(
         ["class", *splits],
@@ -126,28 +128,13 @@ def _format_audit(result: dict[str, Any]) -> Iterator[str]:
         yield f"page: {result['page']}"
 
 
-def _format_counts(result: dict[str, Any]) -> str:
-    counts = {
-        "duplicates": len(result["duplicates"]),
-        "near duplicates": len(result["near_duplicates"]),
-        "leaks": len(result["leaks"]),
-        "broken files": len(result["broken"]),
-        "image issues": len({name for names in result["image_issues"].values() for name in names}),
-    }
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
-
-
 def _format_duplicates(result: dict[str, Any]) -> Iterator[str]:
     """Groups of duplicates, those in different classes or splits first."""
-    groups = [("duplicate", group) for group in result["duplicates"]]
-    groups += [(f"near duplicate, similarity {group['similarity']:.2f}", group) for group in result["near_duplicates"]]
-    groups.sort(key=lambda pair: -(pair[1]["labels_differ"] + pair[1]["splits_differ"]))
-    lines = []
-    for kind, group in groups:
-        labels = ", different classes" if group["labels_differ"] else ""
-        splits = ", different splits" if group["splits_differ"] else ""
-        lines.append(f"{kind}{labels}{splits}: {_format_names(group['ids'])}")
-    return _truncate(lines)
+    from tfretrieval.audit.audit import describe_duplicates
+
+    groups = [*result["duplicates"], *result["near_duplicates"]]
+    groups.sort(key=lambda group: -(group["labels_differ"] + group["splits_differ"]))
+    return _truncate([f"{describe_duplicates(group)}: {_format_names(group['ids'])}" for group in groups])
 
 
 def _format_image_issues(issues: dict[str, list[str]]) -> Iterator[str]:

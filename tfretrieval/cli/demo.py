@@ -33,13 +33,10 @@ def demo(output: Path, seed: int) -> tuple[dict[str, Any], str]:
     from tfretrieval.training.config import TrainConfig
     from tfretrieval.workflows.study import StudyPlan
 
-    settings: dict[str, Any] = {
-        "image_size": 32,
-        "augment": "none",
-        "seed": seed,
-        "epochs": 4,
-        "steps_per_epoch": 60,
-        "lr_decay_every": 3,
+    configs = {
+        name: TrainConfig.for_recipe(
+            name, image_size=32, augment="none", seed=seed, epochs=4, steps_per_epoch=60, lr_decay_every=3
+        )
+        for name in ("siamese", "triplet")
     }
-    configs = {name: TrainConfig.for_recipe(name, **settings) for name in ("siamese", "triplet")}
     return compare_models("digits", StudyPlan(configs), output)

@@ -80,6 +80,6 @@ def _format_result(result: SearchResult) -> str:
 def _save_figure(results: Sequence[SearchResult], path: Path) -> None:
     from tfretrieval.visualize.neighbors import plot_neighbors
     from tfretrieval.visualize.theme import save_figure
-    from tfretrieval.workflows.search_results import neighbor_panels
+    from tfretrieval.workflows.search_results import image_rows
 
-    save_figure(plot_neighbors(neighbor_panels(results), "Nearest neighbors"), path)
+    save_figure(plot_neighbors(image_rows(results), "Nearest neighbors"), path)

@@ -109,24 +109,15 @@ def study(
 def compare_models(source: str, plan: StudyPlan, output: Path) -> tuple[dict[str, Any], str]:
     """Run a study and format its summary."""
     from tfretrieval.data.catalog import Catalog
-    from tfretrieval.report.tables import SHORT
+    from tfretrieval.report.content import format_cell
+    from tfretrieval.report.tables import summary_table
     from tfretrieval.workflows.study import run_study, summary_rows
 
     catalog = Catalog.from_source(source)
     click.echo(f"study on {source}: {len(catalog)} images, {catalog.n_classes} classes", err=True)
     done = run_study(catalog, plan, output, argv=["tfret", *sys.argv[1:]])
+    summary = summary_table(done.results)
+    text = table(list(summary.columns), [[format_cell(cell) for cell in row] for row in summary.rows])
     rows = summary_rows(done.results)
-    cells = [
-        [
-            row["model"],
-            row["retriever"],
-            "-" if row["pca"] is None else f"{row['pca']:g}",
-            str(row["dim"]),
-            *(f"{row[name]:.3f}" if name in row else "-" for name in SHORT),
-            f"{row['ms_per_query']:.2f}",
-        ]
-        for row in rows
-    ]
-    text = table(["model", "retriever", "pca", "dim", *SHORT.values(), "ms/query"], cells)
     result = {"rows": rows, "summary": str(done.summary), "report": str(done.report), "seconds": done.seconds}
     return result, f"{text}\n\nsummary: {done.summary}\nreport: {done.report}"

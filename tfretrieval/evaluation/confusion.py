@@ -21,8 +21,23 @@ def confusion_counts(query_labels: np.ndarray, nearest_labels: np.ndarray, n_cla
     return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
-def confusion_row_shares(counts: np.ndarray) -> np.ndarray:
-    """Return the share of each cell of its row, the queries of the true class.
+def confused_pairs(counts: np.ndarray, n: int) -> list[tuple[int, int]]:
+    """Return the n most frequently confused pairs (true class, class of the nearest neighbor), most frequent first.
+
+    Args:
+        counts: int [c, c], row = true class.
+        n: number of pairs; pairs without a query are left out.
+
+    >>> confused_pairs(np.array([[5, 0, 1], [2, 5, 0], [0, 0, 5]]), 3)
+    [(1, 0), (0, 2)]
+    """
+    errors = counts - np.diag(np.diag(counts))
+    cells = np.argsort(-errors, axis=None, kind="stable")[:n]
+    return [divmod(int(cell), len(errors)) for cell in cells if errors.flat[cell]]
+
+
+def row_fractions(counts: np.ndarray) -> np.ndarray:
+    """Return each cell as a fraction of its row, the queries of the true class.
 
     Args:
         counts: int [c, c], row = true class.
@@ -30,7 +45,7 @@ def confusion_row_shares(counts: np.ndarray) -> np.ndarray:
     Returns:
         float64 [c, c], 0..1; zeros in rows without queries.
 
-    >>> confusion_row_shares(np.array([[1, 1], [0, 2]]))
+    >>> row_fractions(np.array([[1, 1], [0, 2]]))
     array([[0.5, 0.5],
            [0. , 1. ]])
     """

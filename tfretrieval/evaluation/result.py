@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,22 +64,13 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for `json.dumps`: everything but the curves and the table of queries."""
-        return {
-            "retriever": self.retriever,
-            "n_queries": self.n_queries,
-            "n_gallery": self.n_gallery,
-            "n_skipped": self.n_skipped,
-            "dim": self.dim,
-            "depth": self.depth,
-            "chance_precision": self.chance_precision,
-            "metrics": self.metrics,
-            "macro": self.macro,
-            "intervals": self.intervals,
-            "per_class": self.per_class,
-            "confusion": self.confusion.tolist(),
-            "class_names": list(self.class_names),
-            "seconds": self.seconds,
-        }
+        names = [column.name for column in fields(self) if column.name not in ("curves", "per_query", "provenance")]
+        values = {name: getattr(self, name) for name in names}
+        return values | {"confusion": self.confusion.tolist(), "class_names": list(self.class_names)}
+
+    def hardest_queries(self, n: int) -> np.ndarray:
+        """Return the rows of `per_query` with the lowest average precision, lowest first, int64 [n] or fewer."""
+        return np.argsort(self.per_query["average_precision"], kind="stable")[:n]
 
     def save(self, directory: str | os.PathLike[str], provenance: Mapping[str, Any] | None = None) -> Evaluation:
         """Write metrics.json and per_class, confusion, pr_curves and per_query as CSV, all or none.

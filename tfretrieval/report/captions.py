@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.spatial import KDTree
 
-from tfretrieval.evaluation.result import Curve
+from tfretrieval.evaluation.confusion import confused_pairs, row_fractions
+from tfretrieval.evaluation.result import Curve, Evaluation
 from tfretrieval.training.history import best_epoch
+from tfretrieval.visualize.comparison import short_name
+from tfretrieval.visualize.neighbors import ImageRow
 
 PRECISION_LEVELS = (0.9, 0.5)
 N_PAIRS = 3
@@ -59,7 +62,7 @@ def _last_recall(curve: Curve, level: float) -> float:
 
 
 def confusion_caption(counts: np.ndarray, class_names: Sequence[str]) -> str:
-    """Describe the accuracy of the nearest neighbor and the most frequent confusions, with shares of the row.
+    """Describe the accuracy of the nearest neighbor and the most frequent confusions, with fractions of the row.
 
     Args:
         counts: int [c, c], row = true class, column = class of the nearest neighbor.
@@ -68,29 +71,27 @@ def confusion_caption(counts: np.ndarray, class_names: Sequence[str]) -> str:
     >>> confusion_caption(np.array([[3, 1], [0, 4]]), ["a", "b"])
     '7 of 8 nearest neighbors have the class of the query. Most confused: a as b (1 of 4 queries of a, 25.0 %).'
     """
-    counts = np.asarray(counts)
     n_correct, total = int(np.trace(counts)), int(counts.sum())
     text = f"{n_correct:,} of {total:,} nearest neighbors have the class of the query."
-    errors = counts * (1 - np.eye(len(counts), dtype=counts.dtype))
-    cells = [divmod(int(cell), len(counts)) for cell in np.argsort(-errors, axis=None, kind="stable")[:N_PAIRS]]
+    fractions = row_fractions(counts)
     pairs = [
-        f"{class_names[row]} as {class_names[column]} ({errors[row, column]:,} of {counts[row].sum():,} queries of "
-        f"{class_names[row]}, {100 * errors[row, column] / counts[row].sum():.1f} %)"
-        for row, column in cells
-        if errors[row, column]
+        f"{class_names[row]} as {class_names[column]} ({counts[row, column]:,} of {counts[row].sum():,} queries of "
+        f"{class_names[row]}, {100 * fractions[row, column]:.1f} %)"
+        for row, column in confused_pairs(counts, N_PAIRS)
     ]
     return f"{text} Most confused: {'; '.join(pairs)}." if pairs else text
 
 
-def history_caption(history: list[dict[str, float]]) -> str:
-    """Describe the course of the training loss and the best epoch."""
+def history_caption(history: list[dict[str, float]], monitor: str) -> str:
+    """Describe the course of the training loss and the best epoch, by a metric such as "val_map"."""
     losses = [row["loss"] for row in history if "loss" in row]
     sentences = []
     if len(losses) > 1:
         sentences.append(f"Training loss from {losses[0]:.3f} to {losses[-1]:.3f} in {len(losses)} epochs.")
-    best = best_epoch(history, "val_map")
-    if best and "val_map" in best:
-        sentences.append(f"Highest validation mAP {best['val_map']:.3f} after epoch {best['epoch']:g}.")
+    best = best_epoch(history, monitor)
+    if best and monitor in best:
+        name = short_name(monitor.removeprefix("val_"))
+        sentences.append(f"Highest validation {name} {best[monitor]:.3f} after epoch {best['epoch']:g}.")
         if len(history) > 1 and best is history[-1]:
             sentences.append("The last epoch is the best: training longer may improve it.")
     return " ".join(sentences)
@@ -112,55 +113,50 @@ def map_caption(points: np.ndarray, labels: np.ndarray, class_names: Sequence[st
     rows = KDTree(points).query(points, k=k + 1)[1]
     neighbor_labels = labels[np.array([[row for row in near if row != i][:k] for i, near in enumerate(rows)])]
     is_same = (neighbor_labels == labels[:, None]).mean(axis=1)
-    shares = {int(label): float(is_same[labels == label].mean()) for label in present}
-    best, worst = max(shares, key=lambda label: shares[label]), min(shares, key=lambda label: shares[label])
+    fractions = {int(label): float(is_same[labels == label].mean()) for label in present}
+    best, worst = max(fractions, key=lambda label: fractions[label]), min(fractions, key=lambda label: fractions[label])
     text = f"{is_same.mean():.0%} of the {k} nearest points have the class of a point"
-    if shares[best] == shares[worst]:
+    if fractions[best] == fractions[worst]:
         return f"{text}, in every class."
     others = Counter(neighbor_labels[labels == worst].ravel().tolist())
     del others[worst]
     return (
-        f"{text}: highest for {class_names[best]} ({shares[best]:.0%}), lowest for {class_names[worst]} "
-        f"({shares[worst]:.0%}, mixed with {class_names[others.most_common(1)[0][0]]})."
+        f"{text}: highest for {class_names[best]} ({fractions[best]:.0%}), lowest for {class_names[worst]} "
+        f"({fractions[worst]:.0%}, mixed with {class_names[others.most_common(1)[0][0]]})."
     )
 
 
-def neighbors_caption(rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+def neighbors_caption(rows: Sequence[ImageRow]) -> str:
     """Describe how many neighbors have the query's class, and the most frequent confusion.
 
     Args:
-        rows: class of each query and classes of its neighbors; "" where one is unknown.
-
-    >>> neighbors_caption([("a", ["a", "b", "b"]), ("b", ["b"])])
-    '2 of 4 neighbors have the class of the query. Most frequent error: a as b (2 times).'
+        rows: queries with their neighbors.
     """
-    pairs = [(query, neighbor) for query, neighbors in rows for neighbor in neighbors if query and neighbor]
-    if not pairs:
+    roles = Counter(image.role for row in rows for image in row.images)
+    n = roles["correct"] + roles["wrong"]
+    if not n:
         return ""
-    errors = Counter((query, neighbor) for query, neighbor in pairs if query != neighbor)
-    text = f"{len(pairs) - errors.total()} of {len(pairs)} neighbors have the class of the query."
+    text = f"{roles['correct']} of {n} neighbors have the class of the query."
+    errors = Counter((row.images[0].label, i.label) for row in rows for i in row.images if i.role == "wrong")
     if not errors:
         return text
     (query, neighbor), count = errors.most_common(1)[0]
     return f"{text} Most frequent error: {query} as {neighbor} ({count} time{'s' if count > 1 else ''})."
 
 
-def comparison_caption(estimates: Mapping[str, tuple[float, float, float]], metric: str) -> str:
-    """Describe the best of several values, its lead, and whether the intervals overlap.
+def comparison_caption(results: Mapping[str, Mapping[str, Evaluation]]) -> str:
+    """Describe the highest mAP, its lead, and whether the 95 % intervals overlap.
 
     Args:
-        estimates: name -> (value, low, high), with the ends of the 95 % interval.
-        metric: name of the value.
-
-    >>> comparison_caption({"a": (0.9, 0.88, 0.92), "b": (0.8, 0.78, 0.82)}, "mAP")
-    'Highest mAP: a, 0.900, 0.100 above b; the 95 % intervals do not overlap.'
+        results: model -> index name -> evaluation, whose provenance describes the `index`.
     """
-    ranked = sorted(estimates, key=lambda name: -estimates[name][0])
-    value, low, _ = estimates[ranked[0]]
-    text = f"Highest {metric}: {ranked[0]}, {value:.3f}"
-    if len(ranked) == 1:
+    named = [(f"{model} with {e.provenance['index']}", e) for model, part in results.items() for e in part.values()]
+    (name, best), *others = sorted(named, key=lambda pair: -pair[1].metrics["map"])
+    text = f"Highest mAP: {name}, {best.metrics['map']:.3f}"
+    if not others:
         return f"{text}."
-    second, _, high = estimates[ranked[1]]
-    verb = "overlap" if high >= low else "do not overlap"
-    lead = f"{value - second:.3f} above" if value - second >= 0.0005 else "as high as that of"
-    return f"{text}, {lead} {ranked[1]}; the 95 % intervals {verb}."
+    second_name, second = others[0]
+    difference = best.metrics["map"] - second.metrics["map"]
+    lead = f"{difference:.3f} above" if difference >= 0.0005 else "as high as that of"
+    verb = "overlap" if second.intervals["map"][1] >= best.intervals["map"][0] else "do not overlap"
+    return f"{text}, {lead} {second_name}; the 95 % intervals {verb}."

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
-from tfretrieval.errors import UserError
 from tfretrieval.report.image import smaller_format
+from tfretrieval.visualize.neighbors import ImageRow
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,6 @@ class Table:
         caption: what the table shows.
         row_headers: number of columns on the left that name the row.
         best: column -> whether its "max" or "min" is marked; all ties are marked.
-
-    Raises:
-        UserError: the number of cells in a row differs from the number of columns, or `best` names no column.
     """
 
     columns: Sequence[str]
@@ -54,14 +49,6 @@ class Table:
     caption: str = ""
     row_headers: int = 1
     best: Mapping[str, Literal["max", "min"]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for row in self.rows:
-            if len(row) != len(self.columns):
-                raise UserError(f"table has {len(self.columns)} columns, but a row of {len(row)} cells: {row}")
-        for column in self.best:
-            if column not in self.columns:
-                raise UserError(f"table has no column {column!r} to mark the best value of")
 
     @classmethod
     def from_rows(cls, rows: Sequence[Mapping[str, Cell]], **options: Any) -> Table:
@@ -87,42 +74,6 @@ class Table:
         return len(values) > 1 and round(value, 3) == (max(values) if direction == "max" else min(values))
 
 
-@dataclass(frozen=True, eq=False)
-class ReportImage:
-    """A small image with a label below.
-
-    Attributes:
-        pixels: uint8 [h, w, 3], RGB.
-        label: class of the image, "" if unknown.
-        note: second line.
-        is_correct: whether the image has the query's class, shown by sign, frame and color; None if unknown.
-        name: alternative text; the label by default.
-    """
-
-    pixels: np.ndarray
-    label: str
-    note: str = ""
-    is_correct: bool | None = None
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class ImageRow:
-    """A query image and its neighbors, nearest first."""
-
-    query: ReportImage
-    neighbors: Sequence[ReportImage]
-
-
-@dataclass(frozen=True)
-class ImageRows:
-    """Queries with their neighbors; the page numbers them as a figure."""
-
-    title: str
-    rows: Sequence[ImageRow]
-    caption: str = ""
-
-
 @dataclass(frozen=True)
 class Drawing:
     """A plot on disk and how a report presents it; the page numbers it.
@@ -133,7 +84,7 @@ class Drawing:
         title: title of the plot.
         alt: alternative text.
         caption: description computed from the plotted values.
-        rows: queries with their neighbors, of the kinds that show them.
+        rows: queries with their neighbors, of the kinds that show them; the report shows these in place of the plot.
     """
 
     kind: str
@@ -146,36 +97,11 @@ class Drawing:
     @property
     def is_wide(self) -> bool:
         """Whether the plot takes the full width of the page."""
-        return self.kind in ("history", "comparison")
+        return self.kind in ("history", "comparison") or bool(self.rows)
 
     def read(self) -> bytes:
-        """Return the bytes of the SVG, or of the PNG if that is smaller.
-
-        Raises:
-            UserError: the file cannot be read.
-        """
-        path = smaller_format(self.path)
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise UserError(f"cannot read figure {path}: {error.strerror}", "run `tfret visualize`") from None
-
-
-@dataclass(frozen=True)
-class Case:
-    """Images side by side with a heading and a note.
-
-    Attributes:
-        heading: heading of the case.
-        note: text below the heading.
-        images: the images.
-        highlight_first: whether the first image is the one that the others are compared with.
-    """
-
-    heading: str
-    note: str
-    images: Sequence[ReportImage]
-    highlight_first: bool = False
+        """Return the bytes of the SVG, or of the PNG if that is smaller."""
+        return smaller_format(self.path).read_bytes()
 
 
 @dataclass(frozen=True)
@@ -187,8 +113,7 @@ class Section:
         prose: text; a blank line separates paragraphs.
         figures: figures, after the tables.
         tables: tables, shown first.
-        images: rows of images, after the figures.
-        cases: cases, after the rows of images.
+        cases: rows of images with headings, after the figures.
         sections: subsections.
     """
 
@@ -196,8 +121,7 @@ class Section:
     prose: str = ""
     figures: Sequence[Drawing] = ()
     tables: Sequence[Table] = ()
-    images: Sequence[ImageRows] = ()
-    cases: Sequence[Case] = ()
+    cases: Sequence[ImageRow] = ()
     sections: Sequence[Section] = ()
 
 

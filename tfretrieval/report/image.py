@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfretrieval.errors import UserError
-
 MAX_PNG_BYTES = 250_000
 MAX_SVG_BYTES = 250_000
 SCALE = 150 / 96  # dots per inch of a figure over pixels per inch of a page
@@ -29,12 +27,7 @@ def smaller_format(png: Path) -> Path:
 
 
 def data_uri(content: bytes) -> str:
-    """Return a PNG or SVG as a data URI. A PNG over 250 kB is converted to WebP.
-
-    Raises:
-        UserError: the content is neither.
-    """
-    page_size(content)
+    """Return a PNG or SVG as a data URI. A PNG over 250 kB is converted to WebP."""
     if not content.startswith(_PNG_SIGNATURE):
         return _encode("svg+xml", content)
     if len(content) <= MAX_PNG_BYTES:
@@ -49,17 +42,12 @@ def pixels_uri(pixels: np.ndarray) -> str:
 
 
 def page_size(image: bytes) -> tuple[int, int]:
-    """Return width and height of a PNG or SVG in page pixels, 96 per inch, from its header.
-
-    Raises:
-        UserError: the image is neither.
-    """
-    if image.startswith(_PNG_SIGNATURE) and len(image) >= 24:
+    """Return width and height of a PNG or SVG in page pixels, 96 per inch, from its header."""
+    if image.startswith(_PNG_SIGNATURE):
         width, height = int.from_bytes(image[16:20], "big"), int.from_bytes(image[20:24], "big")
         return max(1, round(width / SCALE)), max(1, round(height / SCALE))
     size = _SVG_SIZE.search(image[:2000])
-    if size is None:
-        raise UserError("a report figure must be a PNG, or an SVG with its size in points")
+    assert size is not None
     return round(float(size[1]) * 96 / 72), round(float(size[2]) * 96 / 72)
 
 

@@ -19,7 +19,7 @@ def write_report(path: str | os.PathLike[str], report: Report) -> None:
     """Write a report as one HTML file, atomically.
 
     Raises:
-        UserError: a figure is missing or neither PNG nor SVG, or the file cannot be written.
+        UserError: the file cannot be written.
     """
     write_text(path, render_report(report))
 
@@ -28,9 +28,6 @@ def render_report(report: Report) -> str:
     """Render a report as HTML: figures and style inline, no script, nothing fetched, all text escaped.
 
     The result depends on the report alone.
-
-    Raises:
-        UserError: a figure is missing or neither PNG nor SVG.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

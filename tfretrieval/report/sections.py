@@ -8,7 +8,7 @@ import numpy as np
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.evaluation.result import Evaluation
-from tfretrieval.report.content import Drawing, ImageRows, Section
+from tfretrieval.report.content import Drawing, Section
 from tfretrieval.report.tables import (
     Results,
     chance_map,
@@ -19,11 +19,10 @@ from tfretrieval.report.tables import (
 )
 from tfretrieval.runs import Run
 from tfretrieval.training.config import TrainConfig
+from tfretrieval.visualize.comparison import short_name
 
 Drawings = Mapping[str, Drawing]
 
-FRAMES = "Solid frame and tick: class of the query; dashed frame and cross: another class. Numbers: distances."
-METRIC_NAMES = {"val_map": "mAP", "val_precision_at_1": "P@1"}
 WEIGHTS = {"none": "random initialization", "imagenet": "ImageNet weights"}
 
 
@@ -37,9 +36,10 @@ def data_section(config: TrainConfig, catalog: Catalog) -> Section:
             f"Queries are the split {query_split}, which was not used for training; the gallery is {gallery_split}."
         )
     if config.epochs:
+        metric = short_name(config.monitor.removeprefix("val_"))
         selection = (
-            f"The epoch was selected by {METRIC_NAMES[config.monitor]} on {config.validation_fraction:.0%} of each "
-            "class of the training split."
+            f"The epoch was selected by {metric} on {config.validation_fraction:.0%} of each class of the training "
+            "split."
         )
     else:
         selection = "The model was not trained on these data."
@@ -59,8 +59,8 @@ def model_sections(config: TrainConfig, results: Mapping[str, Evaluation], drawi
     model = Section("Training" if config.epochs else "Model", _describe_model(config), _figures(drawings, "history"))
     sections = [
         Section("Results by class", "", _figures(drawings, "pr", "confusion"), [class_table(first)]),
-        Section("Neighbors", "Random queries with their nearest neighbors.", images=_rows(drawings, "neighbors")),
-        Section("Hardest queries", _describe_hardest(first), images=_rows(drawings, "hardest")),
+        Section("Neighbors", "Random queries with their nearest neighbors.", _figures(drawings, "neighbors")),
+        Section("Hardest queries", _describe_hardest(first), _figures(drawings, "hardest")),
         Section(
             "Maps of the embedding",
             "Projections of the embeddings to two dimensions. Close points are close in the embedding; distances "
@@ -68,7 +68,7 @@ def model_sections(config: TrainConfig, results: Mapping[str, Evaluation], drawi
             _figures(drawings, "umap", "tsne"),
         ),
     ]
-    return [model, *(section for section in sections if section.figures or section.tables or section.images)]
+    return [model, *(section for section in sections if section.figures or section.tables)]
 
 
 def cost_section(runs: Mapping[str, Run], results: Results) -> Section:
@@ -82,10 +82,6 @@ def cost_section(runs: Mapping[str, Run], results: Results) -> Section:
 
 def _figures(drawings: Drawings, *kinds: str) -> list[Drawing]:
     return [drawing for drawing in drawings.values() if drawing.kind in kinds]
-
-
-def _rows(drawings: Drawings, kind: str) -> list[ImageRows]:
-    return [ImageRows(d.title, d.rows, f"{d.caption} {FRAMES}") for d in _figures(drawings, kind)]
 
 
 def _describe_hardest(evaluation: Evaluation) -> str:

@@ -15,7 +15,7 @@ import faiss
 import numpy as np
 
 from tfretrieval.errors import UserError
-from tfretrieval.quiet import silent_stdout
+from tfretrieval.quiet import STDOUT, silent
 from tfretrieval.retrieval.base import Found, Retriever, Where, kept_rows
 from tfretrieval.retrieval.distances import sort_neighbors
 from tfretrieval.retrieval.exact import exact_neighbors, neighbors_among
@@ -165,7 +165,7 @@ class FaissRetriever(Retriever):
         on_disk = (path.parent / LISTS).exists()
         if on_disk:
             flags = faiss.IO_FLAG_READ_ONLY | faiss.IO_FLAG_ONDISK_SAME_DIR
-        with silent_stdout() if on_disk else nullcontext():  # FAISS prints the new path of the lists
+        with silent(STDOUT) if on_disk else nullcontext():  # FAISS prints the new path of the lists
             self.index_ = faiss.read_index(str(path), flags)
         if (self.index_.ntotal, self.index_.d) != (self.n_items_, self.n_features_in_):
             raise ValueError(f"{path.name} holds {self.index_.ntotal} vectors of {self.index_.d} dimensions")

@@ -14,7 +14,7 @@ from faiss.contrib.ondisk import merge_ondisk
 from tfretrieval.atomic import readable_os_errors
 from tfretrieval.errors import UserError
 from tfretrieval.progress import progress
-from tfretrieval.quiet import silent_stdout
+from tfretrieval.quiet import STDOUT, silent
 from tfretrieval.retrieval.distances import blocks
 from tfretrieval.retrieval.faiss import LISTS, FaissRetriever, new_index
 from tfretrieval.retrieval.transformed import TransformedVectors
@@ -64,7 +64,7 @@ def fit_on_disk(
         for part in blocks(len(vectors), memory // 2 // (2 * (ivf.code_size + ID_BYTES))):
             shards.append(_write_shard(index, vectors, part, directory / f"{part.start}.shard", bar))
         log.info("merging %d shards on disk", len(shards))
-        with silent_stdout():  # FAISS prints its progress
+        with silent(STDOUT):  # FAISS prints its progress
             merge_ondisk(index, [str(shard) for shard in shards], str(directory / LISTS))
     for shard in shards:
         shard.unlink()

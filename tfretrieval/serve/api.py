@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, File, Form, Path, Query, Request, Response, UploadFile
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse
+from starlette.exceptions import HTTPException
 
-from tfretrieval.serve import query_errors, schemas
+from tfretrieval.retrieval.reranking import RERANKERS
+from tfretrieval.serve import evaluated_queries, images, schemas
 from tfretrieval.serve.limits import MAX_NEIGHBORS
 from tfretrieval.serve.service import Service
 
@@ -19,7 +21,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         400: "The request is malformed.",
         404: "Unknown item, class, retriever or map.",
         408: "The request did not arrive in time.",
-        409: "There is no model, or the map is not ready.",
+        409: "The map is not ready.",
         413: "The request or the image is too large.",
         415: "The upload is not an image.",
         422: "A value is missing or out of range, or the image is corrupt.",
@@ -40,10 +42,12 @@ METHODS = "Search methods: a retriever, or retriever:re-ranker, such as faiss:ex
 router = APIRouter(prefix="/api", responses=ERRORS)
 
 
-def service_of(request: Request) -> Service:
-    """Return the service of the application."""
+def _service_of(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
+
+
+CurrentService = Annotated[Service, Depends(_service_of)]
 
 
 @router.get("/health", tags=["operation"])
@@ -64,31 +68,54 @@ def ready(request: Request, response: Response) -> schemas.Health:
 
 
 @router.get("/collection", tags=["collection"])
-def collection(request: Request) -> schemas.CollectionInfo:
+def collection(service: CurrentService) -> schemas.CollectionInfo:
     """Describe the gallery and the available retrievers, re-rankers and maps."""
-    return service_of(request).info
+    served, gallery = service.collection, service.collection.gallery
+    return schemas.CollectionInfo(
+        name=served.name,
+        n_gallery=len(gallery),
+        n_queries=len(served.queries),
+        dim=gallery.dim,
+        class_names=list(gallery.items.class_names),
+        class_counts=gallery.items.counts().tolist(),
+        retrievers={
+            kind: f"{index.effective_settings.describe()}, {index.settings.metric} distance"
+            for kind, index in served.indexes.items()
+        },
+        rerankers=list(RERANKERS),
+        evaluated=list(served.evaluations),
+        maps=list(service.maps),
+        limits=service.limits,
+        facts=dict(served.facts),
+    )
 
 
 @router.get("/items", tags=["collection"], responses={200: {"model": schemas.Items}})
-def items(request: Request) -> Response:
+def items(service: CurrentService) -> Response:
     """Return the gallery, one list per column."""
-    return Response(service_of(request).items, media_type="application/json", headers=CACHED)
+    return Response(service.items, media_type="application/json", headers=CACHED)
 
 
 @router.get("/item", tags=["collection"])
-def item(request: Request, id: ItemId) -> schemas.Item:
+def item(service: CurrentService, id: ItemId) -> schemas.Item:
     """Return an item of the gallery or the queries."""
-    return service_of(request).item(id)
+    embeddings, row = service.collection.locate(id)
+    return schemas.Item(
+        id=id,
+        label=embeddings.items.class_of(row),
+        split=embeddings.items.splits[row],
+        in_gallery=embeddings is service.collection.gallery,
+    )
 
 
 @router.get(
     "/item/image", tags=["collection"], response_class=FileResponse,
     responses={200: {"content": {"image/*": {}}, "description": "The original file."}},
 )  # fmt: skip
-def image(request: Request, id: ItemId) -> FileResponse:
+def image(service: CurrentService, id: ItemId) -> FileResponse:
     """Return the original file of an item."""
-    path, kind = service_of(request).files.original(id)
-    return FileResponse(path, media_type=kind, headers=CACHED)
+    path = service.collection.path_of(id)
+    return FileResponse(path, media_type=images.media_type(path), headers=CACHED)
 
 
 @router.get(
@@ -96,41 +123,50 @@ def image(request: Request, id: ItemId) -> FileResponse:
     responses={200: {"content": {"image/jpeg": {}}, "description": "An upright JPEG."}},
 )  # fmt: skip
 def thumbnail(
-    request: Request, id: ItemId, side: Annotated[int, Query(ge=16, le=512, description="Pixels.")] = 192
+    service: CurrentService, id: ItemId, side: Annotated[int, Query(ge=16, le=512, description="Pixels.")] = 192
 ) -> Response:
     """Return a thumbnail of an item."""
-    return Response(service_of(request).files.thumbnail(id, side), media_type="image/jpeg", headers=CACHED)
+    content = images.thumbnail(service.collection.path_of(id), side)
+    return Response(content, media_type="image/jpeg", headers=CACHED)
 
 
 @router.get("/search", tags=["search"])
 def search(
-    request: Request,
+    service: CurrentService,
     id: ItemId,
     k: Annotated[int, Query(ge=1, le=MAX_NEIGHBORS, description="Number of neighbors.")] = 12,
     by: Annotated[Methods, Query(max_length=12, description=METHODS)] = [],  # noqa: B006
     label: Annotated[list[str], Query(alias="class", max_length=100, description="Return these classes only.")] = [],  # noqa: B006
 ) -> schemas.SearchResponse:
     """Search the nearest neighbors of an item, the item itself excluded."""
-    return service_of(request).search_item(id, k, by, label)
+    embeddings, row = service.collection.locate(id)
+    response = service.search(np.asarray(embeddings.vectors[row]), k, by, label, exclude=id)
+    return response.model_copy(update={"id": id, "label": embeddings.items.class_of(row) or None})
 
 
 @router.post("/search", tags=["search"])
-async def search_upload(
-    request: Request,
+def search_upload(
+    service: CurrentService,
     image: Annotated[UploadFile, File(description="A JPEG, PNG, BMP, GIF or WebP file.")],
     k: Annotated[int, Form(ge=1, le=MAX_NEIGHBORS, description="Number of neighbors.")] = 12,
     by: Annotated[Methods, Form(max_length=12, description=METHODS)] = [],  # noqa: B006
     label: Annotated[list[str], Form(alias="class", max_length=100, description="Return these classes only.")] = [],  # noqa: B006
 ) -> schemas.SearchResponse:
     """Search the nearest neighbors of an image. The image is not stored."""
-    data = await image.read()
-    return await run_in_threadpool(service_of(request).search_upload, data, k, by, label)
+    started, engine = perf_counter(), service.collection.engine
+    with service.decoding:
+        pixels = images.decode_upload(image.file.read(), engine.image_size, engine.fit, service.limits.pixels)
+        vector = engine.embed_pixels(pixels[None])[0]
+    embedding_ms = (perf_counter() - started) * 1000
+    return service.search(vector, k, by, label).model_copy(update={"embedding_ms": embedding_ms})
 
 
 @router.get("/map/{method}", tags=["map"])
-def map_state(request: Request, method: Name) -> schemas.MapState:
+def map_state(service: CurrentService, method: Name) -> schemas.MapState:
     """Return the state of a map; the first request starts its computation."""
-    return service_of(request).map_state(method)
+    task = service.map_task(method)
+    result = task.result(0)
+    return schemas.MapState(method=method, state=task.state, n=len(result.rows) if result else 0, error=task.error)
 
 
 @router.get(
@@ -142,21 +178,33 @@ def map_state(request: Request, method: Name) -> schemas.MapState:
         }
     },
 )  # fmt: skip
-def map_points(request: Request, method: Name) -> Response:
+def map_points(service: CurrentService, method: Name) -> Response:
     """Return the points of a map that is ready."""
-    return Response(service_of(request).map_points(method), media_type="application/octet-stream")
+    result = service.map_task(method).result(0)
+    if result is None:
+        raise HTTPException(409, "the map is not ready")
+    content = result.rows.astype("<i4").tobytes() + result.points.astype("<f4").tobytes()
+    return Response(content, media_type="application/octet-stream")
 
 
 @router.get("/audit", tags=["audit"])
-def audit(request: Request) -> schemas.AuditState:
+def audit(service: CurrentService) -> schemas.AuditState:
     """Return label issues and duplicates; the first request starts the audit."""
-    return service_of(request).audit_state()
+    task = service.audit
+    result = task.result(0) or {}
+    groups = [*result.get("duplicates", ()), *result.get("near_duplicates", ())]
+    duplicates = [
+        {**group, "items": [item(service, name) for name in group["ids"] if name in service.collection]}
+        for group in groups
+    ]
+    state = {"state": task.state, "error": task.error, "duplicates": duplicates}
+    return schemas.AuditState.model_validate({"n_label_issues": 0, "label_issues": [], **result, **state})
 
 
 @router.get("/evaluation/{retriever}", tags=["evaluation"])
-def evaluation(request: Request, retriever: Name) -> schemas.EvaluationResult:
+def evaluation(service: CurrentService, retriever: Name) -> schemas.EvaluationResult:
     """Return the evaluation of a retriever."""
-    result = service_of(request).evaluation(retriever)
+    result = service.evaluation(retriever)
     curves = {
         name: np.column_stack([recall, precision]).tolist() for name, (precision, recall, _) in result.curves.items()
     }
@@ -165,23 +213,23 @@ def evaluation(request: Request, retriever: Name) -> schemas.EvaluationResult:
 
 @router.get("/evaluation/{retriever}/confused", tags=["evaluation"])
 def confused_queries(
-    request: Request,
+    service: CurrentService,
     retriever: Name,
     label: Annotated[str, Query(alias="class", description="Class of the queries.")],
     nearest: Annotated[str, Query(description="Class of their nearest neighbors.")],
     n: Count = 100,
 ) -> schemas.EvaluatedQueries:
     """Return queries of one class whose nearest neighbor has another."""
-    return query_errors.confused_queries(service_of(request).evaluation(retriever), label, nearest, n)
+    return evaluated_queries.confused_queries(service.evaluation(retriever), label, nearest, n)
 
 
 @router.get("/evaluation/{retriever}/pairs", tags=["evaluation"])
-def pairs(request: Request, retriever: Name, n: Count = 20) -> schemas.ConfusedPairs:
+def pairs(service: CurrentService, retriever: Name, n: Count = 20) -> schemas.ConfusedPairs:
     """Return the most frequently confused pairs of classes."""
-    return schemas.ConfusedPairs(pairs=query_errors.confused_pairs(service_of(request).evaluation(retriever), n))
+    return evaluated_queries.most_confused_pairs(service.evaluation(retriever), n)
 
 
 @router.get("/evaluation/{retriever}/hardest", tags=["evaluation"])
-def hardest_queries(request: Request, retriever: Name, n: Count = 24) -> schemas.EvaluatedQueries:
+def hardest_queries(service: CurrentService, retriever: Name, n: Count = 24) -> schemas.EvaluatedQueries:
     """Return the queries with the lowest average precision."""
-    return query_errors.hardest_queries(service_of(request).evaluation(retriever), n)
+    return evaluated_queries.hardest_queries(service.evaluation(retriever), n)

@@ -13,44 +13,24 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.datastructures import MutableHeaders
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tfretrieval import __version__
 from tfretrieval.serve.api import router
 from tfretrieval.serve.limits import LimitMiddleware
-from tfretrieval.serve.prometheus import MetricsMiddleware, ServerMetrics
+from tfretrieval.serve.prometheus import ITEMS, MetricsMiddleware
 from tfretrieval.serve.service import Service
 
 log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
-# the WebGL library of the map generates functions, which needs 'unsafe-eval'
-POLICY = (
-    "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 MESSAGES = {
     "string_pattern_mismatch": "must be a retriever, or retriever:re-ranker, such as faiss:expansion",
     "value_error": "must be a file",
-    "missing": "is missing",
-    "int_parsing": "must be an integer",
-    "int_type": "must be an integer",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
-    "string_too_short": "is empty",
-    "string_too_long": "must have at most {max_length} characters",
-    "too_long": "must have at most {max_length} values",
-}
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -61,15 +41,13 @@ def create_app(service: Service, hosts: Sequence[str] = ("*",)) -> FastAPI:
         service: the service behind the routes.
         hosts: accepted Host headers; rejecting others protects against DNS rebinding.
     """
-    metrics = ServerMetrics()
-    metrics.items.set(len(service.collection.gallery))
+    ITEMS.set(len(service.collection.gallery))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = service.collection.engine
-        if engine is not None:
-            blank = np.zeros((engine.image_size, engine.image_size, 3), np.uint8)
-            await run_in_threadpool(service.collection.embed, blank)
+        blank = np.zeros((1, engine.image_size, engine.image_size, 3), np.uint8)
+        await run_in_threadpool(engine.embed_pixels, blank)
         app.state.ready = True
         yield
         app.state.ready = False
@@ -84,7 +62,7 @@ def create_app(service: Service, hosts: Sequence[str] = ("*",)) -> FastAPI:
 
     @app.get("/metrics", include_in_schema=False)
     def render_metrics() -> Response:
-        return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -93,9 +71,8 @@ def create_app(service: Service, hosts: Sequence[str] = ("*",)) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=3)
     app.add_middleware(LimitMiddleware, limits=service.limits)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
-    app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    app.add_middleware(MetricsMiddleware)
     return app
 
 
@@ -110,29 +87,11 @@ class HeadAsGet:
         await self.app({**scope, "method": "GET"} if is_head else scope, receive, send)
 
 
-class SecurityHeaders:
-    """Middleware that adds security headers to every response."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
-
-
 def _validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = " ".join(part for part in first["loc"][1:] if isinstance(part, str)) or "request"
-    message = MESSAGES.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
-    return JSONResponse({"error": f"{where}: {message}"}, 422)
+    return JSONResponse({"error": f"{where}: {MESSAGES.get(first['type'], first['msg'])}"}, 422)
 
 
 def _http_error(_: Request, error: Exception) -> Response:

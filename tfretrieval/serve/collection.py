@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,21 +30,21 @@ class Collection:
         queries: q queries of the evaluations; the gallery if there are no others.
         indexes: retriever type -> index over the gallery.
         evaluations: retriever type -> evaluation, of the types that could be evaluated.
-        engine: engine of the gallery's model; None disables search by upload.
+        engine: engine of the gallery's model.
         facts: name -> text, shown on the page.
-        audit: computes the result of `tfretrieval.audit.audit.audit`; None disables it.
-        directory: cache directory of maps; None disables the cache.
+        audit: computes the result of `tfretrieval.audit.audit.audit`.
+        directory: cache directory of maps.
     """
 
     name: str
     gallery: Embeddings
     queries: Embeddings
     indexes: Mapping[str, Index]
-    evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
-    engine: Engine | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)
-    audit: Callable[[], dict[str, Any]] | None = None
-    directory: Path | None = None
+    evaluations: Mapping[str, Evaluation]
+    engine: Engine
+    facts: Mapping[str, str]
+    audit: Callable[[], dict[str, Any]]
+    directory: Path
 
     @cached_property
     def _position_of(self) -> dict[str, tuple[Embeddings, int]]:
@@ -65,24 +65,17 @@ class Collection:
             raise HTTPException(404, "no item has this id")
         return self._position_of[item]
 
-    def embed(self, pixels: np.ndarray) -> np.ndarray:
-        """Return the embedding, float32 [d], of an image, uint8 [s, s, 3].
+    def path_of(self, item: str) -> str:
+        """Return the path of an item's file. Ids are never used as paths.
 
         Raises:
-            HTTPException: 409 if there is no engine.
+            HTTPException: 404 if there is no item with this id, or it has no file.
         """
-        return self.required_engine.embed_pixels(pixels[None])[0]
-
-    @property
-    def required_engine(self) -> Engine:
-        """The engine.
-
-        Raises:
-            HTTPException: 409 if there is none.
-        """
-        if self.engine is None:
-            raise HTTPException(409, "this collection has no model: search by the id of an item")
-        return self.engine
+        embeddings, row = self.locate(item)
+        path = str(embeddings.items.paths[row])
+        if not path:
+            raise HTTPException(404, "this item has no file")
+        return path
 
     def search(
         self,

@@ -1,21 +1,19 @@
-"""Images of requests: decoding of uploads, files and thumbnails of items."""
+"""Images of requests: decoding of uploads, media types and thumbnails of files."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from starlette.exceptions import HTTPException
 
 from tfretrieval.data.read_image import FORMATS, UNREADABLE, BrokenImageError, read_image, read_thumbnail
-from tfretrieval.serve.collection import Collection
 
 MAX_CACHED_THUMBNAILS = 4096
 JPEG_QUALITY = 85
+UNREADABLE_FILE = "the file of this item is missing or corrupt"
 
 
 def decode_upload(data: bytes, size: int, fit: str, max_pixels: int) -> np.ndarray:
@@ -26,7 +24,13 @@ def decode_upload(data: bytes, size: int, fit: str, max_pixels: int) -> np.ndarr
     Raises:
         HTTPException: 413 if the image has too many pixels, 415 if it is no image, 422 if it is corrupt.
     """
-    width, height = _image_size(data)
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise HTTPException(413, "the image has too many pixels") from None
+    except UNREADABLE:
+        raise HTTPException(415, f"not a readable image; supported formats: {', '.join(FORMATS)}") from None
     if width * height > max_pixels:
         raise HTTPException(413, f"the image has {width:,} x {height:,} pixels; the limit is {max_pixels:,}")
     try:
@@ -35,55 +39,30 @@ def decode_upload(data: bytes, size: int, fit: str, max_pixels: int) -> np.ndarr
         raise HTTPException(422, f"the image cannot be decoded: {error}") from None
 
 
-def _image_size(data: bytes) -> tuple[int, int]:
-    if not data:
-        raise HTTPException(422, "the file is empty")
+def media_type(path: str) -> str:
+    """Return the media type of an image file, from its first bytes.
+
+    Raises:
+        HTTPException: 404 if the file is missing or corrupt.
+    """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return image.size
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise HTTPException(413, "the image has too many pixels") from None
+        with Image.open(path, formats=FORMATS) as image:
+            return Image.MIME[image.format or ""]
     except UNREADABLE:
-        raise HTTPException(415, f"not a readable image; supported formats: {', '.join(FORMATS)}") from None
+        raise HTTPException(404, UNREADABLE_FILE) from None
 
 
-class ImageFiles:
-    """The image files of a collection, by item id; ids are never used as paths."""
+@lru_cache(MAX_CACHED_THUMBNAILS)
+def thumbnail(path: str, side: int) -> bytes:
+    """Return an upright JPEG of at most `side` x `side` pixels.
 
-    def __init__(self, collection: Collection) -> None:
-        self._collection = collection
-        self.thumbnail: Callable[[str, int], bytes] = lru_cache(MAX_CACHED_THUMBNAILS)(self._thumbnail)
-
-    def original(self, item: str) -> tuple[Path, str]:
-        """Return path and media type of an item's file, the type from its first bytes.
-
-        Raises:
-            HTTPException: 404 if there is no such item, or its file is missing or corrupt.
-        """
-        path = self._path(item)
-        try:
-            with Image.open(path, formats=FORMATS) as image:
-                return path, Image.MIME[image.format or ""]
-        except UNREADABLE:
-            raise HTTPException(404, "the file of this item is missing or corrupt") from None
-
-    def _thumbnail(self, item: str, side: int) -> bytes:
-        """Return an upright JPEG of at most `side` x `side` pixels.
-
-        Raises:
-            HTTPException: 404 if there is no such item, or its file is missing or corrupt.
-        """
-        try:
-            pixels = read_thumbnail(self._path(item), side)
-        except BrokenImageError:
-            raise HTTPException(404, "the file of this item is missing or corrupt") from None
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, format="JPEG", quality=JPEG_QUALITY)
-        return file.getvalue()
-
-    def _path(self, item: str) -> Path:
-        embeddings, row = self._collection.locate(item)
-        path = str(embeddings.items.paths[row])
-        if not path:
-            raise HTTPException(404, "this item has no file")
-        return Path(path)
+    Raises:
+        HTTPException: 404 if the file is missing or corrupt.
+    """
+    try:
+        pixels = read_thumbnail(path, side)
+    except BrokenImageError:
+        raise HTTPException(404, UNREADABLE_FILE) from None
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="JPEG", quality=JPEG_QUALITY)
+    return file.getvalue()

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_NEIGHBORS = 200  # per search
+MAX_NEIGHBORS = 200
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,14 @@ class Limits:
         pixels: limit of width times height of an image.
         in_flight: limit of concurrent requests; others get 429.
         body_seconds: time limit for receiving a body.
+        neighbors: limit of neighbors per search.
     """
 
     upload_bytes: int = 20_000_000
     pixels: int = 50_000_000
     in_flight: int = 64
     body_seconds: float = 30.0
+    neighbors: int = MAX_NEIGHBORS
 
 
 class LimitMiddleware:

@@ -11,7 +11,6 @@ from typing import Any
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
-from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.runs import Run
 from tfretrieval.serve.collection import Collection
 from tfretrieval.workflows.embed import EmbedOptions, embed_split
@@ -47,27 +46,23 @@ def open_collection(run: Run, source: str | None = None, retrievers: Sequence[st
         queries = embed_split(run, catalog, query_split, EmbedOptions(engine=engine))
     names = list(retrievers) or run.indexed() or ["faiss"]
     indexes = {name: ensure_index(run, gallery, IndexRequest.named(name)) for name in names}
-    evaluations = {name: _evaluate(run, catalog, name, seed) for name in names}
+    evaluations = {}
+    for name in names:
+        try:
+            evaluations[name] = evaluate_run(run, catalog, IndexRequest.named(name), seed=seed, reuse=True).evaluation
+        except UserError as error:
+            log.warning("%s is not evaluated: %s", name, error)
     return Collection(
         name=run.directory.resolve().name,
         gallery=gallery,
         queries=queries,
         indexes=indexes,
-        evaluations={name: evaluation for name, evaluation in evaluations.items() if evaluation is not None},
+        evaluations=evaluations,
         engine=engine_for(run, catalog.split(gallery_split), engine),
         facts=_facts(run, gallery),
         audit=partial(_audit, catalog, run),
         directory=run.directory / "maps",
     )
-
-
-def _evaluate(run: Run, catalog: Catalog, name: str, seed: int) -> Evaluation | None:
-    """Return the current evaluation of an index, computing it if necessary; None if that is impossible."""
-    try:
-        return evaluate_run(run, catalog, IndexRequest.named(name), seed=seed, reuse=True).evaluation
-    except UserError as error:
-        log.warning("%s is not evaluated: %s", name, error)
-        return None
 
 
 def _audit(catalog: Catalog, run: Run) -> dict[str, Any]:

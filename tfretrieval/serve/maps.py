@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -34,7 +36,7 @@ class Map:
     rows: np.ndarray
     points: np.ndarray
 
-    def query_position(self, neighbors: np.ndarray) -> list[float] | None:
+    def query_position(self, neighbors: Sequence[int]) -> list[float] | None:
         """Return x and y of the medoid of a query's five nearest neighbors; None if none is on the map.
 
         The mean could fall between two clusters.
@@ -59,7 +61,8 @@ def compute_map(collection: Collection, method: Method, seed: int = 0) -> Map:
         UserError: there are fewer than 4 items, or a vector is not finite.
     """
     header = {"gallery": collection.gallery.fingerprint, "method": method, "seed": seed}
-    cached = _load(collection, method, header)
+    folder = collection.directory / method
+    cached = _load(folder, header)
     if cached is not None:
         return cached
     rows = subsample(len(collection.gallery), MAX_ITEMS[method], seed)
@@ -70,21 +73,17 @@ def compute_map(collection: Collection, method: Method, seed: int = 0) -> Map:
         vectors = PCA(PCA_COMPONENTS, svd_solver="randomized", random_state=seed).fit_transform(vectors)
     log.info("computing a map of %d items by %s", len(rows), method)
     result = Map(rows.astype(np.int32), _scale(project(vectors, method, seed)))
-    if collection.directory is not None:
-        try:
-            with MAP.replaced(collection.directory / method) as temporary:
-                np.save(temporary / "rows.npy", result.rows)
-                np.save(temporary / "points.npy", result.points)
-                MAP.write_header(temporary, header)
-        except UserError as error:
-            log.warning("the map is not cached: %s", error)
+    try:
+        with MAP.replaced(folder) as temporary:
+            np.save(temporary / "rows.npy", result.rows)
+            np.save(temporary / "points.npy", result.points)
+            MAP.write_header(temporary, header)
+    except UserError as error:
+        log.warning("the map is not cached: %s", error)
     return result
 
 
-def _load(collection: Collection, method: Method, header: dict[str, object]) -> Map | None:
-    if collection.directory is None:
-        return None
-    folder = collection.directory / method
+def _load(folder: Path, header: dict[str, object]) -> Map | None:
     try:
         if not header.items() <= MAP.read_header(folder).items():
             return None

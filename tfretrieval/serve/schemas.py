@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 
 from tfretrieval.serve.background import State
+from tfretrieval.serve.limits import Limits
 
 # "" stands for a missing name in the library, and infinity for a missing distance; the API has null
 Name = Annotated[str | None, BeforeValidator(lambda name: name or None)]
@@ -26,15 +27,6 @@ class Health(BaseModel):
     status: Literal["ok", "starting"]
 
 
-class RequestLimits(BaseModel):
-    """Limits of requests."""
-
-    upload_bytes: int
-    pixels: int
-    in_flight: int
-    neighbors: int
-
-
 class CollectionInfo(BaseModel):
     """The gallery and the available retrievers, re-rankers and maps."""
 
@@ -48,9 +40,7 @@ class CollectionInfo(BaseModel):
     rerankers: list[str]
     evaluated: list[str] = Field(description="Retriever types with an evaluation.")
     maps: list[str]
-    accepts_uploads: bool
-    has_audit: bool
-    limits: RequestLimits
+    limits: Limits
     facts: dict[str, str]
 
 

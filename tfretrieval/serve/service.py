@@ -1,4 +1,4 @@
-"""`Service`: operations of the HTTP API, from plain values to response models."""
+"""`Service`: search, and the slow computations that run once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from starlette.exceptions import HTTPException
@@ -17,20 +16,18 @@ from starlette.exceptions import HTTPException
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.retrieval.neighbors import Neighbors
-from tfretrieval.retrieval.reranking import RERANKERS
 from tfretrieval.retrieval.search_result import SearchResult, search_results
 from tfretrieval.serve import schemas
 from tfretrieval.serve.background import BackgroundTask
 from tfretrieval.serve.collection import Collection
-from tfretrieval.serve.images import ImageFiles, decode_upload
-from tfretrieval.serve.limits import MAX_NEIGHBORS, Limits
+from tfretrieval.serve.limits import Limits
 from tfretrieval.serve.maps import MAX_ITEMS, METHODS, Map, compute_map
 
 UNKNOWN_QUERY = Catalog.from_lists([""])
 
 
 class Service:
-    """The operations of the server.
+    """What the routes of the server share.
 
     Args:
         collection: the collection to serve.
@@ -41,41 +38,14 @@ class Service:
     def __init__(self, collection: Collection, limits: Limits | None = None, seed: int = 0) -> None:
         self.collection = collection
         self.limits = limits or Limits()
-        self.files = ImageFiles(collection)
         self.maps: dict[str, BackgroundTask[Map]] = {
             method: BackgroundTask(f"map {method}", partial(compute_map, collection, method, seed))
             for method in METHODS
             if len(collection.gallery) <= MAX_ITEMS[method] or method == "umap"
         }
-        self.audit: BackgroundTask[dict[str, Any]] | None = None
-        if collection.audit is not None:
-            self.audit = BackgroundTask("audit", collection.audit)
+        self.audit = BackgroundTask("audit", collection.audit)
         # bounds the memory of large images that are decoded at the same time
-        self._decoding = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
-
-    @cached_property
-    def info(self) -> schemas.CollectionInfo:
-        """Description of the collection."""
-        collection, gallery, limits = self.collection, self.collection.gallery, self.limits
-        return schemas.CollectionInfo(
-            name=collection.name,
-            n_gallery=len(gallery),
-            n_queries=len(collection.queries),
-            dim=gallery.dim,
-            class_names=list(gallery.items.class_names),
-            class_counts=gallery.items.counts().tolist(),
-            retrievers={
-                kind: f"{index.effective_settings.describe()}, {index.settings.metric} distance"
-                for kind, index in collection.indexes.items()
-            },
-            rerankers=list(RERANKERS),
-            evaluated=list(collection.evaluations),
-            maps=list(self.maps),
-            accepts_uploads=collection.engine is not None,
-            has_audit=self.audit is not None,
-            limits=schemas.RequestLimits(**asdict(limits), neighbors=MAX_NEIGHBORS),
-            facts=dict(collection.facts),
-        )
+        self.decoding = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
 
     @cached_property
     def items(self) -> bytes:
@@ -84,47 +54,6 @@ class Service:
         columns = {"ids": items.ids.tolist(), "labels": items.labels.tolist(), "splits": items.splits.tolist()}
         return json.dumps(columns).encode()
 
-    def item(self, name: str) -> schemas.Item:
-        """Return an item of the gallery or the queries."""
-        embeddings, row = self.collection.locate(name)
-        return schemas.Item(
-            id=name,
-            label=embeddings.items.class_of(row),
-            split=embeddings.items.splits[row],
-            in_gallery=embeddings is self.collection.gallery,
-        )
-
-    def search_upload(
-        self, data: bytes, k: int, methods: Sequence[str], classes: Sequence[str]
-    ) -> schemas.SearchResponse:
-        """Search the neighbors of an encoded image."""
-        started = perf_counter()
-        engine = self.collection.required_engine
-        with self._decoding:
-            vector = self.collection.embed(decode_upload(data, engine.image_size, engine.fit, self.limits.pixels))
-        embedding_ms = (perf_counter() - started) * 1000
-        return self._search(vector, k, methods, classes).model_copy(update={"embedding_ms": embedding_ms})
-
-    def search_item(self, name: str, k: int, methods: Sequence[str], classes: Sequence[str]) -> schemas.SearchResponse:
-        """Search the neighbors of an item, the item itself excluded."""
-        embeddings, row = self.collection.locate(name)
-        response = self._search(np.asarray(embeddings.vectors[row]), k, methods, classes, exclude=name)
-        return response.model_copy(update={"id": name, "label": embeddings.items.class_of(row) or None})
-
-    def map_state(self, method: str) -> schemas.MapState:
-        """Return the state of a map; starts its computation if necessary."""
-        task = self._map_task(method)
-        result = task.result(0)
-        n = len(result.rows) if result else 0
-        return schemas.MapState(method=method, state=task.state, n=n, error=task.error)
-
-    def map_points(self, method: str) -> bytes:
-        """Return rows int32 [m], then x and y float32 [m, 2], little-endian, of a map that is ready."""
-        result = self._map_task(method).result(0)
-        if result is None:
-            raise HTTPException(409, "the map is not ready")
-        return result.rows.astype("<i4").tobytes() + result.points.astype("<f4").tobytes()
-
     def evaluation(self, retriever: str) -> Evaluation:
         """Return the evaluation of a retriever."""
         evaluation = self.collection.evaluations.get(retriever)
@@ -132,41 +61,30 @@ class Service:
             raise HTTPException(404, f"retriever {retriever!r} has no evaluation; run `tfret evaluate`")
         return evaluation
 
-    def audit_state(self) -> schemas.AuditState:
-        """Return state and result of the audit; starts it if necessary."""
-        if self.audit is None:
-            raise HTTPException(404, "this collection has no image files to audit")
-        result = self.audit.result(0) or {}
-        groups = [("duplicate", group) for group in result.get("duplicates", ())]
-        groups += [("near duplicate", group) for group in result.get("near_duplicates", ())]
-        return schemas.AuditState(
-            state=self.audit.state,
-            error=self.audit.error,
-            n_label_issues=result.get("n_label_issues") or 0,
-            label_issues=result.get("label_issues") or [],
-            duplicates=[
-                schemas.DuplicateGroup.model_validate(
-                    {**group, "kind": kind, "items": [self.item(i) for i in group["ids"] if i in self.collection]}
-                )
-                for kind, group in groups
-            ],
-        )
-
-    def _map_task(self, method: str) -> BackgroundTask[Map]:
+    def map_task(self, method: str) -> BackgroundTask[Map]:
+        """Return the task that computes a map."""
         if method not in self.maps:
             raise HTTPException(404, f"unknown map {method!r}; choose from {', '.join(self.maps)}")
         return self.maps[method]
 
-    def _search(
+    def search(
         self, vector: np.ndarray, k: int, methods: Sequence[str], classes: Sequence[str], exclude: str | None = None
     ) -> schemas.SearchResponse:
-        """Search with each method, "retriever" or "retriever:re-ranker"; by default with the first retriever."""
-        results, neighbors = [], []
+        """Search the neighbors of a vector.
+
+        Args:
+            vector: float32 [d], the query.
+            k: at least 1.
+            methods: "retriever" or "retriever:re-ranker"; by default the first retriever.
+            classes: classes to search; all by default.
+            exclude: id of an item to exclude.
+        """
+        results = []
         for method in dict.fromkeys(methods or [next(iter(self.collection.indexes))]):
             retriever, _, reranker = method.partition(":")
             started = perf_counter()
-            found = self.collection.search(vector, k, retriever, reranker or "none", classes, exclude)
-            seconds, described = perf_counter() - started, self._describe(found)
+            neighbors = self.collection.search(vector, k, retriever, reranker or "none", classes, exclude)
+            seconds, described = perf_counter() - started, self._describe(neighbors)
             results.append(
                 schemas.SearchResult(
                     retriever=retriever,
@@ -174,11 +92,10 @@ class Service:
                     metric=self.collection.indexes[retriever].settings.metric,
                     search_ms=seconds * 1000,
                     vote=None if classes else described.vote,
-                    hits=[schemas.Hit(**asdict(hit), row=row) for hit, row in zip(described.hits, found.rows[0])],
+                    hits=[schemas.Hit(**asdict(hit), row=row) for hit, row in zip(described.hits, neighbors.rows[0])],
                 )
             )
-            neighbors.append(found.rows[0])
-        positions = self._query_positions(neighbors[0])
+        positions = self._query_positions([hit.row for hit in results[0].hits])
         return schemas.SearchResponse(id=None, label=None, embedding_ms=0.0, results=results, positions=positions)
 
     def _describe(self, neighbors: Neighbors) -> SearchResult:
@@ -186,8 +103,8 @@ class Service:
             return SearchResult("", "", "", ())
         return search_results(neighbors, UNKNOWN_QUERY, self.collection.gallery.items)[0]
 
-    def _query_positions(self, neighbors: np.ndarray) -> dict[str, list[float]]:
+    def _query_positions(self, rows: list[int]) -> dict[str, list[float]]:
         """Position of the query on each map that is ready; starts no map."""
         maps = {method: task.result(0) for method, task in self.maps.items() if task.is_started}
-        positions = {method: result.query_position(neighbors) for method, result in maps.items() if result is not None}
+        positions = {method: result.query_position(rows) for method, result in maps.items() if result is not None}
         return {method: position for method, position in positions.items() if position is not None}

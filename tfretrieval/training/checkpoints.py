@@ -18,6 +18,7 @@ import numpy as np
 from tfretrieval.artifacts import ArtifactType
 from tfretrieval.atomic import replaced_file
 from tfretrieval.models.head import put_head
+from tfretrieval.training.history import best_epoch
 
 CHECKPOINT = ArtifactType("checkpoint", "state.json", 2, "delete it to resume from the one before")
 
@@ -32,12 +33,11 @@ class TrainState:
     best_value: float | None = None
 
     def add_epoch(self, row: dict[str, float], monitor: str) -> None:
-        """Add the metrics of an epoch; it is the best if its `monitor` is higher than before or missing."""
+        """Add the metrics of an epoch, with its number as `epoch`, and update the best one, see `best_epoch`."""
         self.history.append(row)
         self.epochs_done += 1
-        value = row.get(monitor)
-        if value is None or self.best_value is None or value > self.best_value:
-            self.best_epoch, self.best_value = self.epochs_done, value
+        best = best_epoch(self.history, monitor) or row
+        self.best_epoch, self.best_value = int(best["epoch"]), best.get(monitor)
 
     def is_out_of_patience(self, patience: int) -> bool:
         """Whether the last `patience` epochs brought no improvement; never if 0."""

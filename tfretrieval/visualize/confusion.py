@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from tfretrieval.errors import UserError
-from tfretrieval.evaluation.confusion import confusion_row_shares
+from tfretrieval.evaluation.confusion import row_fractions
 from tfretrieval.visualize.theme import BLUE, INK, MUTED, display_text, new_figure, themed
 
 MAX_CLASSES = 30  # of a figure that shows all classes
@@ -31,22 +30,14 @@ def plot_confusion(counts: np.ndarray, class_names: Sequence[str], title: str | 
         counts: int [c, c], 0 or more; row = true class, column = class of the nearest neighbor.
         class_names: the c names.
         title: title; the accuracy over all classes is appended.
-
-    Raises:
-        UserError: `counts` is not square, has negative values, or does not match the class names.
     """
-    counts = np.asarray(counts)
     c = len(class_names)
-    if counts.shape != (c, c) or not c:
-        raise UserError(f"a confusion matrix of {c} classes must have the shape {(c, c)}, not {counts.shape}")
-    if counts.min() < 0:
-        raise UserError("a confusion matrix must not hold negative counts")
     heading = f"{title or 'Confusion matrix'}: {_describe_accuracy(counts)}"
-    shares = confusion_row_shares(counts)
+    fractions = row_fractions(counts)
     rows, columns, note = list(class_names), list(class_names), ""
     if c > MAX_CLASSES:
         chosen = most_confused(counts, N_MOST_CONFUSED)
-        counts, shares = _keep(counts, chosen), _keep(shares, chosen)
+        counts, fractions = _keep(counts, chosen), _keep(fractions, chosen)
         rows = [class_names[i] for i in chosen]
         columns, note = [*rows, OTHER], f"\nThe {N_MOST_CONFUSED} most confused of {c} classes."
 
@@ -55,8 +46,8 @@ def plot_confusion(counts: np.ndarray, class_names: Sequence[str], title: str | 
         width, height = (max(n * cell, 3.0) for n in (len(columns), len(rows)))
         figure = new_figure(width + 2.6, height + 2.0, heading)
         axes = figure.subplots()
-        image = axes.imshow(shares, cmap=_WHITE_TO_BLUE, vmin=0, vmax=1)
-        _write_cells(axes, counts, shares)
+        image = axes.imshow(fractions, cmap=_WHITE_TO_BLUE, vmin=0, vmax=1)
+        _write_cells(axes, counts, fractions)
         _write_names(axes, rows, columns)
         axes.set(
             xlabel=f"Class of the nearest neighbor\nCell: queries and share of the row.{note}", ylabel="True class"
@@ -88,15 +79,15 @@ def _keep(matrix: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return np.column_stack([matrix[np.ix_(chosen, chosen)], others])
 
 
-def _write_cells(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
+def _write_cells(axes: Axes, counts: np.ndarray, fractions: np.ndarray) -> None:
     for (row, column), count in np.ndenumerate(counts):
         axes.text(
             column,
             row,
-            f"{int(count)}\n{shares[row, column]:.1%}",
+            f"{int(count)}\n{fractions[row, column]:.1%}",
             ha="center",
             va="center",
-            color=("white" if shares[row, column] > WHITE_TEXT_ABOVE else INK) if count else "#6B747E",
+            color=("white" if fractions[row, column] > WHITE_TEXT_ABOVE else INK) if count else "#6B747E",
             weight="bold" if row == column else "normal",
             fontsize=10 if len(counts) <= 10 else 9,
             linespacing=1.35,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tfretrieval.errors import UserError
+from tfretrieval.training.history import best_epoch
 from tfretrieval.visualize.theme import BLUE, GREEN, MUTED, ORANGE, VERMILLION, new_figure, themed
 
 Style = tuple[str, str, Any, str]  # label, color, line style, marker
@@ -24,17 +24,15 @@ _SCORES: dict[str, Style] = {
     "val_map": ("mAP", GREEN, "-", "o"),
     "val_precision_at_1": ("P@1", ORANGE, (0, (5, 1.6)), "s"),
 }
-_CRITERIA = (("val_map", max), ("val_precision_at_1", max), ("val_loss", min))
 
 
-def plot_history(history: Sequence[Mapping[str, Any]], title: str | None = None) -> Figure:
+def plot_history(history: list[dict[str, float]], monitor: str = "val_map", title: str | None = None) -> Figure:
     """Plot the loss and, where measured, the validation metrics by epoch, with the best epoch marked.
 
-    The best epoch has the highest `val_map`, else the highest `val_precision_at_1`, else the lowest `val_loss`.
-
     Args:
-        history: one mapping per epoch with any of `epoch`, `loss`, `val_loss`, `val_map`, `val_precision_at_1`, as
-            numbers or strings; an empty or missing value leaves a gap. Without `epoch`, epochs are numbered from 1.
+        history: one row per epoch with `epoch` and any of `loss`, `val_loss`, `val_map`, `val_precision_at_1`, as
+            `read_history` returns them; a missing or infinite value leaves a gap.
+        monitor: the metric whose highest value marks the best epoch.
         title: title.
 
     Raises:
@@ -45,8 +43,7 @@ def plot_history(history: Sequence[Mapping[str, Any]], title: str | None = None)
     scores = {name: style for name, style in _SCORES.items() if np.isfinite(columns[name]).any()}
     if not losses and not scores:
         raise UserError("the training history has no epoch with a loss or a validation metric")
-    epochs = columns["epoch"] if np.isfinite(columns["epoch"]).all() else np.arange(1.0, len(history) + 1)
-    best = _best_epoch(epochs, columns)
+    epochs, best = columns["epoch"], best_epoch(history, monitor)
 
     with themed():
         panels = [panel for panel in ((losses, "Loss"), (scores, "Validation metrics")) if panel[0]]
@@ -59,22 +56,15 @@ def plot_history(history: Sequence[Mapping[str, Any]], title: str | None = None)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             if series is scores:
                 axes.set_ylim(max(0.0, axes.get_ylim()[0]), min(1.02, axes.get_ylim()[1]))
-            if best is not None:
-                axes.axvline(best, color=MUTED, linewidth=1.1, linestyle=(0, (1, 2)), label=f"best epoch, {best:g}")
+            if best and monitor in best:
+                label = f"best epoch, {best['epoch']:g}"
+                axes.axvline(best["epoch"], color=MUTED, linewidth=1.1, linestyle=(0, (1, 2)), label=label)
             axes.legend(loc="best")
     return figure
 
 
-def _column(history: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
-    return np.array([math.nan if row.get(name) in (None, "") else row[name] for row in history], float)
-
-
-def _best_epoch(epochs: np.ndarray, columns: Mapping[str, np.ndarray]) -> float | None:
-    for name, best_of in _CRITERIA:
-        measured = np.flatnonzero(np.isfinite(columns[name]))
-        if len(measured):
-            return float(epochs[best_of(measured, key=columns[name].__getitem__)])
-    return None
+def _column(history: list[dict[str, float]], name: str) -> np.ndarray:
+    return np.array([row.get(name, math.nan) for row in history], float)
 
 
 def _draw(axes: Axes, epochs: np.ndarray, values: np.ndarray, style: Style) -> None:

@@ -3,117 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tfretrieval.errors import UserError
 from tfretrieval.visualize.theme import CORRECT, INK, MUTED, WRONG, display_text, hide_axes, new_figure, themed
 
 CELL = 1.35  # inches
 FONT_SIZE = 10.5
+MAX_LENGTH = 17  # characters of a line below an image
+
+Role = Literal["query", "correct", "wrong", "unknown"]
+
+_SIGNS = {"correct": "✓ ", "wrong": "✗ "}
+_FRAMES: dict[Role, dict[str, Any]] = {
+    "query": {"color": INK, "linestyle": "-", "linewidth": 1.2},
+    "correct": {"color": CORRECT, "linestyle": "-", "linewidth": 3.0},
+    "wrong": {"color": WRONG, "linestyle": (0, (2, 1.3)), "linewidth": 3.0},
+    "unknown": {"color": MUTED, "linestyle": "-", "linewidth": 1.0},
+}
 
 
 @dataclass(frozen=True, eq=False)
-class NeighborPanel:
-    """A query and its k nearest neighbors, nearest first.
+class LabeledImage:
+    """A small image with a label below.
 
     Attributes:
-        query_image: uint8 [h, w, 3] (RGB) or [h, w] (gray).
-        query_label: class of the query, "" if unknown.
-        neighbor_images: k arrays like `query_image`; sizes may differ.
-        neighbor_labels: their classes, "" if unknown.
-        distances: their distances to the query.
-        note: second line below the query.
-
-    Raises:
-        UserError: the three lists differ in length.
+        pixels: uint8 [h, w, 3], RGB.
+        label: class of the image, "" if unknown.
+        note: second line.
+        role: "query"; of its neighbors "correct" with the query's class, "wrong" with another, else "unknown". Shown by
+            sign, frame and color.
+        name: alternative text; the label by default.
     """
 
-    query_image: np.ndarray
-    query_label: str
-    neighbor_images: Sequence[np.ndarray] = field(default_factory=list)
-    neighbor_labels: Sequence[str] = field(default_factory=list)
-    distances: Sequence[float] = field(default_factory=list)
+    pixels: np.ndarray
+    label: str
+    note: str = ""
+    role: Role = "unknown"
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """Images side by side, such as a query and its neighbors, nearest first.
+
+    Attributes:
+        images: the images.
+        heading: heading of the row, in a list of rows.
+        note: text below the heading.
+    """
+
+    images: Sequence[LabeledImage]
+    heading: str = ""
     note: str = ""
 
-    def __post_init__(self) -> None:
-        lengths = [len(self.neighbor_images), len(self.neighbor_labels), len(self.distances)]
-        if len(set(lengths)) > 1:
-            raise UserError(
-                "neighbor images, labels and distances must have the same length, not {}, {} and {}".format(*lengths)
-            )
 
-
-def plot_neighbors(panels: Sequence[NeighborPanel], title: str | None = None) -> Figure:
+def plot_neighbors(rows: Sequence[ImageRow], title: str | None = None) -> Figure:
     """Plot one row per query: the query, then its neighbors with class and distance.
 
     A neighbor of the query's class has a solid blue frame and a tick, another a dashed vermillion frame and a cross.
     If the class of either is unknown, there is neither.
 
-    Raises:
-        UserError: there is no panel, or an image is not [h, w], [h, w, 1] or [h, w, 3].
+    Args:
+        rows: at least one; each with the query and up to k neighbors, whose notes are their distances.
+        title: title.
     """
-    if not panels:
-        raise UserError("no query to plot; give at least one")
-    k = max(len(panel.neighbor_images) for panel in panels)
+    k = max(len(row.images) for row in rows) - 1
     with themed():
-        width, height = max(CELL * (k + 1) + 0.5, 5.0), (CELL + 0.54) * len(panels) + 0.85
+        width, height = max(CELL * (k + 1) + 0.5, 5.0), (CELL + 0.54) * len(rows) + 0.85
         figure = new_figure(width, height, title or "Nearest neighbors")
-        grid = figure.subplots(len(panels), k + 2, squeeze=False, width_ratios=[1, 0.1, *[1] * k])
+        grid = figure.subplots(len(rows), k + 2, squeeze=False, width_ratios=[1, 0.1, *[1] * k])
         for axes in grid.flat:
             hide_axes(axes)
-        for row, panel in zip(grid, panels):
-            _draw_query(row[0], panel)
-            for column in range(len(panel.neighbor_images)):
-                _draw_neighbor(row[column + 2], panel, column)
+        for (query_axes, _, *neighbor_axes), row in zip(grid, rows):
+            for axes, image in zip([query_axes, *neighbor_axes], row.images):
+                _draw_image(axes, image)
         grid[0, 0].set_title("Query", fontsize=FONT_SIZE)
         for rank, axes in enumerate(grid[0, 2:], start=1):
             axes.set_title(f"{rank}", fontsize=FONT_SIZE, color=MUTED)
         legend = "below each: class, distance"
-        if any(panel.query_label for panel in panels):
+        if any(image.role in _SIGNS for row in rows for image in row.images):
             legend = f"✓ same class; ✗ other class; {legend}"
         figure.supxlabel(legend, x=0.01, ha="left", fontsize=FONT_SIZE, color=MUTED)
     return figure
 
 
-def _draw_query(axes: Axes, panel: NeighborPanel) -> None:
-    _draw_image(axes, panel.query_image)
-    _draw_frame(axes, INK, "-", 1.2)
-    lines = [display_text(text, 17) for text in (panel.query_label, panel.note) if text]
-    axes.set_xlabel("\n".join(lines) or "class unknown", fontsize=FONT_SIZE, weight="bold", labelpad=4)
-
-
-def _draw_neighbor(axes: Axes, panel: NeighborPanel, column: int) -> None:
-    label = panel.neighbor_labels[column]
-    _draw_image(axes, panel.neighbor_images[column])
-    text = f"{display_text(label, 15) or 'class unknown'}\n{panel.distances[column]:.3f}"
-    color = MUTED
-    if not panel.query_label or not label:
-        _draw_frame(axes, MUTED, "-", 1.0)
-    elif label == panel.query_label:
-        color, text = CORRECT, f"✓ {text}"
-        _draw_frame(axes, CORRECT, "-", 3.0)
-    else:
-        color, text = WRONG, f"✗ {text}"
-        _draw_frame(axes, WRONG, (0, (2, 1.3)), 3.0)
-    axes.set_xlabel(text, fontsize=FONT_SIZE, color=color, labelpad=4)
-
-
-def _draw_image(axes: Axes, image: np.ndarray) -> None:
-    image = np.asarray(image)
-    if image.ndim == 3 and image.shape[2] == 1:
-        image = image[:, :, 0]
-    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-        raise UserError(f"an image must have the shape [h, w, 3] or [h, w], not {list(image.shape)}")
-    axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-    h, w = image.shape[:2]
-    margin_x, margin_y = max(h - w, 0) / 2, max(w - h, 0) / 2
-    axes.set(xlim=(-0.5 - margin_x, w - 0.5 + margin_x), ylim=(h - 0.5 + margin_y, -0.5 - margin_y), anchor="N")
-
-
-def _draw_frame(axes: Axes, color: str, linestyle: str | tuple[int, tuple[float, ...]], width: float) -> None:
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=color, linestyle=linestyle, linewidth=width)
+def _draw_image(axes: Axes, image: LabeledImage) -> None:
+    axes.imshow(image.pixels)
+    axes.set_anchor("N")
+    frame = _FRAMES[image.role]
+    axes.spines[:].set(visible=True, **frame)
+    lines = [f"{_SIGNS.get(image.role, '')}{image.label or 'class unknown'}", image.note]
+    text = "\n".join(display_text(line, MAX_LENGTH) for line in lines if line)
+    weight = "bold" if image.role == "query" else "normal"
+    axes.set_xlabel(text, fontsize=FONT_SIZE, color=frame["color"], weight=weight, labelpad=4)

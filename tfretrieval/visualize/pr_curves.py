@@ -9,12 +9,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tfretrieval.errors import UserError
+from tfretrieval.evaluation.curves import Curve
 from tfretrieval.visualize.theme import FAINT, MUTED, class_style, display_text, new_figure, themed
 
 MAX_COLORED = 20
 N_BEST, N_WORST = 3, 5
-
-Curve = tuple[np.ndarray, np.ndarray, float]
 
 
 def plot_pr_curves(curves: Mapping[str, Curve], chance: float | None = None, title: str | None = None) -> Figure:
@@ -23,17 +22,17 @@ def plot_pr_curves(curves: Mapping[str, Curve], chance: float | None = None, tit
     With more than 20 classes, the best three and the worst five are colored and the others gray.
 
     Args:
-        curves: class name -> (precision [m], recall [m], AP), all in 0..1, in order of rising or falling recall; the AP
-            of a class without relevant items is NaN.
+        curves: class name -> (precision [m], recall [m], AP), all in 0..1, in the order of recall; the AP of a class
+            without relevant items is NaN.
         chance: precision of a random ranking, drawn as a line.
         title: title.
 
     Raises:
-        UserError: there is no curve, or the arrays of one differ in length or hold a value outside 0..1.
+        UserError: there is no curve.
     """
     if not curves:
         raise UserError("no precision-recall curve to plot: no class has queries")
-    steps = {name: _steps(name, *curve[:2]) for name, curve in curves.items()}
+    steps = {name: _steps(*curve[:2]) for name, curve in curves.items()}
     ranked = sorted(curves, key=lambda name: -1.0 if math.isnan(curves[name][2]) else curves[name][2], reverse=True)
     colored = ranked if len(ranked) <= MAX_COLORED else ranked[:N_BEST] + ranked[-N_WORST:]
     style_of = {name: class_style(i) for i, name in enumerate(curves if colored is ranked else colored)}
@@ -53,28 +52,13 @@ def plot_pr_curves(curves: Mapping[str, Curve], chance: float | None = None, tit
             axes.axhline(chance, color=MUTED, linewidth=1.2, linestyle=(0, (1, 3)), label=f"{chance:.3f}  chance")
         axes.set(xlim=(0, 1.005), ylim=(0, 1.02), xlabel="Recall", ylabel="Precision")
         figure.legend(
-            loc="outside right upper",
-            title="AP by class",
-            alignment="left",
-            handlelength=3.2,
-            labelspacing=0.45,
+            loc="outside right upper", title="AP by class", alignment="left", handlelength=3.2, labelspacing=0.45
         )
     return figure
 
 
-def _steps(name: str, precision: np.ndarray, recall: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Recall and precision at the ends of each step, by rising recall."""
-    precision, recall = np.asarray(precision, float), np.asarray(recall, float)
-    if precision.ndim != 1 or precision.shape != recall.shape or not len(recall):
-        raise UserError(
-            f"the curve of {name!r} must have precision and recall of one length, not {precision.shape} and "
-            f"{recall.shape}"
-        )
-    values = np.concatenate([precision, recall])
-    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1 + 1e-9):
-        raise UserError(f"the curve of {name!r} has a precision or recall outside 0..1")
-    if recall[0] > recall[-1]:
-        precision, recall = precision[::-1], recall[::-1]
+def _steps(precision: np.ndarray, recall: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Recall and precision at the ends of each step."""
     is_positive = recall > 0
     if not is_positive.any():
         return recall, precision

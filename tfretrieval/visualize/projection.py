@@ -6,22 +6,19 @@ projected together.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
-import re
 import sys
 import warnings
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from tfretrieval.errors import UserError
-from tfretrieval.progress import bar_options, progress, working
+from tfretrieval.progress import working
 
 Method = Literal["umap", "tsne"]
+TITLES: dict[Method, str] = {"umap": "UMAP", "tsne": "t-SNE"}
 MIN_POINTS = 4
-TSNE_ITERATIONS = 1000  # scikit-learn's default
 
 
 def project(vectors: np.ndarray, method: Method = "umap", seed: int = 0) -> np.ndarray:
@@ -39,21 +36,17 @@ def project(vectors: np.ndarray, method: Method = "umap", seed: int = 0) -> np.n
         float32 [n, 2].
 
     Raises:
-        UserError: the method is unknown, there are fewer than 4 vectors, or a value is not finite.
+        UserError: there are fewer than 4 vectors, or a value is not finite.
     """
-    if method not in get_args(Method):
-        raise UserError(f"unknown projection {method!r}; choose {' or '.join(get_args(Method))}")
     vectors = np.asarray(vectors, np.float32)
-    if vectors.ndim != 2 or vectors.shape[1] == 0:
-        raise UserError(f"a projection needs vectors [n, d], not {vectors.shape}")
     if len(vectors) < MIN_POINTS:
         raise UserError(f"a projection needs at least {MIN_POINTS} vectors, not {len(vectors)}")
     if not np.isfinite(vectors).all():
         raise UserError("a projection needs finite vectors, but some values are NaN or infinite")
     if (vectors == vectors[0]).all():
         return np.zeros((len(vectors), 2), np.float32)
-    fit, name = (_umap, "UMAP") if method == "umap" else (_tsne, "t-SNE")
-    with working(f"{name} of {len(vectors):,} points"):
+    fit = _umap if method == "umap" else _tsne
+    with working(f"{TITLES[method]} of {len(vectors):,} points"):
         return np.ascontiguousarray(fit(vectors, seed), np.float32)
 
 
@@ -80,7 +73,6 @@ def _umap(vectors: np.ndarray, seed: int) -> np.ndarray:
             init="spectral" if n > 20 else "random",
             random_state=seed,
             n_jobs=1,
-            tqdm_kwds=bar_options("UMAP") | {"bar_format": None},
         )
         return reducer.fit_transform(vectors)
 
@@ -117,22 +109,5 @@ def _tsne(vectors: np.ndarray, seed: int) -> np.ndarray:
     if d == 1:
         vectors = np.hstack([vectors, np.zeros_like(vectors)])
     perplexity = min(30.0, (n - 1) / 3)
-    with threadpool_limits(1), _Iterations() as log, contextlib.redirect_stdout(log):
-        # on a busy machine, the threads of the gradient wait for each other for minutes
-        return TSNE(perplexity=perplexity, init="pca", random_state=seed, verbose=2).fit_transform(vectors)
-
-
-class _Iterations(io.TextIOBase):
-    """A stream that parses the log of t-SNE and updates a progress bar."""
-
-    def __init__(self) -> None:
-        self._bar = progress(None, "t-SNE", total=TSNE_ITERATIONS)
-
-    def write(self, text: str) -> int:
-        if match := re.search(r"Iteration (\d+)", text):
-            self._bar.update(max(0, int(match[1]) - self._bar.n))
-        return len(text)
-
-    def close(self) -> None:
-        self._bar.close()
-        super().close()
+    with threadpool_limits(1):  # on a busy machine, the threads of the gradient wait for each other for minutes
+        return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(vectors)

@@ -12,12 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from scipy.spatial import KDTree
 
-from tfretrieval.errors import UserError
 from tfretrieval.visualize.theme import INK, MUTED, class_style, display_text, hide_axes, new_figure, themed
 
 MAX_MOVED_NAMES = 20  # classes whose names are all shown, moved apart
 N_NEIGHBORS = 40  # at most, of the point that a class name is attached to
-_GALLERY_NAMES = ("gallery", "train")
 _ANGLES = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 SHIFTS = np.vstack([[0, 0], *(r * np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)]) for r in range(4, 600, 4))])
 
@@ -26,7 +24,8 @@ def plot_scatter(
     points: np.ndarray,
     labels: np.ndarray,
     class_names: Sequence[str],
-    splits: Sequence[str] | np.ndarray | None = None,
+    splits: np.ndarray,
+    gallery_split: str,
     title: str | None = None,
 ) -> Figure:
     """Plot points colored by class: gallery items as dots, queries larger, with the marker of their class.
@@ -38,22 +37,11 @@ def plot_scatter(
         points: float [n, 2].
         labels: int [n], index into `class_names`, or -1 where the class is unknown.
         class_names: the c names.
-        splits: [n] split names. The gallery is "gallery" or "train", else the split of the first point. By default
-            all points are gallery items.
+        splits: [n], split names.
+        gallery_split: split of the gallery items; all others are queries.
         title: title.
-
-    Raises:
-        UserError: the arrays differ in length, there is no point, or a label is out of range.
     """
-    points, labels = np.asarray(points), np.asarray(labels)
-    n = len(points)
-    if points.shape != (n, 2) or not n or labels.shape != (n,) or (splits is not None and len(splits) != n):
-        raise UserError(
-            f"a scatter plot needs points [n, 2] with n labels and splits, not {points.shape} and {labels.shape}"
-        )
-    if labels.min() < -1 or labels.max() >= len(class_names):
-        raise UserError(f"a label lies outside -1..{len(class_names) - 1}")
-    is_query, gallery, query = _query_mask(splits, n)
+    n, is_query = len(points), splits != gallery_split
     present = sorted({int(label) for label in np.unique(labels)}, key=lambda label: (label < 0, label))
     named = [label for label in present if label >= 0]
 
@@ -69,23 +57,14 @@ def plot_scatter(
             _draw_points(axes, label, points[(labels == label) & is_query], is_query=True, n=n)
         legend = []
         if is_query.any():
-            gallery, query = (display_text(name) or "no split" for name in (gallery, query))
+            names = (gallery_split, ", ".join(dict.fromkeys(splits[is_query])))
+            gallery, query = (display_text(name) or "no split" for name in names)
             legend.append(f"small dots: {gallery}, large markers: {query}")
         if -1 in present:
             legend.append("gray: class unknown")
         axes.set_title("; ".join(legend), fontsize=10.5, weight="normal", color=MUTED)
         _write_names(figure, axes, points, labels, {label: class_names[label] for label in named})
     return figure
-
-
-def _query_mask(splits: Sequence[str] | np.ndarray | None, n: int) -> tuple[np.ndarray, str, str]:
-    """Return the mask of queries, bool [n], and the names of gallery and query splits."""
-    if splits is None:
-        return np.zeros(n, bool), "", ""
-    names = list(dict.fromkeys(str(split) for split in splits))
-    gallery = next((name for name in _GALLERY_NAMES if name in names), names[0])
-    is_query = np.array([str(split) != gallery for split in splits])
-    return is_query, gallery, ", ".join(name for name in names if name != gallery)
 
 
 def _draw_points(axes: Axes, label: int, points: np.ndarray, is_query: bool, n: int) -> None:
@@ -136,19 +115,19 @@ def _place_names(axes: Axes, texts: list[Annotation], may_move: bool) -> None:
     """
     frame, inverse = axes.get_window_extent(), axes.transData.inverted()
     shifts = SHIFTS if may_move else SHIFTS[:1]
-    taken = np.empty((0, 4))
+    occupied = np.empty((0, 4))
     for text in texts:
         box = text.get_window_extent().padded(2)
-        places = np.hstack([box.min + shifts, box.max + shifts])
-        low, high = places[:, None, :2], places[:, None, 2:]
-        is_free = ~np.any(((low < taken[:, 2:]) & (high > taken[:, :2])).all(axis=2), axis=1)
+        boxes = np.hstack([box.min + shifts, box.max + shifts])
+        low, high = boxes[:, None, :2], boxes[:, None, 2:]
+        is_free = ~np.any(((low < occupied[:, 2:]) & (high > occupied[:, :2])).all(axis=2), axis=1)
         if may_move:
-            is_free &= ((places[:, :2] >= frame.min) & (places[:, 2:] <= frame.max)).all(axis=1)
+            is_free &= ((boxes[:, :2] >= frame.min) & (boxes[:, 2:] <= frame.max)).all(axis=1)
         if not is_free.any():
             text.remove()
             continue
         chosen = int(np.argmax(is_free))
-        taken = np.vstack([taken, places[chosen]])
+        occupied = np.vstack([occupied, boxes[chosen]])
         x, y = inverse.transform(axes.transData.transform(text.xy) + shifts[chosen])
         text.set_position((x, y))
         if np.linalg.norm(shifts[chosen]) > box.height:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tfretrieval.report.page import write_report
 from tfretrieval.report.sections import Drawings, cost_section, data_section, model_sections
 from tfretrieval.report.tables import Results, summary_table
 from tfretrieval.runs import Run
-from tfretrieval.visualize.comparison import ComparisonRow, plot_comparison
+from tfretrieval.visualize.comparison import plot_comparison
 from tfretrieval.visualize.theme import save_both
 from tfretrieval.workflows.evaluate import evaluate_run
 from tfretrieval.workflows.index import IndexRequest
@@ -68,20 +69,8 @@ def draw_all(
 
 def write_run_report(run: Run, catalog: Catalog, results: Mapping[str, Evaluation], drawings: Drawings) -> Path:
     """Write `report.html` of a run from its evaluations by retriever and its figures."""
-    name, config = run.directory.resolve().name, run_config(run)
-    by_model = {name: results}
-    report = Report(
-        title=f"Retrieval report: {name}",
-        summary=_describe_protocol(next(iter(results.values()))),
-        facts=_facts(by_model),
-        table=summary_table(by_model),
-        sections=[
-            data_section(config, catalog),
-            *model_sections(config, results, drawings),
-            cost_section({name: run}, by_model),
-        ],
-        provenance=_provenance([run]),
-    )
+    name, sections = run.directory.resolve().name, model_sections(run_config(run), results, drawings)
+    report = _report(f"Retrieval report: {name}", catalog, {name: run}, {name: results}, sections)
     write_report(run.report_path, report)
     return run.report_path
 
@@ -104,58 +93,46 @@ def write_study_report(
         drawings: model -> name -> drawing.
         seconds: model -> duration of training, evaluation and figures, in this process.
     """
-    first = next(iter(next(iter(results.values())).values()))
-    comparison = _draw_comparison(path.parent / "comparison.png", results, first.chance_precision)
-    configs = {model: run_config(run) for model, run in runs.items()}
-    report = Report(
-        title="Comparison of models and retrievers",
-        summary=f"{_describe_protocol(first)} {comparison.caption}",
-        facts=_facts(results),
-        table=summary_table(results),
+    sections = [
+        Section(model, sections=model_sections(run_config(run), results[model], drawings[model]))
+        for model, run in runs.items()
+    ]
+    report = _report("Comparison of models and retrievers", catalog, runs, results, sections)
+    comparison = _draw_comparison(path.parent / "comparison.png", results)
+    durations = [(f"{name}, seconds of this study", round(s)) for name, s in seconds.items()]
+    report = replace(
+        report,
+        summary=f"{report.summary} {comparison.caption}",
         figures=[comparison],
-        sections=[
-            data_section(next(iter(configs.values())), catalog),
-            *(
-                Section(model, sections=model_sections(configs[model], results[model], drawings[model]))
-                for model in runs
-            ),
-            cost_section(runs, results),
-        ],
-        provenance=[
-            *_provenance(list(runs.values())),
-            *((f"{name}, seconds of this study", round(s)) for name, s in seconds.items()),
-        ],
+        provenance=[*report.provenance, *durations],
     )
     write_report(path, report)
 
 
-def comparison_rows(results: Results) -> list[ComparisonRow]:
-    """Return the rows of `summary_table` for `plot_comparison`."""
-    return [
-        ComparisonRow(
-            model,
-            evaluation.provenance["index"],
-            evaluation.metrics,
-            {name: (low, high) for name, (low, high) in evaluation.intervals.items()},
-        )
-        for model, evaluations in results.items()
-        for evaluation in evaluations.values()
-    ]
+def _report(
+    title: str, catalog: Catalog, runs: Mapping[str, Run], results: Results, sections: Sequence[Section]
+) -> Report:
+    """A report of models, with sections about them between those about the data and the cost."""
+    first = next(iter(next(iter(results.values())).values()))
+    config = run_config(next(iter(runs.values())))
+    return Report(
+        title=title,
+        summary=_describe_protocol(first),
+        facts=_facts(first),
+        table=summary_table(results),
+        sections=[data_section(config, catalog), *sections, cost_section(runs, results)],
+        provenance=_provenance(list(runs.values())),
+    )
 
 
-def _draw_comparison(path: Path, results: Results, chance: float) -> Drawing:
-    save_both(plot_comparison(comparison_rows(results), chance=chance), path)
-    estimates = {
-        f"{row.model} with {row.retriever}": (row.values["map"], *row.intervals["map"])
-        for row in comparison_rows(results)
-        if "map" in row.intervals
-    }
+def _draw_comparison(path: Path, results: Results) -> Drawing:
+    save_both(plot_comparison(results), path)
     return Drawing(
         "comparison",
         path,
         "P@1 and mAP by model and retriever",
         "Bars of P@1 and mAP with intervals; the values are those of the summary table",
-        comparison_caption(estimates, "mAP"),
+        comparison_caption(results),
     )
 
 
@@ -168,8 +145,7 @@ def _describe_protocol(evaluation: Evaluation) -> str:
     )
 
 
-def _facts(results: Results) -> list[tuple[str, Any]]:
-    evaluation = next(iter(next(iter(results.values())).values()))
+def _facts(evaluation: Evaluation) -> list[tuple[str, Any]]:
     return [
         ("Queries", evaluation.n_queries),
         ("Gallery", evaluation.n_gallery),

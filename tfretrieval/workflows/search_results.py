@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +11,14 @@ import numpy as np
 from tfretrieval.data.read_image import BrokenImageError, read_image
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
-from tfretrieval.report.content import ImageRow, ReportImage
 from tfretrieval.retrieval.index import Index
-from tfretrieval.retrieval.search_result import SearchResult, search_results
-from tfretrieval.visualize.neighbors import NeighborPanel
+from tfretrieval.retrieval.search_result import Hit, SearchResult, search_results
+from tfretrieval.visualize.neighbors import ImageRow, LabeledImage, Role
 from tfretrieval.visualize.projection import subsample
 from tfretrieval.workflows.evaluate import Evaluated
 
 DEFAULT_K = 5
-FIGURE_IMAGE_SIZE, REPORT_IMAGE_SIZE = 192, 128
+IMAGE_SIZE = 192  # pixels
 
 
 def random_results(index: Index, items: Embeddings, k: int | None, n_queries: int, seed: int) -> list[SearchResult]:
@@ -45,52 +43,16 @@ def hardest_results(evaluated: Evaluated, k: int | None, n_queries: int) -> list
     Raises:
         UserError: k is larger than the gallery.
     """
-    per_query = evaluated.evaluation.per_query
-    order = np.argsort(per_query["average_precision"], kind="stable")[:n_queries]
-    queries = evaluated.queries.subset(evaluated.queries.items.rows_of(per_query["id"][order]))
-    precisions = per_query["average_precision"][order]
+    per_query, rows = evaluated.evaluation.per_query, evaluated.evaluation.hardest_queries(n_queries)
+    queries = evaluated.queries.subset(evaluated.queries.items.rows_of(per_query["id"][rows]))
+    precisions = per_query["average_precision"][rows]
     results = _search(evaluated.index, queries, k)
     return [replace(result, average_precision=float(value)) for result, value in zip(results, precisions)]
 
 
-def neighbor_panels(results: Sequence[SearchResult]) -> list[NeighborPanel]:
-    """Results with their images, for a figure."""
-    panels = []
-    for result in results:
-        query, *hits = read_thumbnails([result.path, *(hit.path for hit in result.hits)], FIGURE_IMAGE_SIZE)
-        labels, distances = [hit.label for hit in result.hits], [hit.distance for hit in result.hits]
-        note = _note(result) if result.label else Path(result.path).name
-        panels.append(NeighborPanel(query, result.label, hits, labels, distances, note))
-    return panels
-
-
 def image_rows(results: Sequence[SearchResult]) -> list[ImageRow]:
-    """Results with their images, for a report."""
-    rows = []
-    for result in results:
-        query, *images = read_thumbnails([result.path, *(hit.path for hit in result.hits)], REPORT_IMAGE_SIZE)
-        hits = [
-            ReportImage(
-                pixels,
-                hit.label,
-                f"{hit.distance:.3f}",
-                hit.label == result.label if hit.label and result.label else None,
-                f"{hit.label or 'class unknown'}: {hit.id}",
-            )
-            for pixels, hit in zip(images, result.hits)
-        ]
-        name = f"query, {result.label}: {result.id}"
-        rows.append(ImageRow(ReportImage(query, result.label, _note(result) or "query", None, name), hits))
-    return rows
-
-
-def read_thumbnails(paths: Sequence[str], size: int) -> list[np.ndarray]:
-    """The images, padded to uint8 [size, size, 3]; black if a file cannot be read."""
-    images = np.zeros((len(paths), size, size, 3), np.uint8)
-    for image, path in zip(images, paths):
-        with contextlib.suppress(BrokenImageError):
-            image[:] = read_image(path, size, fit="pad")
-    return list(images)
+    """Results with their images, for figures and reports."""
+    return [ImageRow([_query_image(result), *(_hit_image(hit, result) for hit in result.hits)]) for result in results]
 
 
 def _search(index: Index, queries: Embeddings, k: int | None) -> list[SearchResult]:
@@ -101,5 +63,25 @@ def _search(index: Index, queries: Embeddings, k: int | None) -> list[SearchResu
     return search_results(neighbors, queries.items, index.items)
 
 
-def _note(result: SearchResult) -> str:
-    return "" if result.average_precision is None else f"AP {result.average_precision:.3f}"
+def _query_image(result: SearchResult) -> LabeledImage:
+    note = "" if result.label else Path(result.path).name
+    if result.average_precision is not None:
+        note = f"AP {result.average_precision:.3f}"
+    name = f"query, {result.label or 'class unknown'}: {result.id}"
+    return LabeledImage(_read_padded(result.path), result.label, note, "query", name)
+
+
+def _hit_image(hit: Hit, result: SearchResult) -> LabeledImage:
+    role: Role = "unknown"
+    if hit.label and result.label:
+        role = "correct" if hit.label == result.label else "wrong"
+    name = f"{hit.label or 'class unknown'}: {hit.id}"
+    return LabeledImage(_read_padded(hit.path), hit.label, f"{hit.distance:.3f}", role, name)
+
+
+def _read_padded(path: str) -> np.ndarray:
+    """An image, padded to a square; black if the file cannot be read."""
+    try:
+        return read_image(path, IMAGE_SIZE, fit="pad")
+    except BrokenImageError:
+        return np.zeros((IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ from tfretrieval.workflows.visualize import KINDS
 log = logging.getLogger(__name__)
 
 COLLECTION = "tfretrieval"
-STAGES = ("training", "evaluation", "figures")
 
 
 @dataclass(frozen=True)
@@ -98,23 +96,19 @@ def run_study(catalog: Catalog, plan: StudyPlan, output: Path, argv: list[str] |
     drawn: dict[str, dict[str, Drawing]] = {}
     seconds: dict[str, float] = {}
     runs = {name: Run(output / name) for name in plan.configs}
-    with progress(None, "study", total=len(plan.configs) * len(STAGES), unit="stage") as bar:
-        for name, config in plan.configs.items():
-            started = time.monotonic()
-            options = EmbedOptions(config.on_error)
-            with _stage(bar, name, "training"):
-                train(catalog, config, runs[name], resume=True, argv=argv)
-            with _stage(bar, name, "evaluation"):
-                results[name] = {
-                    request.directory_name: evaluate_run(
-                        runs[name], catalog, request, options, seed=config.seed
-                    ).evaluation
-                    for request in plan.requests(name)
-                }
-            with _stage(bar, name, "figures"):
-                drawn[name] = draw_all(runs[name], catalog, plan.retrievers, plan.figures, seed=config.seed)
-                write_run_report(runs[name], catalog, results[name], drawn[name])
-            seconds[name] = round(time.monotonic() - started, 1)
+    for name, config in progress(plan.configs.items(), "study", total=len(plan.configs), unit="model"):
+        started, options = time.monotonic(), EmbedOptions(config.on_error)
+        log.info("%s: training", name)
+        train(catalog, config, runs[name], resume=True, argv=argv)
+        log.info("%s: evaluation", name)
+        results[name] = {
+            request.directory_name: evaluate_run(runs[name], catalog, request, options, seed=config.seed).evaluation
+            for request in plan.requests(name)
+        }
+        log.info("%s: figures", name)
+        drawn[name] = draw_all(runs[name], catalog, plan.retrievers, plan.figures, seed=config.seed)
+        write_run_report(runs[name], catalog, results[name], drawn[name])
+        seconds[name] = round(time.monotonic() - started, 1)
     summary, report = output / "summary.csv", output / "report.html"
     write_summary(summary, results)
     write_study_report(report, catalog, runs, results, drawn, seconds)
@@ -148,11 +142,3 @@ def write_summary(path: Path, results: Mapping[str, Mapping[str, Evaluation]]) -
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-@contextlib.contextmanager
-def _stage(bar: Any, model: str, stage: str) -> Iterator[None]:
-    bar.set_description(f"study, {model}: {stage}")
-    log.info("%s: %s", model, stage)
-    yield
-    bar.update(1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from matplotlib.figure import Figure
 
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.report.captions import (
     confusion_caption,
     curves_caption,
@@ -24,17 +24,17 @@ from tfretrieval.visualize.confusion import plot_confusion
 from tfretrieval.visualize.history import plot_history
 from tfretrieval.visualize.neighbors import plot_neighbors
 from tfretrieval.visualize.pr_curves import plot_pr_curves
-from tfretrieval.visualize.projection import project, subsample
+from tfretrieval.visualize.projection import TITLES, Method, project, subsample
 from tfretrieval.visualize.scatter import plot_scatter
 from tfretrieval.visualize.theme import save_both
 from tfretrieval.workflows.evaluate import Evaluated, evaluate_run
 from tfretrieval.workflows.index import IndexRequest
-from tfretrieval.workflows.search_results import hardest_results, image_rows, neighbor_panels, random_results
+from tfretrieval.workflows.model import run_config
+from tfretrieval.workflows.search_results import hardest_results, image_rows, random_results
 
 log = logging.getLogger(__name__)
 
 KINDS = ("history", "pr", "confusion", "neighbors", "hardest", "umap", "tsne")
-METHODS: dict[str, Literal["umap", "tsne"]] = {"UMAP": "umap", "t-SNE": "tsne"}
 MAX_POINTS = 5000
 
 Plot = tuple[Figure, Drawing]
@@ -68,19 +68,19 @@ def draw_run(
         UserError: the run cannot be evaluated, or a figure cannot be written.
     """
     result = evaluate_run(run, catalog, IndexRequest.named(retriever), seed=seed, reuse=True)
+    evaluation = result.evaluation
+    plots: dict[str, Iterator[Plot]] = {
+        "history": _plot_history(run),
+        "pr": _plot_curves(run, evaluation),
+        "confusion": _plot_confusion(run, evaluation),
+        "neighbors": _plot_random(run, result, k, n_queries, seed),
+        "hardest": _plot_hardest(run, result, k, n_queries),
+        "umap": _plot_map("umap", run, result, seed),
+        "tsne": _plot_map("tsne", run, result, seed),
+    }
     drawings: dict[str, Drawing] = {}
     for kind in kinds:
-        if kind == "history":
-            plots = _plot_history(run)
-        elif kind in ("pr", "confusion"):
-            plots = _plot_evaluation(kind, run, result)
-        elif kind == "hardest":
-            plots = _plot_hardest(run, result, k, n_queries)
-        elif kind == "neighbors":
-            plots = _plot_random(run, result, k, n_queries, seed)
-        else:
-            plots = _plot_map("UMAP" if kind == "umap" else "t-SNE", run, result, seed)
-        for figure, drawing in plots:
+        for figure, drawing in plots[kind]:
             save_both(figure, drawing.path)
             drawings[drawing.path.stem] = drawing
             log.info("wrote %s", drawing.path)
@@ -91,21 +91,24 @@ def _plot_history(run: Run) -> Iterator[Plot]:
     history = read_history(run.history_path) if run.history_path.is_file() else []
     if history:
         path, alt = run.figures / "history.png", "Loss and validation metrics by epoch"
-        yield plot_history(history, "Training"), Drawing("history", path, "Training", alt, history_caption(history))
+        monitor = run_config(run).monitor
+        caption = history_caption(history, monitor)
+        yield plot_history(history, monitor, "Training"), Drawing("history", path, "Training", alt, caption)
 
 
-def _plot_evaluation(kind: str, run: Run, result: Evaluated) -> Iterator[Plot]:
-    evaluation = result.evaluation
-    path, retriever = run.figures / f"{kind}_{evaluation.retriever}.png", evaluation.provenance["index"]
-    if kind == "pr":
-        title, alt = f"Precision-recall by class ({retriever})", "Precision against recall, one curve per class"
-        figure = plot_pr_curves(evaluation.curves, evaluation.chance_precision, title)
-        caption = curves_caption(evaluation.curves, evaluation.chance_precision)
-    else:
-        title, alt = f"Confusion matrix ({retriever})", "Matrix of true class against class of the nearest neighbor"
-        figure = plot_confusion(evaluation.confusion, evaluation.class_names, title)
-        caption = confusion_caption(evaluation.confusion, evaluation.class_names)
-    yield figure, Drawing(kind, path, title, alt, caption)
+def _plot_curves(run: Run, evaluation: Evaluation) -> Iterator[Plot]:
+    title, path = f"Precision-recall by class ({evaluation.provenance['index']})", f"pr_{evaluation.retriever}.png"
+    caption = curves_caption(evaluation.curves, evaluation.chance_precision)
+    drawing = Drawing("pr", run.figures / path, title, "Precision against recall, one curve per class", caption)
+    yield plot_pr_curves(evaluation.curves, evaluation.chance_precision, title), drawing
+
+
+def _plot_confusion(run: Run, evaluation: Evaluation) -> Iterator[Plot]:
+    title, path = f"Confusion matrix ({evaluation.provenance['index']})", f"confusion_{evaluation.retriever}.png"
+    caption = confusion_caption(evaluation.confusion, evaluation.class_names)
+    alt = "Matrix of true class against class of the nearest neighbor"
+    drawing = Drawing("confusion", run.figures / path, title, alt, caption)
+    yield plot_confusion(evaluation.confusion, evaluation.class_names, title), drawing
 
 
 def _plot_random(run: Run, result: Evaluated, k: int | None, n_queries: int, seed: int) -> Iterator[Plot]:
@@ -123,23 +126,22 @@ def _plot_hardest(run: Run, result: Evaluated, k: int | None, n_queries: int) ->
 
 
 def _plot_rows(kind: str, run: Run, name: str, title: str, results: Sequence[SearchResult]) -> Plot:
-    caption = neighbors_caption([(result.label, [hit.label for hit in result.hits]) for result in results])
-    alt, path = "Queries and their nearest neighbors", run.figures / f"{name}.png"
-    drawing = Drawing(kind, path, title, alt, caption, image_rows(results))
-    return plot_neighbors(neighbor_panels(results), title), drawing
+    rows, alt = image_rows(results), "Queries and their nearest neighbors"
+    drawing = Drawing(kind, run.figures / f"{name}.png", title, alt, neighbors_caption(rows), rows)
+    return plot_neighbors(rows, title), drawing
 
 
-def _plot_map(name: str, run: Run, result: Evaluated, seed: int) -> Iterator[Plot]:
+def _plot_map(method: Method, run: Run, result: Evaluated, seed: int) -> Iterator[Plot]:
     """Project all embeddings, or 5,000 random ones."""
-    method, title = METHODS[name], f"{name} of the embeddings"
+    title = f"{TITLES[method]} of the embeddings"
     is_new = result.gallery.items.rows_of(result.queries.items.ids) < 0
     embeddings = result.gallery.concat(result.queries.subset(is_new))
     sample = embeddings.subset(subsample(len(embeddings), MAX_POINTS, seed))
     labels, class_names = sample.items.labels, sample.items.class_names
     points = project(sample.vectors, method, seed)
-    figure = plot_scatter(points, labels, class_names, sample.items.splits, title)
+    figure = plot_scatter(points, labels, class_names, sample.items.splits, result.gallery.items.splits[0], title)
     caption = map_caption(points, labels, class_names)
     if len(sample) < len(embeddings):
         caption = f"A random sample of {len(sample):,} of {len(embeddings):,} points. {caption}"
-    alt = f"Embeddings projected to two dimensions by {name}, with class names"
+    alt = f"Embeddings projected to two dimensions by {TITLES[method]}, with class names"
     yield figure, Drawing(method, run.figures / f"{method}.png", title, alt, caption)

@@ -22,7 +22,7 @@ from tfretrieval.data.threaded_map import map_in_threads
 from tfretrieval.embedding.engine import Batch, Engine
 from tfretrieval.embedding.openvino.model_dir import ENGINE, MODEL, read_header
 from tfretrieval.errors import UserError
-from tfretrieval.quiet import silent_stderr
+from tfretrieval.quiet import STDERR, silent
 
 BATCH_SIZE = 4  # activations stay in the cache of a core
 LATENCY_LIMIT = 8  # up to this number of images, all cores work on one image at a time
@@ -107,7 +107,7 @@ class OpenVINOEngine(Engine):
 
     def _compile(self, batch_size: int, hint: str) -> Any:
         try:
-            with silent_stderr():  # OpenVINO also prints the message of its exception
+            with silent(STDERR):  # OpenVINO also prints the message of its exception
                 model = core().read_model(self.directory / MODEL)
             model.reshape([batch_size, self.image_size, self.image_size, 3])
             settings: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import Any
 
 from tfretrieval.connectivity import connection_error
 from tfretrieval.errors import UserError
-from tfretrieval.quiet import silent_stderr
+from tfretrieval.quiet import STDERR, silent
 
 CONNECTION_TIMEOUT = 10.0
 ENVIRONMENT = {
@@ -58,7 +58,7 @@ def connected(address: str | None) -> Iterator[Any]:
     if address is None:
         options["include_dashboard"] = False
     try:
-        with silent_stderr():
+        with silent(STDERR):
             ray.init(address=address, **options)
     except Exception as error:
         where = address or "this machine"

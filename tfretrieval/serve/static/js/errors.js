@@ -28,7 +28,6 @@ export function openErrors(section, shared) {
   showingErrors(audit, loadAudit);
 
   async function loadAudit() {
-    if (!shared.collection.has_audit) return;
     let result = await getJSON("audit");
     while (result.state === "running") {
       audit.replaceChildren(make("h2", {}, "Audit"), make("p", { class: "muted" }, "Checking labels and duplicates. This takes a while."));

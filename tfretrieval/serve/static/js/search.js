@@ -20,14 +20,11 @@ function build(section, shared) {
 
   const file = make("input", { type: "file", accept: "image/jpeg,image/png,image/bmp,image/gif,image/webp", onchange: () => file.files[0] && searchImage(file.files[0]) });
   const query = make("div", { class: "query", hidden: true });
-  const help = collection.accepts_uploads
-    ? "Drop, paste or choose an image, or click an image below."
-    : "This collection has no model for new images. Click an image below.";
   const drop = make(
     "div",
     { class: "drop" },
     query,
-    make("div", {}, make("p", {}, help), collection.accepts_uploads ? make("label", { class: "file" }, file, make("span", {}, "Choose an image")) : null),
+    make("div", {}, make("p", {}, "Drop, paste or choose an image, or click an image below."), make("label", { class: "file" }, file, make("span", {}, "Choose an image"))),
   );
 
   const k = make("input", { type: "number", id: "k", min: 1, max: Math.min(collection.limits.neighbors, collection.n_gallery), value: Math.min(12, collection.n_gallery), onchange: search });
@@ -62,7 +59,7 @@ function build(section, shared) {
   });
   document.addEventListener("paste", (event) => {
     const pasted = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
-    if (pasted && collection.accepts_uploads && !section.hidden) searchImage(pasted);
+    if (pasted && !section.hidden) searchImage(pasted);
   });
 
   function searchItem(id) {

@@ -10,7 +10,7 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation import evaluate
 from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.settings import settings_for
-from tfretrieval.serve.query_errors import confused_pairs, confused_queries, hardest_queries
+from tfretrieval.serve.evaluated_queries import confused_queries, hardest_queries, most_confused_pairs
 
 
 @pytest.fixture(scope="module")
@@ -45,5 +45,5 @@ def test_confused_queries_are_those_of_the_cell_nearest_first(evaluation):
 
 
 def test_confused_pairs_exclude_the_diagonal(evaluation):
-    (pair,) = confused_pairs(evaluation, 5)
+    (pair,) = most_confused_pairs(evaluation, 5).pairs
     assert (pair.label, pair.nearest_label, pair.count, pair.share) == ("a", "b", 2, pytest.approx(2 / 3))

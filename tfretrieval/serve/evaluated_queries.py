@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 from starlette.exceptions import HTTPException
 
-from tfretrieval.evaluation.confusion import confusion_row_shares
+from tfretrieval.evaluation.confusion import confused_pairs, row_fractions
 from tfretrieval.evaluation.result import Evaluation
-from tfretrieval.serve.schemas import ConfusedPair, EvaluatedQueries, EvaluatedQuery
+from tfretrieval.serve.schemas import ConfusedPair, ConfusedPairs, EvaluatedQueries, EvaluatedQuery
 
 
 def hardest_queries(evaluation: Evaluation, n: int) -> EvaluatedQueries:
     """Return the n queries with the lowest average precision, lowest first."""
-    order = np.argsort(evaluation.per_query["average_precision"], kind="stable")
-    return EvaluatedQueries(total=evaluation.n_queries, queries=_describe(evaluation, order[:n]))
+    return EvaluatedQueries(total=evaluation.n_queries, queries=_describe(evaluation, evaluation.hardest_queries(n)))
 
 
 def confused_queries(evaluation: Evaluation, label: str, nearest_label: str, n: int) -> EvaluatedQueries:
@@ -31,22 +30,15 @@ def confused_queries(evaluation: Evaluation, label: str, nearest_label: str, n: 
     return EvaluatedQueries(total=len(rows), queries=_describe(evaluation, rows[:n]))
 
 
-def confused_pairs(evaluation: Evaluation, n: int) -> list[ConfusedPair]:
+def most_confused_pairs(evaluation: Evaluation, n: int) -> ConfusedPairs:
     """Return the n most frequently confused pairs of classes."""
-    errors, names = evaluation.confusion.copy(), evaluation.class_names
-    shares = confusion_row_shares(evaluation.confusion)
-    np.fill_diagonal(errors, 0)
-    order = np.argsort(-errors, axis=None, kind="stable")[:n]
-    return [
-        ConfusedPair(
-            label=names[row],
-            nearest_label=names[column],
-            count=int(errors[row, column]),
-            share=float(shares[row, column]),
-        )
-        for row, column in zip(*np.unravel_index(order, errors.shape))
-        if errors[row, column]
+    counts, names = evaluation.confusion, evaluation.class_names
+    fractions = row_fractions(counts)
+    pairs = [
+        ConfusedPair(label=names[i], nearest_label=names[j], count=int(counts[i, j]), share=float(fractions[i, j]))
+        for i, j in confused_pairs(counts, n)
     ]
+    return ConfusedPairs(pairs=pairs)
 
 
 def _nearest_class(evaluation: Evaluation) -> np.ndarray:

@@ -27,19 +27,11 @@ def test_the_manifest_says_what_made_the_run(tmp_path):
     assert run.config() == {"seed": 7, "loss": "triplet"}
 
 
-def test_costs_are_kept_by_what_they_are_of_the_last_of_each(tmp_path):
+def test_costs_of_the_training_are_added_to_the_manifest(tmp_path):
     run = begun(tmp_path / "r")
-    assert run.costs() == {}
-    run.record_cost("training", parameters=10)
-    run.record_cost("embeddings/train", seconds=1.0, items=3)
-    run.record_cost("training", parameters=20)
-    assert Run(run.directory).costs() == {
-        "training": {"parameters": 20},
-        "embeddings/train": {"seconds": 1.0, "items": 3},
-    }
-    (run.directory / "costs.json").write_text("[]")
-    with pytest.raises(CorruptArtifact):
-        run.costs()
+    run.record_training(parameters=10)
+    assert run.manifest()["training"] == {"parameters": 10}
+    assert run.manifest()["argv"] == ["tfret", "train"]
 
 
 def test_the_newest_run_is_the_default(tmp_path, monkeypatch):

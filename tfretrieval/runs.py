@@ -16,7 +16,6 @@ from tfretrieval.atomic import write_text
 from tfretrieval.errors import UserError
 
 RUN = ArtifactType("run", "run.json", 2, "train one with `tfret train`, or retrain it with --overwrite")
-COSTS = ArtifactType("record of costs", "costs.json", 2, "delete it, it holds measured times only")
 RUNS = Path("runs")
 PACKAGES = (
     "tensorflow",
@@ -35,7 +34,7 @@ PACKAGES = (
 class Run:
     """The directory of one training and of everything computed from its model.
 
-    Layout: `config.yaml`, `run.json`, `costs.json`, `model.keras`, `history.csv`, `checkpoints/`, `logs/`,
+    Layout: `config.yaml`, `run.json`, `model.keras`, `history.csv`, `checkpoints/`, `logs/`,
     `gallery.json`, `engine/<name>/`, `embeddings/<split>/`, `audit/<split>/`, `index/<name>/`, `evaluation/<name>/`,
     `maps/`, `figures/`, `report.html`.
 
@@ -126,7 +125,7 @@ class Run:
         RUN.write_header(self.directory, manifest)
 
     def manifest(self) -> dict[str, Any]:
-        """Content of `run.json`: seed, argv, data (source, fingerprint, size), replicas, machine, versions.
+        """Content of `run.json`: seed, argv, data (source, fingerprint, size), replicas, machine, versions, training.
 
         Raises:
             MissingArtifact: there is no run.
@@ -160,21 +159,13 @@ class Run:
             except yaml.YAMLError as error:
                 raise ValueError(f"config.yaml: {error}") from None
 
-    def costs(self) -> dict[str, dict[str, Any]]:
-        """Recorded costs by step, such as "training" or "embeddings/train".
+    def record_training(self, **costs: Any) -> None:
+        """Add costs of the training to `run.json`, under "training".
 
         Raises:
-            UserError: `costs.json` is damaged.
+            UserError: the file is damaged or cannot be written.
         """
-        return COSTS.read_header(self.directory)["costs"] if COSTS.exists(self.directory) else {}
-
-    def record_cost(self, step: str, **values: Any) -> None:
-        """Record the cost of a step, in place of a previous record.
-
-        Raises:
-            UserError: `costs.json` is damaged or cannot be written.
-        """
-        COSTS.write_header(self.directory, {"costs": self.costs() | {step: values}})
+        RUN.write_header(self.directory, {**self.manifest(), "training": costs})
 
     def model_fingerprint(self) -> str:
         """A short hash of `model.keras`.

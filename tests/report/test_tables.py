@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tfretrieval.embedding.store import Embeddings
 from tfretrieval.report.content import Estimate, Rounded
 from tfretrieval.report.tables import (
     chance_map,
@@ -78,17 +79,13 @@ def test_unlabelled_images_are_counted_and_many_classes_summarized(catalog):
     assert names == ["minimum of a class", "median of the classes", "maximum of a class", "all"]
 
 
-def test_costs_are_those_recorded_for_current_embeddings(run, catalog):
-    run.record_cost("training", parameters=12345)
+def test_costs_are_those_of_the_training_and_of_stored_embeddings(run, catalog):
+    run.record_training(parameters=12345)
     evaluation = evaluate_run(run, catalog, IndexRequest("faiss", {"pca": 2})).evaluation
     (row,) = rows_of(model_costs_table({"m": run}))
-    costs = run.costs()
-    costs_of = [costs["embeddings/train"], costs["embeddings/test"]]
+    seconds = sum(Embeddings.load(run.embeddings(name)).provenance["embedding_seconds"] for name in ("train", "test"))
     assert (row["Parameters"], row["Epochs"], row["Peak memory, MB"]) == (12345, 1, None)
-    assert row["Embedding, ms/image"].value == pytest.approx(1000 * sum(of["seconds"] for of in costs_of) / 27)
-    run.record_cost("embeddings/train", **{**costs_of[0], "of": "another"})
-    (row,) = rows_of(model_costs_table({"m": run}))
-    assert row["Embedding, ms/image"].value == pytest.approx(1000 * costs_of[1]["seconds"] / 9)
+    assert row["Embedding, ms/image"].value == pytest.approx(1000 * seconds / 27)
     (index,) = rows_of(index_costs_table({"m": run}, {"m": {"faiss": evaluation}}))
     assert index["Vector, bytes"] == 8
     assert index["One query, ms"] == Rounded(1000 * evaluation.seconds["one_query"], 2)
@@ -97,6 +94,6 @@ def test_costs_are_those_recorded_for_current_embeddings(run, catalog):
 
 
 def test_costs_that_were_not_recorded_are_none(run):
-    (run.directory / "costs.json").unlink()
+    run.record_training()
     (row,) = rows_of(model_costs_table({"m": run}))
     assert row["Parameters"] is row["Peak memory, MB"] is row["Embedding, ms/image"] is None

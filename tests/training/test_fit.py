@@ -38,7 +38,7 @@ def test_run_has_model_history_manifest_costs_and_logs(catalog, tmp_path):
     assert manifest["data"]["fingerprint"] == catalog.fingerprint
     assert manifest["argv"] == ["tfret", "train"]
     assert "tensorflow" in manifest["versions"]
-    costs = run.costs()["training"]
+    costs = run.manifest()["training"]
     assert costs["parameters"] == model.count_params()
     assert costs["peak_memory"] > 100e6
     assert any(run.logs.rglob("events.out.tfevents.*"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -56,7 +57,8 @@ class Engine(ABC):
         Args:
             catalog: n items with files.
             on_error: mode for unreadable images: "fail" or "skip".
-            provenance: what to record besides the engine and its precision.
+            provenance: what to record besides the engine, its precision and, in a store, the seconds of an embedding
+                that was not interrupted.
             directory: directory of the store. Vectors are written there as they are computed, so that memory does not
                 grow with n and an interrupted embedding resumes. None keeps them in memory.
 
@@ -64,12 +66,15 @@ class Engine(ABC):
             UserError: an image is unreadable and `on_error` is "fail", all are, or the directory cannot be written.
         """
         provenance = {"engine": self.name, "precision": self.precision, **(provenance or {})}
+        started = perf_counter()
         if directory is not None:
             with PartialStore(directory, len(catalog), self.dim, provenance) as partial:
+                was_begun = partial.done.any()
                 self._compute(catalog, partial.missing(), partial.put)
                 done = partial.done
                 self._report_broken(catalog, done, on_error)
-                return partial.finish(catalog.subset(done))
+                cost = {} if was_begun else {"embedding_seconds": round(perf_counter() - started, 3)}
+                return partial.finish(catalog.subset(done), cost)
         vectors = np.zeros((len(catalog), self.dim), np.float32)
         done = np.zeros(len(catalog), bool)
 

@@ -75,11 +75,12 @@ class PartialStore:
         if time.monotonic() - self._flushed_at > SECONDS_BETWEEN_FLUSHES:
             self._flush()
 
-    def finish(self, catalog: Catalog) -> Embeddings:
+    def finish(self, catalog: Catalog, details: Mapping[str, Any] | None = None) -> Embeddings:
         """Turn the rows that are done into the store, and return it.
 
         Args:
             catalog: items of those rows.
+            details: further provenance.
 
         Raises:
             UserError: a vector is not finite, or the directory cannot be written.
@@ -87,7 +88,7 @@ class PartialStore:
         self._flush()
         with readable_os_errors(self._target):
             file = self._folder / "vectors.npy" if self.done.all() else self._copy_done_rows()
-            store = Embeddings(catalog, np.load(file, mmap_mode="r"), self._provenance)
+            store = Embeddings(catalog, np.load(file, mmap_mode="r"), {**self._provenance, **(details or {})})
             store.save(self._target, vectors_file=file)  # moves the file; its memory map stays valid
             shutil.rmtree(self._folder)
         return store
@@ -124,11 +125,6 @@ class PartialStore:
             compact[part] = self._vectors[rows[part]]
         compact.flush()
         return file
-
-
-def is_begun(directory: Path) -> bool:
-    """Whether an interrupted embedding into a directory can be resumed."""
-    return _folder(directory).is_dir()
 
 
 def _folder(directory: Path) -> Path:

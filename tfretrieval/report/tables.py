@@ -109,13 +109,13 @@ def model_costs_table(runs: Mapping[str, Run]) -> Table:
     """Return size, training time and embedding time of each model; a dash for values that were not recorded."""
     rows: list[Row] = []
     for name, run in runs.items():
-        costs = run.costs()
-        training = costs.get("training", {})
+        training = run.manifest().get("training", {})
         history = read_history(run.history_path) if run.history_path.is_file() else []
-        embedded = [cost for folder, cost in costs.items() if _is_current(run, folder, cost.get("of"))]
-        n_items = sum(cost["items"] for cost in embedded)
-        seconds = sum(cost["seconds"] for cost in embedded)
-        engines = dict.fromkeys(f"{cost['engine']}, {cost['precision']}" for cost in embedded)
+        stores = [STORE.read_header(path.parent) for path in sorted(run.directory.glob("embeddings/*/embeddings.json"))]
+        timed = [store for store in stores if "embedding_seconds" in store["provenance"]]
+        n_items = sum(store["n"] for store in timed)
+        seconds = sum(store["provenance"]["embedding_seconds"] for store in timed)
+        engines = dict.fromkeys("{engine}, {precision}".format(**store["provenance"]) for store in timed)
         rows.append(
             {
                 "Model": name,
@@ -167,13 +167,6 @@ def index_costs_table(runs: Mapping[str, Run], results: Results) -> Table:
         ),
         row_headers=2,
     )
-
-
-def _is_current(run: Run, folder: str, fingerprint: str | None) -> bool:
-    """Whether a cost was recorded for the embeddings that are stored now."""
-    store = run.directory / folder
-    is_stored = folder.startswith("embeddings/") and STORE.exists(store)
-    return is_stored and STORE.read_header(store)["fingerprint"] == fingerprint
 
 
 def _milliseconds(seconds: float | None) -> Rounded | None:

@@ -89,7 +89,7 @@ def train(
             claim()
             write_history(run.history_path, [])
             save_model(embedder_of(network), run.model_path)
-            run.record_cost("training", parameters=embedder_of(network).count_params())
+            run.record_training(parameters=embedder_of(network).count_params())
 
         if config.epochs == 0:
             replicas.on_chief(save_untrained)
@@ -112,7 +112,7 @@ def train(
             TrainingLoop(network, state, config, run, replicas).fit(training, held_out)
             if replicas.is_chief:
                 parameters = (frozen or embedder_of(network)).count_params()
-                run.record_cost("training", parameters=parameters, peak_memory=peak_memory())
+                run.record_training(parameters=parameters, peak_memory=peak_memory())
         if not replicas.is_chief:
             return embedder_of(network)
         write_history(run.history_path, state.history)

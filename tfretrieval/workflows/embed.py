@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from tfretrieval.artifacts import load_or_none
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.sources import absolute_source
-from tfretrieval.embedding.partial import is_begun
 from tfretrieval.embedding.store import Embeddings, remove_incomplete
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
@@ -45,7 +44,7 @@ class EmbedOptions:
 
 
 def embed_split(run: Run, catalog: Catalog, split: str, options: EmbedOptions | None = None) -> Embeddings:
-    """The embeddings of a split, stored in the run; their cost is recorded.
+    """The embeddings of a split, stored in the run.
 
     Args:
         run: a run with a trained model.
@@ -56,29 +55,21 @@ def embed_split(run: Run, catalog: Catalog, split: str, options: EmbedOptions | 
     Raises:
         UserError: there is no such split or no model, or images cannot be decoded.
     """
-    directory = run.embeddings(split)
-    was_begun, started = is_begun(directory), perf_counter()
-    details: dict[str, Any] = {
+    details = {
         "split": split,
         "default_gallery_split": catalog.roles()[1],
         "source": absolute_source(catalog.source),
         **({CHANGED: True} if run.gallery_path.exists() else {}),
     }
-    embeddings, is_new = _embed(run, catalog.split(split), options, directory, details)
-    if is_new and not was_begun:
-        run.record_cost(
-            f"embeddings/{split}",
-            of=embeddings.fingerprint,
-            seconds=round(perf_counter() - started, 3),
-            items=len(embeddings),
-            engine=embeddings.provenance["engine"],
-            precision=embeddings.provenance["precision"],
-        )
-    return embeddings
+    return embed_catalog(run, catalog.split(split), options, run.embeddings(split), details)
 
 
 def embed_catalog(
-    run: Run, catalog: Catalog, options: EmbedOptions | None = None, directory: Path | None = None
+    run: Run,
+    catalog: Catalog,
+    options: EmbedOptions | None = None,
+    directory: Path | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> Embeddings:
     """Embed any catalog with the model of a run.
 
@@ -88,11 +79,18 @@ def embed_catalog(
         options: how to embed.
         directory: directory of the store; one that is up to date is returned, others are replaced. None keeps the
             embeddings in memory.
+        details: further provenance.
 
     Raises:
         UserError: there is no model, images cannot be decoded, or the directory cannot be written.
     """
-    return _embed(run, catalog, options, directory, {})[0]
+    options = options or EmbedOptions()
+    provenance = {"model": run.model_fingerprint(), **(details or {})}
+    if directory is not None:
+        if (stored := current_embeddings(run, catalog, directory, options.engine)) is not None:
+            return stored
+        provenance["data"] = catalog.fingerprint
+    return engine_for(run, catalog, options.engine).embed(catalog, options.on_error, provenance, directory)
 
 
 def current_embeddings(run: Run, catalog: Catalog, directory: Path, engine: EngineChoice = AUTO) -> Embeddings | None:
@@ -128,16 +126,3 @@ def embed_shards(run: Run, catalog: Catalog, location: str, options: EmbedOption
         raise UserError("only the engine ray writes shards", "use --engine ray")
     provenance = {"model": run.model_fingerprint(), "data": catalog.fingerprint}
     return engine.write_shards(catalog, Shards(location), options.on_error, provenance), engine.dim
-
-
-def _embed(
-    run: Run, catalog: Catalog, options: EmbedOptions | None, directory: Path | None, details: dict[str, Any]
-) -> tuple[Embeddings, bool]:
-    """The embeddings of a catalog, and whether they were computed. `details` are added to the provenance."""
-    options = options or EmbedOptions()
-    provenance = {"model": run.model_fingerprint(), **details}
-    if directory is not None:
-        if (stored := current_embeddings(run, catalog, directory, options.engine)) is not None:
-            return stored, False
-        provenance["data"] = catalog.fingerprint
-    return engine_for(run, catalog, options.engine).embed(catalog, options.on_error, provenance, directory), True

@@ -100,6 +100,7 @@ def change_gallery(
         changes.append({"remove": sorted(remove)})
         log.info("removed %d items", len(remove))
     provenance = {**gallery.provenance, "data": catalog.split(split).fingerprint, CHANGED: True}
+    provenance.pop("embedding_seconds", None)
     gallery = replace(gallery, provenance=provenance)
     gallery.save(run.embeddings(split))
     GALLERY.write_header(run.directory, {"changes": changes})

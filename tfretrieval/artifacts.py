@@ -83,10 +83,11 @@ class ArtifactType:
             raise MissingArtifact(f"{directory} has no {self.name}: {self.header} is missing", self.remedy) from None
         except (OSError, ValueError) as error:
             raise self.corrupt(directory, f"{self.header} cannot be read: {error}") from None
-        found = header.get("format") if isinstance(header, dict) else None
-        if found != self.format:
+        if not isinstance(header, dict) or "format" not in header:
+            raise self.corrupt(directory, f"{self.header} states no format")
+        if header["format"] != self.format:
             problem = f"the {self.name} in {directory} was written by another version of tfretrieval"
-            raise CorruptArtifact(f"{problem} (format {found}, not {self.format})", self.remedy)
+            raise CorruptArtifact(f"{problem} (format {header['format']}, not {self.format})", self.remedy)
         return header
 
     @contextlib.contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
-from tfretrieval.evaluation import metrics as m
+from tfretrieval.evaluation import metrics
 from tfretrieval.evaluation.bootstrap import bootstrap_intervals
 from tfretrieval.evaluation.confusion import confusion_counts
 from tfretrieval.evaluation.curves import Curve
@@ -72,20 +72,20 @@ def evaluate(
     depth = _check_depths(index, matches, max(vote_k, *ks), min(vote_k, *ks), depth)
 
     started = perf_counter()
-    asked = queries.subset(matches.query_rows)
-    search_seconds, columns, curves, nearest = _measure(index, asked, matches, ks, vote_k, depth, ranks_all)
+    evaluated = queries.subset(matches.query_rows)
+    search_seconds, columns, curves, nearest = _measure(index, evaluated, matches, ks, vote_k, depth, ranks_all)
     nearest_labels = nearest.labels(matches.gallery_labels)[:, 0]
     names = matches.class_names + ((UNKNOWN,) if (nearest_labels < 0).any() else ())
     per_class = _per_class(matches, columns, curves)
     intervals = {}
     if n_bootstrap:
-        ends = bootstrap_intervals(np.column_stack(list(columns.values())), n_bootstrap, seed=seed)
-        intervals = dict(zip(columns, ends.tolist()))
+        bounds = bootstrap_intervals(np.column_stack(list(columns.values())), n_bootstrap, seed=seed)
+        intervals = dict(zip(columns, bounds.tolist()))
     return Evaluation(
         retriever=index.settings.retriever,
-        n_queries=len(asked),
+        n_queries=len(evaluated),
         n_gallery=len(index),
-        n_skipped=len(queries) - len(asked),
+        n_skipped=len(queries) - len(evaluated),
         dim=index.dim,
         depth=depth,
         chance_precision=float(matches.chance.mean()),
@@ -96,7 +96,7 @@ def evaluate(
         confusion=confusion_counts(matches.query_labels, nearest_labels % len(names), len(names)),
         class_names=names,
         curves={matches.class_names[label]: curve for label, curve in curves.items()},
-        per_query=_per_query(index, asked, matches, columns, nearest),
+        per_query=_per_query(index, evaluated, matches, columns, nearest),
         seconds={"search": search_seconds, "metrics": perf_counter() - started - search_seconds},
     )
 
@@ -119,11 +119,11 @@ def _check_depths(index: Index, matches: Matches, largest_k: int, smallest_k: in
 
 
 def _measure(
-    index: Index, queries: Embeddings, matches: Matches, ks: Sequence[int], vote_k: int, depth: int, whole: bool
+    index: Index, queries: Embeddings, matches: Matches, ks: Sequence[int], vote_k: int, depth: int, ranks_all: bool
 ) -> tuple[float, Columns, dict[int, Curve], Neighbors]:
     """Seconds of the search, the value of every metric for every query, the curve of every class, nearest neighbors."""
-    k = max(vote_k, *ks) if whole else depth
-    gallery_ranker = _gallery_ranker(index, queries.vectors, matches) if whole else None
+    k = max(vote_k, *ks) if ranks_all else depth
+    gallery_ranker = _gallery_ranker(index, queries.vectors, matches) if ranks_all else None
     columns: dict[str, list[np.ndarray]] = {}
     curves: dict[int, Curve] = {}
     nearest: list[Neighbors] = []
@@ -133,15 +133,15 @@ def _measure(
             started = perf_counter()
             neighbors = index.search(queries.subset(np.arange(part.start, part.stop)), k, exclude_self=True)
             seconds += perf_counter() - started
-            nearest.append(Neighbors(neighbors.distances[:, :1], neighbors.rows[:, :1]))
+            nearest.append(Neighbors(neighbors.distances[:, :1].copy(), neighbors.rows[:, :1].copy()))
             ranker = gallery_ranker or NeighborRanker(neighbors, matches, part)
-            measured, found = measure_rankings(ranker, matches, part)
-            curves |= found
+            measured, class_curves = measure_rankings(ranker, matches, part)
+            curves |= class_curves
             for name, column in {**measured, **_metrics_at_k(neighbors, matches, part, ks, vote_k)}.items():
                 columns.setdefault(name, []).append(column)
             bar.update(part.stop - part.start)
-    joined = Neighbors(np.concatenate([n.distances for n in nearest]), np.concatenate([n.rows for n in nearest]))
-    return seconds, {name: np.concatenate(parts) for name, parts in columns.items()}, curves, joined
+    first = Neighbors(np.concatenate([n.distances for n in nearest]), np.concatenate([n.rows for n in nearest]))
+    return seconds, {name: np.concatenate(parts) for name, parts in columns.items()}, curves, first
 
 
 def _groups(matches: Matches, size: int) -> Iterator[slice]:
@@ -162,17 +162,17 @@ def _gallery_ranker(index: Index, vectors: np.ndarray, matches: Matches) -> Gall
     return GalleryRanker(prepared, index.vectors, index.settings.metric, matches)
 
 
-def _metrics_at_k(found: Neighbors, matches: Matches, part: slice, ks: Sequence[int], vote_k: int) -> Columns:
+def _metrics_at_k(neighbors: Neighbors, matches: Matches, part: slice, ks: Sequence[int], vote_k: int) -> Columns:
     labels, query_labels, n_relevant = (
-        found.labels(matches.gallery_labels), matches.query_labels[part], matches.n_relevant[part],
+        neighbors.labels(matches.gallery_labels), matches.query_labels[part], matches.n_relevant[part],
     )  # fmt: skip
-    ranks = m.ranks_of(labels[:, : max(ks)] == query_labels[:, None])
+    ranks = metrics.ranks_of(labels[:, : max(ks)] == query_labels[:, None])
     return {
-        **{f"precision_at_{k}": m.precision_at_k(ranks, k) for k in ks},
-        **{f"hit_rate_at_{k}": m.hit_rate_at_k(ranks, k) for k in ks},
-        **{f"recall_at_{k}": m.recall_at_k(ranks, n_relevant, k) for k in ks},
-        **{f"ndcg_at_{k}": m.ndcg_at_k(ranks, n_relevant, k) for k in ks},
-        **{f"map_at_{k}": m.map_at_k(ranks, n_relevant, k) for k in ks},
+        **{f"precision_at_{k}": metrics.precision_at_k(ranks, k) for k in ks},
+        **{f"hit_rate_at_{k}": metrics.hit_rate_at_k(ranks, k) for k in ks},
+        **{f"recall_at_{k}": metrics.recall_at_k(ranks, n_relevant, k) for k in ks},
+        **{f"ndcg_at_{k}": metrics.ndcg_at_k(ranks, n_relevant, k) for k in ks},
+        **{f"map_at_{k}": metrics.map_at_k(ranks, n_relevant, k) for k in ks},
         "knn_accuracy": (majority_vote(labels[:, :vote_k]) == query_labels).astype(np.float64),
     }
 

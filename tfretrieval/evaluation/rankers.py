@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tfretrieval.evaluation import metrics as m
+from tfretrieval.evaluation import metrics
 from tfretrieval.evaluation.curves import Curve, curve_thresholds, pooled_curve, thin
 from tfretrieval.evaluation.matching import Matches
 from tfretrieval.evaluation.ranking import Ranking, rank_gallery, rank_neighbors
@@ -60,9 +60,9 @@ class GalleryRanker:
     def rank(self, part: slice) -> Iterator[tuple[int, slice, Ranking]]:
         distances = all_distances(self._vectors[part], self._gallery, self._metric)
         for label, queries in self._matches.by_class(part):
-            here = slice(queries.start - part.start, queries.stop - part.start)
+            local = slice(queries.start - part.start, queries.stop - part.start)
             own_rows = self._matches.own_rows[queries]
-            yield label, queries, rank_gallery(distances[here], self._rows_of[label + 1], own_rows)
+            yield label, queries, rank_gallery(distances[local], self._rows_of[label + 1], own_rows)
 
 
 class NeighborRanker:
@@ -80,15 +80,15 @@ class NeighborRanker:
         self._relevant = neighbors.labels(matches.gallery_labels) == matches.query_labels[part, None]
 
     def thresholds(self, label: int, part: slice) -> np.ndarray:
-        here = self._here(part)
-        return curve_thresholds(self._neighbors.distances[here][self._relevant[here]])
+        local = self._local(part)
+        return curve_thresholds(self._neighbors.distances[local][self._relevant[local]])
 
     def rank(self, part: slice) -> Iterator[tuple[int, slice, Ranking]]:
         for label, queries in self._matches.by_class(part):
-            here = self._here(queries)
-            yield label, queries, rank_neighbors(self._neighbors.distances[here], self._relevant[here])
+            local = self._local(queries)
+            yield label, queries, rank_neighbors(self._neighbors.distances[local], self._relevant[local])
 
-    def _here(self, part: slice) -> slice:
+    def _local(self, part: slice) -> slice:
         return slice(part.start - self._start, part.stop - self._start)
 
 
@@ -129,8 +129,8 @@ def measure_rankings(ranker: Ranker, matches: Matches, part: slice) -> tuple[dic
 
 def _metrics(ranking: Ranking, n_relevant: np.ndarray) -> dict[str, np.ndarray]:
     return {
-        "map": m.average_precision(ranking.precisions(), n_relevant),
-        "map_at_r": m.map_at_r(ranking.ranks, n_relevant),
-        "r_precision": m.r_precision(ranking.ranks, n_relevant),
-        "mrr": m.reciprocal_rank(ranking.ranks),
+        "map": metrics.average_precision(ranking.precisions(), n_relevant),
+        "map_at_r": metrics.map_at_r(ranking.ranks, n_relevant),
+        "r_precision": metrics.r_precision(ranking.ranks, n_relevant),
+        "mrr": metrics.reciprocal_rank(ranking.ranks),
     }

@@ -42,7 +42,7 @@ class Retriever(Estimator, ABC):
 
     type_name: ClassVar[str]
     data_file: ClassVar[str]
-    more_files: ClassVar[tuple[str, ...]] = ()
+    extra_files: ClassVar[tuple[str, ...]] = ()
     max_neighbors: ClassVar[int | None] = None
     metric: str
     mapped_ = False
@@ -92,14 +92,14 @@ class Retriever(Estimator, ABC):
         data = Path(directory) / self.data_file
         with replaced_file(data) as temporary:
             self._write(temporary)
-        more = [name for name in self.more_files if data.with_name(name).exists()]
+        extra = [name for name in self.extra_files if data.with_name(name).exists()]
         header = {
             "type": self.type_name,
             "params": self.get_params(),
             "n": self.n_items_,
             "dim": self.n_features_in_,
             "content": file_fingerprint(data),
-            "sampled": {name: sampled_fingerprint(data.with_name(name)) for name in (self.data_file, *more)},
+            "sampled": {name: sampled_fingerprint(data.with_name(name)) for name in (self.data_file, *extra)},
         }
         RETRIEVER.write_header(directory, header)
 
@@ -174,7 +174,7 @@ class Retriever(Estimator, ABC):
 
 @runtime_checkable
 class HoldsVectors(Protocol):
-    """A retriever whose exact vectors are at hand, as they are searched."""
+    """A retriever that exposes its exact vectors."""
 
     @property
     def vectors_(self) -> np.ndarray | None:
@@ -183,13 +183,13 @@ class HoldsVectors(Protocol):
 
 @runtime_checkable
 class Updatable(Protocol):
-    """A retriever that takes and drops vectors without a rebuild. What was learned, such as centroids, stays."""
+    """A retriever that adds and removes vectors without a rebuild; trained parts such as centroids are kept."""
 
     def add(self, X: Any) -> Any:
         """Append vectors, [m, d]; their rows are n..n+m-1."""
 
     def remove(self, rows: np.ndarray) -> Any:
-        """Drop rows, int [m]; the others keep their order and are renumbered from 0."""
+        """Remove rows, int [m]; the others keep their order and are renumbered from 0."""
 
 
 @runtime_checkable
@@ -207,7 +207,7 @@ class KeepsItems(Protocol):
     def fit_items(self, X: Any, items: Catalog, fingerprint: str, replace: bool) -> Any:
         """As `fit`, with the items of the vectors and a fingerprint of what made them.
 
-        `replace` drops what is stored under the same name and was made from something else.
+        `replace` replaces items stored under the same name with another fingerprint.
         """
 
     def add_items(self, X: Any, items: Catalog) -> Any:
@@ -231,5 +231,5 @@ def kept_rows(n: int, rows: Any) -> np.ndarray:
     kept = np.ones(n, bool)
     kept[removed.astype(np.int64)] = False
     if not kept.any():
-        raise UserError("an index cannot lose all its items", "build another one")
+        raise UserError("cannot remove all items of an index", "build another one")
     return kept

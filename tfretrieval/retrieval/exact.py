@@ -11,14 +11,14 @@ from tfretrieval.errors import UserError
 from tfretrieval.retrieval.base import Found, Retriever
 from tfretrieval.retrieval.distances import blocks, row_distances, sort_neighbors
 
-SPARE = 8  # neighbors fetched beyond k
+EXTRA_NEIGHBORS = 8  # fetched beyond k
 ROUNDING = 1e-6  # relative error of a library's squared distances
 RESULT_CELLS = 1 << 22
 
 
 def exact_neighbors(
     search: Callable[[np.ndarray, int], np.ndarray], queries: np.ndarray, vectors: np.ndarray, k: int, metric: str,
-    spare: int = SPARE,
+    extra: int = EXTRA_NEIGHBORS,
 ) -> Found:  # fmt: skip
     """The k nearest rows with distances by difference, equally near ones by row.
 
@@ -31,21 +31,22 @@ def exact_neighbors(
         vectors: float32 [n, d], the gallery, likewise.
         k: 1..n.
         metric: "euclidean" or "cosine".
-        spare: how many more.
+        extra: number of additional neighbors to fetch.
     """
-    fetched = min(len(vectors), k + spare)
+    fetched = min(len(vectors), k + extra)
     distances = np.empty((len(queries), k), np.float32)
     rows = np.empty((len(queries), k), np.int64)
     for block in blocks(len(queries), RESULT_CELLS // fetched):
         part = queries[block]
         candidates = search(part, fetched)
-        near, candidates = sort_neighbors(row_distances(part, vectors, candidates, metric), candidates)
-        distances[block], rows[block] = near[:, :k], candidates[:, :k]
+        sorted_distances, candidates = sort_neighbors(row_distances(part, vectors, candidates, metric), candidates)
+        distances[block], rows[block] = sorted_distances[:, :k], candidates[:, :k]
         if fetched < len(vectors):
-            unsettled = np.flatnonzero(_is_unsettled(part, vectors[candidates[:, -1]], near[:, [k - 1, -1]], metric))
-            if len(unsettled):
-                found = exact_neighbors(search, part[unsettled], vectors, k, metric, 8 * spare)
-                distances[block.start + unsettled], rows[block.start + unsettled] = found
+            kth_and_last = sorted_distances[:, [k - 1, -1]]
+            ambiguous = np.flatnonzero(_is_ambiguous(part, vectors[candidates[:, -1]], kth_and_last, metric))
+            if len(ambiguous):
+                neighbors = exact_neighbors(search, part[ambiguous], vectors, k, metric, 8 * extra)
+                distances[block.start + ambiguous], rows[block.start + ambiguous] = neighbors
     return distances, rows
 
 
@@ -58,11 +59,11 @@ def neighbors_among(retriever: Retriever, vectors: np.ndarray | None, X: Any, k:
     if vectors is None:
         raise UserError("an approximate index cannot filter", "use an exact one, or --retriever milvus")
     part = type(retriever)(**retriever.get_params()).fit(vectors[rows])
-    distances, found = part.kneighbors(X, k)
-    return distances, rows[found]
+    distances, indices = part.kneighbors(X, k)
+    return distances, rows[indices]
 
 
-def _is_unsettled(queries: np.ndarray, last_vectors: np.ndarray, distances: np.ndarray, metric: str) -> np.ndarray:
+def _is_ambiguous(queries: np.ndarray, last_vectors: np.ndarray, distances: np.ndarray, metric: str) -> np.ndarray:
     """Whether a row as near as the k-th may be missing, bool [q], from the k-th and last distances, float32 [q, 2]."""
     kth, last = distances.astype(np.float64).T
     if metric == "cosine":

@@ -56,7 +56,7 @@ class FaissRetriever(Retriever):
 
     type_name = "faiss"
     data_file = "index.faiss"
-    more_files = (LISTS,)
+    extra_files = (LISTS,)
 
     def __init__(
         self, factory: str = "Flat", metric: str = "euclidean", search: Mapping[str, float] | None = None
@@ -103,19 +103,14 @@ class FaissRetriever(Retriever):
         return self
 
     def remove(self, rows: np.ndarray) -> Self:
-        """Drop rows, see `Updatable`.
+        """Remove rows, see `Updatable`.
 
         Raises:
             UserError: the index is neither flat nor made of inverted lists in memory.
         """
         self._check_changeable()
         kept = kept_rows(self.n_items_, rows)
-        try:
-            _keep_rows(self.index_, kept)
-        except NotImplementedError:
-            raise UserError(
-                f"the index {self.factory!r} cannot remove items", "rebuild it without them, or use Flat or IVF"
-            ) from None
+        _keep_rows(self.index_, kept, self.factory)
         self.n_items_ = int(kept.sum())
         return self
 
@@ -223,11 +218,11 @@ def _configure_training(index: Any, n: int, factory: str) -> None:
         ivf.cp.min_points_per_centroid = 1
 
 
-def _keep_rows(index: Any, kept: np.ndarray) -> None:
+def _keep_rows(index: Any, kept: np.ndarray, factory: str) -> None:
     """Remove the rows that are not kept, bool [n], and renumber the others from 0.
 
     Raises:
-        NotImplementedError: the index is neither flat nor made of inverted lists in memory; it is unchanged.
+        UserError: the index is neither flat nor made of inverted lists in memory; it is unchanged.
     """
     innermost: Any = faiss.downcast_index(index)
     while isinstance(innermost, faiss.IndexPreTransform):
@@ -235,7 +230,7 @@ def _keep_rows(index: Any, kept: np.ndarray) -> None:
     lists = getattr(innermost, "invlists", None)
     lists = lists and faiss.downcast_InvertedLists(lists)
     if not isinstance(innermost, faiss.IndexFlatCodes) and not isinstance(lists, faiss.ArrayInvertedLists):
-        raise NotImplementedError
+        raise UserError(f"the index {factory!r} cannot remove items", "rebuild it without them, or use Flat or IVF")
     index.remove_ids(np.flatnonzero(~kept))
     if isinstance(lists, faiss.ArrayInvertedLists):
         new_rows = np.cumsum(kept) - 1

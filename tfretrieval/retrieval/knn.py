@@ -49,7 +49,7 @@ class KNNRetriever(Retriever):
         return self._change(np.concatenate([self.vectors_, added]))
 
     def remove(self, rows: np.ndarray) -> Self:
-        """Drop rows, see `Updatable`."""
+        """Remove rows, see `Updatable`."""
         self._check_changeable()
         return self._change(self.vectors_[kept_rows(self.n_items_, rows)])
 

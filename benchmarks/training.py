@@ -1,8 +1,8 @@
-"""Training steps compared with plain PyTorch: the study's net on pairs and triplets, and ResNet50 in bfloat16.
+"""Training steps compared with plain PyTorch: the convnet on pairs and triplets, and ResNet50 in bfloat16.
 
-Both sides train the same net with the same loss, optimizer and batch size. The study's net reads from the input
-pipeline, or in PyTorch from a DataLoader with two workers, both over uint8 images in memory with random flips. ResNet50
-repeats one batch; its batch normalization is frozen.
+Both implementations train the same network with the same loss, optimizer and batch size. The convnet reads from the
+input pipeline, or in PyTorch from a DataLoader with two workers, both over uint8 images in memory with random flips.
+ResNet50 repeats one batch; its batch normalization is frozen.
 """
 
 from __future__ import annotations

@@ -40,11 +40,11 @@ class Threshold(click.ParamType):
 @data_option
 @retriever_option
 @click.option("-k", "ks", type=click.IntRange(min=1), multiple=True, help="Cutoff; repeatable.  [default: 1 3 5 10]")
-@click.option("--query-split", metavar="NAME", help="Split used as queries.  [default: test]")
+@click.option("--query-split", metavar="NAME", help="Split used as queries.  [default: test, or the only split]")
 @index_options
-@click.option("--queries", type=click.Path(path_type=Path), metavar="DIR", help="Query embeddings, instead of a run.")
-@click.option("--gallery", type=click.Path(path_type=Path), metavar="DIR", help="Gallery embeddings, for --queries.")
-@click.option("--fail-under", type=Threshold(), multiple=True, help="Exit with 3 if a metric is lower; repeatable.")
+@click.option("--queries", type=click.Path(path_type=Path), metavar="DIR", help="Embedding store of the queries; requires --gallery.")
+@click.option("--gallery", type=click.Path(path_type=Path), metavar="DIR", help="Embedding store of the gallery; requires --queries.")
+@click.option("--fail-under", type=Threshold(), multiple=True, help="Exit with status 3 if a metric is lower; repeatable.")
 @on_error_option
 @seed_option
 @prints_result
@@ -64,8 +64,9 @@ def evaluate(
     """Evaluate retrieval: mAP, precision at k and more.
 
     Evaluates a run, after computing missing embeddings and indexes; or, with --gallery and --queries, any two
-    embedding stores. Every query is ranked against the whole gallery. A query that is also a gallery item is excluded
-    from its own results.
+    embedding stores. A query that is also a gallery item is excluded from its own results.
+
+    Index options rebuild the run's index; omitted options keep the settings of an existing index.
     """
     if (queries is None) != (gallery is None):
         raise click.UsageError("--queries and --gallery must be given together")

@@ -52,12 +52,12 @@ def index(
 
     Missing embeddings are computed first. Omitted options keep the settings of an existing index. For an approximate
     index, recall against exact search is measured and printed. --target-recall tries several FAISS index types and
-    prints the trials as a table. --memory-limit builds an index on disk if it would not fit.
+    prints the trials as a table. --memory-limit builds an index on disk if it would exceed the limit.
 
     --add and --remove change the gallery for all commands that follow. Only new images are embedded.
 
     With --retriever milvus the vectors are stored in a Milvus collection, embedded or on a server. Only missing
-    vectors are inserted, so an interrupted command resumes when it is repeated.
+    vectors are inserted: rerun the command to resume after an interruption.
     """
     from tfretrieval.embedding.ray.parquet_shards import load_store
     from tfretrieval.retrieval.settings import settings_for

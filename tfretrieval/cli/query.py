@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @data_option
 @retriever_option
 @click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Number of neighbors.")
-@click.option("--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: train]")
+@click.option("--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: train, or the only split]")
 @click.option("--class", "classes", metavar="NAME", multiple=True, help="Return this class only; repeatable.")
 @click.option("--split", "splits", metavar="NAME", multiple=True, help="Return this split only; repeatable.")
 @click.option("--figure", type=click.Path(path_type=Path), metavar="FILE", help="Plot the results as PNG or SVG.")

@@ -30,12 +30,12 @@ class NameList(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> list[str]:
         names = value if isinstance(value, list) else [part.strip() for part in value.split(",") if part.strip()]
         if not names or set(names) - set(self.choices):
-            self.fail(f"{value!r} is not a list of names from {', '.join(self.choices)}", param, context)
+            self.fail(f"{value!r} is not a comma-separated list of {', '.join(self.choices)}", param, context)
         return names
 
 
 @click.command()
-@click.option("--data", metavar="SOURCE", help="Image folder, CSV file, digits or mit-split.")
+@click.option("--data", metavar="SOURCE", help="Image folder, CSV file, digits or mit-split.  [default: mit-split if prepared, else digits]")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -58,7 +58,7 @@ class NameList(click.ParamType):
     type=PCASize(),
     default="0.95",
     show_default=True,
-    help="PCA components or variance; none: no indexes with PCA.",
+    help="PCA: number of components or fraction of variance; none disables PCA.",
 )
 @click.option(
     "--retrievers", type=NameList(RETRIEVERS), default="knn,faiss", show_default=True, help="Retriever types."
@@ -85,8 +85,8 @@ def study(
 ) -> tuple[dict[str, Any], str]:
     """Train several models and compare them.
 
-    Each model is evaluated with every retriever, without PCA and with it. The output directory holds one run per model,
-    summary.csv and report.html. An interrupted study resumes when it is repeated.
+    Each model is evaluated with every retriever, with and without PCA. The output directory holds one run per model,
+    summary.csv and report.html. Rerun the command to resume after an interruption.
     """
     milvus = {name: value for name, value in milvus.items() if value is not None}
     if milvus and "milvus" not in retrievers:
@@ -96,11 +96,11 @@ def study(
     from tfretrieval.training.config import TrainConfig
     from tfretrieval.workflows.study import StudyPlan
 
-    shared = {"epochs": epochs, "seed": seed, "on_error": on_error}
-    small = {"image_size": image_size, "steps_per_epoch": steps_per_epoch}
+    common = {"epochs": epochs, "seed": seed, "on_error": on_error}
+    convnet = {"image_size": image_size, "steps_per_epoch": steps_per_epoch}
     resnet = {"image_size": resnet_image_size, "backbone": backbone, "weights": weights}
     configs = {
-        name: TrainConfig.for_recipe(name, **shared, **(resnet if name == "resnet" else small)) for name in models
+        name: TrainConfig.for_recipe(name, **common, **(resnet if name == "resnet" else convnet)) for name in models
     }
     plan = StudyPlan(configs, retrievers, None if pca == "none" else pca, milvus)
     return compare_models(data or default_source(), plan, output)
@@ -114,8 +114,8 @@ def compare_models(source: str, plan: StudyPlan, output: Path) -> tuple[dict[str
 
     catalog = Catalog.from_source(source)
     click.echo(f"study on {source}: {len(catalog)} images, {catalog.n_classes} classes", err=True)
-    done = run_study(catalog, plan, output, argv=["tfret", *sys.argv[1:]])
-    rows = summary_rows(done.results)
+    result = run_study(catalog, plan, output, argv=["tfret", *sys.argv[1:]])
+    rows = summary_rows(result.results)
     cells = [
         [
             row["model"],
@@ -128,5 +128,5 @@ def compare_models(source: str, plan: StudyPlan, output: Path) -> tuple[dict[str
         for row in rows
     ]
     text = table(["model", "retriever", "pca", "dim", *SHORT.values(), "ms/query"], cells)
-    result = {"rows": rows, "summary": str(done.summary), "report": str(done.report), "seconds": done.seconds}
-    return result, f"{text}\n\nsummary: {done.summary}\nreport: {done.report}"
+    summary = {"rows": rows, "summary": str(result.summary), "report": str(result.report), "seconds": result.seconds}
+    return summary, f"{text}\n\nsummary: {result.summary}\nreport: {result.report}"

@@ -112,7 +112,7 @@ def embed(n: int, backbone: str) -> dict[str, float]:
     converted = WORK / backbone
     if not converted.exists():
         from tfretrieval.embedding.openvino.convert import save_openvino_model
-        from tfretrieval.models import build_embedder
+        from tfretrieval.models.embedder import build_embedder
 
         save_openvino_model(build_embedder(backbone, 64, 10), converted, "crop", {"model": backbone})
         # measure in a process that has not imported TensorFlow

@@ -23,8 +23,9 @@ from results import publish
 from synthetic_table import SyntheticTable
 from timing import speedup, spread, time_interleaved
 
-from tfretrieval.models import build_classifier, build_embedder
 from tfretrieval.models.backbones import set_trainable
+from tfretrieval.models.classifier import build_classifier
+from tfretrieval.models.embedder import build_embedder
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.network import build_network
 from tfretrieval.training.replicas import Replicas

@@ -6,7 +6,7 @@ import pytest
 
 from tfretrieval.data.batches import BalancedBatches, ImageBatches, PairBatches, TripletBatches
 from tfretrieval.losses import LOSSES
-from tfretrieval.models import build_embedder
+from tfretrieval.models.embedder import build_embedder
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def embedder():
     ("name", "batches", "n_inputs", "output_shape", "is_classifier"),
     [
         ("cross-entropy", ImageBatches, 1, (None, 3), True),
-        ("contrastive", PairBatches, 2, (None,), False),
+        ("contrastive", PairBatches, 2, (None, 1), False),
         ("triplet", TripletBatches, 3, (None, 2), False),
         ("triplet-hard", BalancedBatches, 1, (None, 10), False),
     ],

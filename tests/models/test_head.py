@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfretrieval.models import build_embedder
+from tfretrieval.models.embedder import build_embedder
 from tfretrieval.models.head import backbone_of, head_of, put_head
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3)).astype(np.float32)

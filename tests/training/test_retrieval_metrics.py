@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
-from tfretrieval.models import build_embedder
+from tfretrieval.models.embedder import build_embedder
 from tfretrieval.training.retrieval_metrics import RetrievalMetrics
 from tfretrieval.training.table_embedder import TableEmbedder
 

@@ -14,7 +14,11 @@ from tfretrieval.cli.output import prints_result
 @click.command()
 @run_option
 @data_option
-@click.option("--split", metavar="NAME", help="Split to embed; all writes every split to one store.  [default: all splits, one store each]")
+@click.option(
+    "--split",
+    metavar="NAME",
+    help="Split to embed; all writes every split to one store.  [default: all splits, one store each]",
+)
 @engine_options
 @click.option(
     "--output", type=click.Path(path_type=Path), metavar="DIR", help="Output directory.  [default: the run directory]"

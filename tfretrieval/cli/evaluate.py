@@ -42,9 +42,21 @@ class Threshold(click.ParamType):
 @click.option("-k", "ks", type=click.IntRange(min=1), multiple=True, help="Cutoff; repeatable.  [default: 1 3 5 10]")
 @click.option("--query-split", metavar="NAME", help="Split used as queries.  [default: test, or the only split]")
 @index_options
-@click.option("--queries", type=click.Path(path_type=Path), metavar="DIR", help="Embedding store of the queries; requires --gallery.")
-@click.option("--gallery", type=click.Path(path_type=Path), metavar="DIR", help="Embedding store of the gallery; requires --queries.")
-@click.option("--fail-under", type=Threshold(), multiple=True, help="Exit with status 3 if a metric is lower; repeatable.")
+@click.option(
+    "--queries",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Embedding store of the queries; requires --gallery.",
+)
+@click.option(
+    "--gallery",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Embedding store of the gallery; requires --queries.",
+)
+@click.option(
+    "--fail-under", type=Threshold(), multiple=True, help="Exit with status 3 if a metric is lower; repeatable."
+)
 @on_error_option
 @seed_option
 @prints_result

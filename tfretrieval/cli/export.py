@@ -15,7 +15,10 @@ from tfretrieval.quiet import load_tensorflow
 @click.command()
 @run_option
 @click.option(
-    "--output", type=click.Path(path_type=Path), metavar="DIR", help="SavedModel directory.  [default: saved_model in the run directory]"
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="SavedModel directory.  [default: saved_model in the run directory]",
 )
 @seed_option
 @prints_result

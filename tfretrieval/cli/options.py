@@ -152,7 +152,9 @@ def index_options(command: Command) -> Command:
         command,
         click.option("--metric", type=click.Choice(METRICS), help="Distance metric.  [default: the run's]"),
         click.option(
-            "--pca", type=PCASize(), help="PCA: number of components or fraction of variance; none disables PCA.  [default: none]"
+            "--pca",
+            type=PCASize(),
+            help="PCA: number of components or fraction of variance; none disables PCA.  [default: none]",
         ),
         click.option("--standardize/--no-standardize", default=None, help="Scale each dimension to unit variance."),
         click.option("--whiten/--no-whiten", default=None, help="Scale principal components to unit variance."),
@@ -170,7 +172,9 @@ def index_options(command: Command) -> Command:
             metavar="RECALL",
             help="FAISS: choose the fastest index that reaches this recall@10.",
         ),
-        click.option("--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: train, or the only split]"),
+        click.option(
+            "--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: train, or the only split]"
+        ),
     )
 
 

@@ -35,7 +35,11 @@ class NameList(click.ParamType):
 
 
 @click.command()
-@click.option("--data", metavar="SOURCE", help="Image folder, CSV file, digits or mit-split.  [default: mit-split if prepared, else digits]")
+@click.option(
+    "--data",
+    metavar="SOURCE",
+    help="Image folder, CSV file, digits or mit-split.  [default: mit-split if prepared, else digits]",
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import keras
 
-from tfretrieval.data.batches import BalancedBatches, BatchType, ImageBatches, PairBatches, TripletBatches
-from tfretrieval.models import build_classifier, build_siamese, build_triplet
+from tfretrieval.data.batches import BatchType, ImageBatches, PairBatches, TripletBatches
+from tfretrieval.models.classifier import build_classifier
+from tfretrieval.models.siamese import build_siamese
 
 
 @dataclass(frozen=True)
@@ -18,32 +19,34 @@ class LossSpec:
     Attributes:
         build_loss: the loss, from the keywords `margin`, `squared` and `soft`.
         batches: the type of batch that it is computed on.
-        wrap: the network around an embedder whose output the loss reads, from the embedder, the number of classes
-            and the type of classification head.
-        is_classifier: whether that network classifies, and thus has an accuracy and a head named "head".
     """
 
     build_loss: Callable[..., keras.losses.Loss]
     batches: type[BatchType]
-    wrap: Callable[[keras.Model, int, str], keras.Model]
-    is_classifier: bool = False
 
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the network classifies, and thus has an accuracy and a head named "head"."""
+        return self.batches is ImageBatches
 
-def on_images(build_loss: Callable[..., keras.losses.Loss]) -> LossSpec:
-    """A loss on the logits of single images."""
-    return LossSpec(build_loss, ImageBatches, build_classifier, is_classifier=True)
+    def wrap(self, embedder: keras.Model, n_classes: int, head: str) -> keras.Model:
+        """The network around an embedder whose output the loss reads.
 
+        Args:
+            embedder: see `build_embedder`; its weights are shared.
+            n_classes: number of classes.
+            head: type of classification head, see `build_classifier`.
 
-def on_pairs(build_loss: Callable[..., keras.losses.Loss]) -> LossSpec:
-    """A loss on the distances of pairs."""
-    return LossSpec(build_loss, PairBatches, lambda embedder, n_classes, head: build_siamese(embedder))
+        Returns:
+            A network to logits of images, to distances of pairs or triplets, or the embedder itself.
 
-
-def on_triplets(build_loss: Callable[..., keras.losses.Loss]) -> LossSpec:
-    """A loss on the distances from anchors to positives and to negatives."""
-    return LossSpec(build_loss, TripletBatches, lambda embedder, n_classes, head: build_triplet(embedder))
-
-
-def on_embeddings(build_loss: Callable[..., keras.losses.Loss]) -> LossSpec:
-    """A loss on the embeddings of a P x K batch, which mines inside the batch."""
-    return LossSpec(build_loss, BalancedBatches, lambda embedder, n_classes, head: embedder)
+        Raises:
+            UserError: the head is unknown.
+        """
+        if self.batches is ImageBatches:
+            return build_classifier(embedder, n_classes, head)
+        if self.batches is PairBatches:
+            return build_siamese(embedder, 2)
+        if self.batches is TripletBatches:
+            return build_siamese(embedder, 3)
+        return embedder

@@ -6,7 +6,7 @@ import keras
 
 from tfretrieval.errors import UserError
 from tfretrieval.losses import loss_spec
-from tfretrieval.models import build_embedder
+from tfretrieval.models.embedder import build_embedder
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.optimizers import build_optimizer
 

@@ -17,7 +17,7 @@ from tfretrieval.training.optimizers import set_batches_per_epoch
     ("loss", "n_inputs", "output"),
     [
         ("cross-entropy", 1, (None, 3)),
-        ("contrastive", 2, (None,)),
+        ("contrastive", 2, (None, 1)),
         ("triplet", 3, (None, 2)),
         ("triplet-hard", 1, (None, 10)),
     ],

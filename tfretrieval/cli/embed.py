@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tfretrieval.cli.options import data_option, engine_options, on_error_option, run_option, seed_option
+from tfretrieval.cli.options import PATH, data_option, engine_options, on_error_option, run_option, seed_option
 from tfretrieval.cli.output import prints_result
 
 
@@ -20,9 +20,7 @@ from tfretrieval.cli.output import prints_result
     help="Split to embed; all writes every split to one store.  [default: all splits, one store each]",
 )
 @engine_options
-@click.option(
-    "--output", type=click.Path(path_type=Path), metavar="DIR", help="Output directory.  [default: the run directory]"
-)
+@click.option("--output", type=PATH, metavar="DIR", help="Output directory.  [default: the run directory]")
 @click.option("--shards", metavar="DIR", help="Ray: write Parquet shards from the nodes, such as to s3://bucket/dir.")
 @on_error_option
 @seed_option
@@ -41,8 +39,8 @@ def embed(
 ) -> tuple[dict[str, Any], str]:
     """Compute the embeddings of a split.
 
-    A store holds vectors.npy (float32), items.parquet (id, path, label, split) and embeddings.json. Rerun the command to
-    resume after an interruption.
+    A store holds vectors.npy (float32), items.parquet (id, path, label, split) and embeddings.json. Rerun the command
+    to resume after an interruption.
 
     --engine auto selects OpenVINO if it is installed (pip install 'tfretrieval[openvino]'), the machine has no GPU and
     there are 512 images or more. The model is converted once and cached in the run. --precision auto selects bfloat16

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tfretrieval.cli.options import (
+    PATH,
     data_option,
     index_options,
     on_error_option,
@@ -22,17 +24,12 @@ if TYPE_CHECKING:
     from tfretrieval.evaluation.result import Evaluation
 
 
-class Threshold(click.ParamType):
-    """METRIC=VALUE, such as map=0.9."""
-
-    name = "METRIC=VALUE"
-
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
-        name, _, number = str(value).partition("=")
-        try:
-            return name, float(number)
-        except ValueError:
-            self.fail(f"{value!r} is not of the form METRIC=VALUE, such as map=0.9", param, context)
+def threshold(text: str) -> tuple[str, float]:
+    """Convert METRIC=VALUE, such as map=0.9."""
+    name, _, value = text.partition("=")
+    with contextlib.suppress(ValueError):
+        return name, float(value)
+    raise click.BadParameter(f"{text!r} is not of the form METRIC=VALUE, such as map=0.9")
 
 
 @click.command()
@@ -44,18 +41,22 @@ class Threshold(click.ParamType):
 @index_options
 @click.option(
     "--queries",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="Embedding store of the queries; requires --gallery.",
 )
 @click.option(
     "--gallery",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="Embedding store of the gallery; requires --queries.",
 )
 @click.option(
-    "--fail-under", type=Threshold(), multiple=True, help="Exit with status 3 if a metric is lower; repeatable."
+    "--fail-under",
+    type=threshold,
+    metavar="METRIC=VALUE",
+    multiple=True,
+    help="Exit with status 3 if a metric is lower; repeatable.",
 )
 @on_error_option
 @seed_option

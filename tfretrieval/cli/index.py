@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from tfretrieval.cli.options import (
-    Bytes,
+    PATH,
     data_option,
     index_options,
+    n_bytes,
     on_error_option,
     retriever_option,
     run_option,
@@ -24,9 +25,9 @@ from tfretrieval.cli.output import prints_result, table
 @data_option
 @retriever_option
 @index_options
-@click.option("--memory-limit", type=Bytes(), help="FAISS: memory limit of the build, such as 4GB.")
+@click.option("--memory-limit", type=n_bytes, metavar="SIZE", help="FAISS: memory limit of the build, such as 4GB.")
 @click.option("--store", metavar="DIR", help="Embedding store or shards to index, instead of a run.")
-@click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Index directory, for --store.")
+@click.option("--output", type=PATH, metavar="DIR", help="Index directory, for --store.")
 @click.option("--add", metavar="SOURCE", multiple=True, help="Add the images of a folder or CSV file; repeatable.")
 @click.option("--remove", metavar="ID", multiple=True, help="Remove an item from the gallery; repeatable.")
 @click.option("--replace", is_flag=True, help="Milvus: drop a collection that holds vectors of another model.")

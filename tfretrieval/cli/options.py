@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,62 +19,50 @@ PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 METRICS = ("cosine", "euclidean")
 ON_ERROR = ("fail", "skip")
 
+PCA_METAVAR = "N|FRACTION|none"
+
 Command = Callable[..., Any]
 
 
-class PCASize(click.ParamType):
-    """A number of components, a fraction of the variance, or none."""
+PATH = click.Path(path_type=Path)
 
-    name = "N|FRACTION|none"
 
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
-        if value is None or isinstance(value, (int, float)) or value == "none":
-            return value
-        try:
-            number = float(value)
-        except ValueError:
-            number = 0.0
+def pca_size(text: str) -> int | float | str:
+    """Convert a number of components, a fraction of the variance, or none."""
+    if text == "none":
+        return text
+    with contextlib.suppress(ValueError):
+        number = float(text)
         if 0 < number < 1:
             return number
         if number >= 1 and number.is_integer():
             return int(number)
-        self.fail(f"{value!r} is not a number of components, a fraction between 0 and 1, or none", param, context)
+    raise click.BadParameter(f"{text!r} is not a number of components, a fraction between 0 and 1, or none")
 
 
-class Bytes(click.ParamType):
-    """A size such as 4GB or 512MB."""
-
-    name = "SIZE"
-
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT])B?", str(value).strip().upper())
-        if match is None:
-            self.fail(f"{value!r} is not a size such as 4GB or 512MB", param, context)
-        return int(float(match[1]) * 1000 ** ("KMGT".index(match[2]) + 1))
+def n_bytes(text: str) -> int:
+    """Convert a size such as 4GB or 512MB."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT])B?", text.strip().upper())
+    if match is None:
+        raise click.BadParameter(f"{text!r} is not a size such as 4GB or 512MB")
+    return int(float(match[1]) * 1000 ** ("KMGT".index(match[2]) + 1))
 
 
-class KeyValue(click.ParamType):
-    """NAME=VALUE, such as M=16; the value is a number if it can be read as one."""
-
-    name = "NAME=VALUE"
-
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[str, Any]:
-        if isinstance(value, tuple):
-            return value
-        name, equals, text = str(value).partition("=")
-        if not (name and equals and text):
-            self.fail(f"{value!r} is not of the form NAME=VALUE", param, context)
-        for number in (int, float):
-            try:
-                return name, number(text)
-            except ValueError:
-                continue
-        return name, text
+def key_values(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> dict[str, Any] | None:
+    """Convert texts such as M=16; a value is a number if it can be read as one."""
+    pairs = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if not (name and value):
+            raise click.BadParameter(f"{text!r} is not of the form NAME=VALUE")
+        try:
+            pairs[name] = json.loads(value)
+        except ValueError:
+            pairs[name] = value
+    return pairs or None
 
 
-run_option = click.option("--run", type=click.Path(path_type=Path), help="Run directory.  [default: newest in runs/]")
+run_option = click.option("--run", type=PATH, help="Run directory.  [default: newest in runs/]")
 data_option = click.option(
     "--data", metavar="SOURCE", help="Image folder, CSV file, digits or mit-split.  [default: the run's data]"
 )
@@ -83,6 +73,9 @@ on_error_option = click.option(
     default="fail",
     show_default=True,
     help="Mode for unreadable images: fail or skip.",
+)
+gallery_split_option = click.option(
+    "--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: train, or the only split]"
 )
 retriever_option = click.option(
     "--retriever", type=click.Choice(RETRIEVERS), default="faiss", show_default=True, help="Retriever type."
@@ -129,17 +122,17 @@ def milvus_options(command: Command) -> Command:
         click.option(
             "--index-param",
             "index_params",
-            type=KeyValue(),
+            metavar="NAME=VALUE",
             multiple=True,
-            callback=_to_mapping,
+            callback=key_values,
             help="Milvus: index parameter, such as M=16; repeatable.",
         ),
         click.option(
             "--search-param",
             "search_params",
-            type=KeyValue(),
+            metavar="NAME=VALUE",
             multiple=True,
-            callback=_to_mapping,
+            callback=key_values,
             help="Milvus: search parameter, such as ef=128; repeatable.",
         ),
     )
@@ -153,7 +146,8 @@ def index_options(command: Command) -> Command:
         click.option("--metric", type=click.Choice(METRICS), help="Distance metric.  [default: the run's]"),
         click.option(
             "--pca",
-            type=PCASize(),
+            type=pca_size,
+            metavar=PCA_METAVAR,
             help="PCA: number of components or fraction of variance; none disables PCA.  [default: none]",
         ),
         click.option("--standardize/--no-standardize", default=None, help="Scale each dimension to unit variance."),
@@ -183,12 +177,6 @@ def _add_options(command: Command, *options: Callable[[Command], Command]) -> Co
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def _to_mapping(
-    context: click.Context, option: click.Parameter, pairs: tuple[tuple[str, Any], ...]
-) -> dict[str, Any] | None:
-    return dict(pairs) or None
 
 
 def _check_target_recall(context: click.Context, option: click.Parameter, target: float | None) -> float | None:

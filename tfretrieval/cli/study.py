@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tfretrieval.cli.options import RETRIEVERS, PCASize, milvus_options, on_error_option, seed_option
+from tfretrieval.cli.options import PCA_METAVAR, RETRIEVERS, milvus_options, on_error_option, pca_size, seed_option
 from tfretrieval.cli.output import prints_result, table
 from tfretrieval.quiet import load_tensorflow
 
@@ -59,7 +59,8 @@ class NameList(click.ParamType):
 @click.option("--resnet-image-size", type=click.IntRange(min=32), help="Image size of resnet.  [default: 224]")
 @click.option(
     "--pca",
-    type=PCASize(),
+    type=pca_size,
+    metavar=PCA_METAVAR,
     default="0.95",
     show_default=True,
     help="PCA: number of components or fraction of variance; none disables PCA.",

@@ -25,7 +25,7 @@ from tfretrieval.training.history import write_history
 from tfretrieval.training.loop import TrainingLoop
 from tfretrieval.training.network import build_network, embedder_from_config, embedder_of, wrap_embedder
 from tfretrieval.training.replicas import open_replicas
-from tfretrieval.training.run_directory import check_run_directory, claim_run_directory
+from tfretrieval.training.run_directory import check_run_directory, prepare_run_directory
 from tfretrieval.training.weight_imprinting import imprint_head
 
 log = logging.getLogger(__name__)
@@ -46,13 +46,13 @@ def train(
     is not used.
 
     Args:
-        catalog: training data; its split "train", or all of it without such a split.
+        catalog: training data; its split "train", or the whole catalog.
         config: settings of the run.
         run: run to write to.
         resume: resume after the last finished epoch, or start if there is none.
         overwrite: replace an existing run, as soon as the new one can start.
         argv: command line to record in the manifest.
-        strategy: "none", "mirrored" or "multi-worker", see `open_replicas`. Batches are the same with each.
+        strategy: "none", "mirrored" or "multi-worker", see `open_replicas`. The global batch is the same with each.
 
     Returns:
         The embedder of the best epoch; on a worker other than the chief, of the last.
@@ -60,7 +60,7 @@ def train(
     Raises:
         UserError: images are unreadable, classes are too few or too small, the run exists or has other settings or
             data, the loss is not finite, or the strategy is unknown.
-        WorkerLost: another worker is gone.
+        WorkerLost: another worker failed.
     """
     spec = loss_spec(config.loss)
     if spec.is_classifier and config.freeze and config.embedding_dim is None and config.epochs:
@@ -69,7 +69,7 @@ def train(
             "pretrained features"
         )
     if config.xla and strategy != "none":
-        raise UserError("--xla compiles for a single device; drop it or --strategy")
+        raise UserError("--xla compiles for a single device; omit --xla or --strategy")
     data = {"source": absolute_source(catalog.source), "fingerprint": catalog.fingerprint, "n": len(catalog)}
     if strategy != "multi-worker" or read_cluster().is_chief:
         check_run_directory(run, data, config, resume, overwrite)
@@ -82,45 +82,44 @@ def train(
         frozen = _frozen_embedder(config, checkpoints if checkpoint else None)
         network, state = checkpoint or (_new_network(config, catalog.n_classes, frozen), TrainState())
 
-        def claim() -> None:
-            claim_run_directory(run, data, config, overwrite, argv, replicas.count)
+        def is_trained() -> bool:
+            is_over = state.epochs_done >= config.epochs or state.is_out_of_patience(config.patience)
+            return state.epochs_done > 0 and is_over
 
-        def save_untrained() -> None:
-            claim()
-            write_history(run.history_path, [])
-            save_model(embedder_of(network), run.model_path)
-            run.record_cost("training", parameters=embedder_of(network).count_params())
-
-        if config.epochs == 0:
-            replicas.on_chief(save_untrained)
-            return embedder_of(network)
-        if replicas.on_chief(lambda: state.epochs_done >= config.epochs or state.is_out_of_patience(config.patience)):
+        if replicas.on_chief(is_trained):
             log.info("%s is already trained", run.directory)
         else:
-            training = _table(training_items, config, frozen)
-            held_out = _table(held_out_items, config, frozen) if len(held_out_items) and replicas.is_chief else None
+            training = held_out = None
+            if config.epochs:
+                training = _table(training_items, config, frozen)
+            if config.epochs and len(held_out_items) and replicas.is_chief:
+                held_out = _table(held_out_items, config, frozen)
 
-            def begin() -> int:
-                if spec.is_classifier and config.head == "cosine" and checkpoint is None:
+            def initialize() -> int:
+                if training is not None and spec.is_classifier and config.head == "cosine" and checkpoint is None:
                     imprint_head(network, training, config.seed)
-                claim()
+                prepare_run_directory(run, data, config, overwrite, argv, replicas.count)
                 if frozen is not None and checkpoint is None:
                     save_model(frozen, checkpoints.frozen_path)
                 return state.epochs_done
 
-            state.epochs_done = replicas.on_chief(begin)
-            TrainingLoop(network, state, config, run, replicas).fit(training, held_out)
+            state.epochs_done = replicas.on_chief(initialize)
+            if training is not None:
+                TrainingLoop(network, state, config, run, replicas).fit(training, held_out)
             if replicas.is_chief:
                 parameters = (frozen or embedder_of(network)).count_params()
                 run.record_cost("training", parameters=parameters, peak_memory=peak_memory())
         if not replicas.is_chief:
             return embedder_of(network)
         write_history(run.history_path, state.history)
+        if state.epochs_done == 0:
+            save_model(embedder_of(network), run.model_path)
+            return embedder_of(network)
         return checkpoints.publish(state, run.model_path, frozen)
 
 
 def _frozen_embedder(config: TrainConfig, checkpoints: Checkpoints | None) -> keras.Model | None:
-    """The whole embedder, if its backbone is frozen and its features can be cached; None otherwise."""
+    """The embedder, if its backbone is frozen and its features can be cached; None otherwise."""
     if not config.freeze or config.epochs == 0:
         return None
     if config.augment != "none":

@@ -50,7 +50,7 @@ class Learner:
         """Set the learning rate, and give every worker the chief's weights and optimizer state.
 
         Raises:
-            WorkerLost: another worker is gone.
+            WorkerLost: another worker failed.
         """
         optimizer = self._network.optimizer
         optimizer.learning_rate = learning_rate
@@ -60,7 +60,7 @@ class Learner:
         """Take n steps and return the mean "loss", and the "accuracy" of a classifier, over their items.
 
         Raises:
-            WorkerLost: another worker is gone.
+            WorkerLost: another worker failed.
         """
         sums = tf.zeros([3], tf.float64)
         with self._replicas.detecting_lost_workers():

@@ -55,10 +55,8 @@ def set_trainable(model: keras.Model, trainable: bool, keep_statistics: bool = T
             models. A randomly initialized backbone must train its statistics: otherwise the signal vanishes.
     """
     model.trainable = trainable
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            set_trainable(layer, trainable, keep_statistics)
-        elif isinstance(layer, keras.layers.BatchNormalization) and keep_statistics:
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization) and keep_statistics:
             layer.trainable = False
 
 

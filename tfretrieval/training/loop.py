@@ -20,9 +20,9 @@ from tfretrieval.runs import Run
 from tfretrieval.training.checkpoints import Checkpoints, TrainState
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.history import write_history
-from tfretrieval.training.interruption import Interruption
+from tfretrieval.training.interruption import interruptible
 from tfretrieval.training.network import embedder_of
-from tfretrieval.training.optimizers import set_batches_per_epoch
+from tfretrieval.training.optimizers import set_steps_per_epoch
 from tfretrieval.training.replicas import Replicas
 from tfretrieval.training.retrieval_metrics import RetrievalMetrics
 from tfretrieval.training.streams import training_stream, validation_set
@@ -65,17 +65,18 @@ class TrainingLoop:
         """
         config, state = self.config, self.state
         stream, steps = training_stream(training, config, state.epochs_done, self.replicas.shards)
-        set_batches_per_epoch(self.network, steps)
-        learner = Learner(self.network, stream, self.replicas, loss_spec(config.loss).is_classifier, config.xla)
+        set_steps_per_epoch(self.network, math.ceil(steps / config.accumulate))
+        is_classifier = loss_spec(config.loss).is_classifier
+        learner = Learner(self.network, stream, self.replicas, is_classifier, config.xla, config.accumulate)
         validate = self._validation(training, held_out)
         tensorboard = TensorBoardLog(self.run.logs)
-        with Interruption() as interruption, progress(None, "train", total=config.epochs, unit="epoch") as epochs:
+        with interruptible() as check_interrupt, progress(None, "train", total=config.epochs, unit="epoch") as epochs:
             epochs.update(state.epochs_done)
             for epoch in range(state.epochs_done, config.epochs):
                 started = time.monotonic()
                 learner.begin_epoch(config.learning_rate_at(epoch))
                 with progress(None, f"epoch {epoch + 1}/{config.epochs}", total=steps, unit="step") as bar:
-                    metrics = learner.train_steps(steps, functools.partial(_end_step, bar, interruption))
+                    metrics = learner.train_steps(steps, functools.partial(_end_step, bar, check_interrupt))
                 if not math.isfinite(metrics["loss"]):
                     raise UserError(
                         f"the loss is {metrics['loss']} in epoch {epoch + 1}; "
@@ -125,6 +126,6 @@ class TrainingLoop:
         return is_over
 
 
-def _end_step(bar: Any, interruption: Interruption) -> None:
+def _end_step(bar: Any, check_interrupt: Callable[[], None]) -> None:
     bar.update(1)
-    interruption.check()
+    check_interrupt()

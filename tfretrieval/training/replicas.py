@@ -125,20 +125,16 @@ class Replicas:
         """
         if self._cluster is None:
             return function()
-        result, number, failure = None, FAILED, None
-        if self.is_chief:
-            try:
+        result, number = None, tf.Variable(FAILED, dtype=tf.int64, trainable=False)
+        try:
+            if self.is_chief:
                 result = function()
-                number = int(result) if isinstance(result, int) else 0
-            except BaseException as error:
-                failure = error
-        with contextlib.suppress(WorkerLost) if failure else contextlib.nullcontext(), self.detecting_lost_workers():
-            number = int(self._from_chief([tf.constant(number, tf.float64)])[0])
-        if failure is not None:
-            raise failure
+                number.assign(int(result) if isinstance(result, int) else 0)
+        finally:
+            self.broadcast([number])
         if number == FAILED:
             raise UserError(f"the chief {self._cluster.addresses[0]} failed; see its output")
-        return result if self.is_chief else number
+        return result if self.is_chief else int(number)
 
     @contextlib.contextmanager
     def detecting_lost_workers(self) -> Iterator[None]:

@@ -66,6 +66,11 @@ run_option = click.option("--run", type=PATH, help="Run directory.  [default: ne
 data_option = click.option(
     "--data", metavar="SOURCE", help="Image folder, CSV file, digits or mit-split.  [default: the run's data]"
 )
+source_option = click.option(
+    "--data",
+    metavar="SOURCE",
+    help="Image folder, CSV file, digits or mit-split.  [default: mit-split if prepared, else digits]",
+)
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed.")
 on_error_option = click.option(
     "--on-error",

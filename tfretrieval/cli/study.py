@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tfretrieval.cli.options import PCA_METAVAR, RETRIEVERS, milvus_options, on_error_option, pca_size, seed_option
+from tfretrieval.cli.options import (
+    PCA_METAVAR,
+    RETRIEVERS,
+    milvus_options,
+    on_error_option,
+    pca_size,
+    seed_option,
+    source_option,
+)
 from tfretrieval.cli.output import prints_result, table
 from tfretrieval.quiet import load_tensorflow
 
@@ -35,11 +43,7 @@ class NameList(click.ParamType):
 
 
 @click.command()
-@click.option(
-    "--data",
-    metavar="SOURCE",
-    help="Image folder, CSV file, digits or mit-split.  [default: mit-split if prepared, else digits]",
-)
+@source_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path),

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tfretrieval.cli import exit_with_error
-from tfretrieval.cli.options import PATH
+from tfretrieval.cli.options import PATH, source_option
 from tfretrieval.cli.output import prints_result
 from tfretrieval.quiet import load_tensorflow
 from tfretrieval.training.cluster import STRATEGIES, read_cluster
@@ -60,11 +60,7 @@ def _format(value: Any) -> str:
 
 @click.command()
 @click.argument("recipe", type=click.Choice(list(RECIPES)), required=False)
-@click.option(
-    "--data",
-    metavar="SOURCE",
-    help="Image folder, CSV file, digits or mit-split.  [default: mit-split if prepared, else digits]",
-)
+@source_option
 @click.option("--run", type=PATH, help="Run directory.  [default: runs/RECIPE; with --resume the newest]")
 @click.option("--config", type=PATH, help="YAML file of settings; options override it.")
 @click.option("--resume", is_flag=True, help="Resume an interrupted run.")

@@ -25,8 +25,6 @@ class TripletAllLoss(MiningLoss):
     Source: Hermans, Beyer, Leibe, In defense of the triplet loss, 2017, "batch all", mean over the non-zero terms.
     """
 
-    default_name = "triplet-all"
-
     def mine(self, distances: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         gaps = distances[:, :, None] - distances[:, None, :]
         is_triplet = positive[:, :, None] & negative[:, None, :]

@@ -25,8 +25,6 @@ class TripletHardLoss(MiningLoss):
     Source: Hermans, Beyer, Leibe, In defense of the triplet loss, 2017, "batch hard", equation 5.
     """
 
-    default_name = "triplet-hard"
-
     def mine(self, distances: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         farthest = tf.reduce_max(tf.where(positive, distances, 0.0), axis=1)
         nearest = tf.reduce_min(tf.where(negative, distances, distances.dtype.max), axis=1)

@@ -26,8 +26,6 @@ class TripletSemiHardLoss(MiningLoss):
     Source: Schroff, Kalenichenko, Philbin, FaceNet, CVPR 2015, section 3.2.
     """
 
-    default_name = "triplet-semihard"
-
     def mine(self, distances: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         to_positive, to_negative = distances[:, :, None], distances[:, None, :]
         is_farther = negative[:, None, :] & (to_negative > to_positive)

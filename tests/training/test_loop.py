@@ -6,6 +6,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
@@ -14,7 +16,7 @@ from tfretrieval.runs import Run
 from tfretrieval.training.checkpoints import Checkpoints, TrainState
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.history import read_history
-from tfretrieval.training.loop import TrainingLoop
+from tfretrieval.training.loop import TensorBoardLog, TrainingLoop
 from tfretrieval.training.network import build_network
 from tfretrieval.training.replicas import Replicas
 from tfretrieval.training.retrieval_metrics import RetrievalMetrics
@@ -66,3 +68,15 @@ def test_training_stops_when_patience_runs_out(network, table, tmp_path, monkeyp
     config = dataclasses.replace(CONFIG, epochs=9)
     TrainingLoop(network, state, config, Run(tmp_path), Replicas()).fit(table, table)
     assert (state.epochs_done, state.best_epoch) == (3, 1)
+
+
+def test_metrics_are_logged_by_epoch_in_train_and_validation(tmp_path):
+    log = TensorBoardLog(tmp_path)
+    log.write(1, {"loss": 2.0, "val_map": 0.25})
+    log.write(2, {"loss": 1.0, "val_map": 0.5})
+    for part, tag, expected in (("train", "epoch_loss", [2.0, 1.0]), ("validation", "epoch_map", [0.25, 0.5])):
+        events = EventAccumulator(str(tmp_path / part))
+        events.Reload()
+        tensors = events.Tensors(tag)
+        assert [event.step for event in tensors] == [1, 2]
+        assert [float(tf.make_ndarray(event.tensor_proto)) for event in tensors] == expected

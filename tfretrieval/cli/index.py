@@ -113,19 +113,16 @@ def _describe(path: Path, index: Any, gallery: Any, seed: int) -> tuple[dict[str
 
 def _format_trials(tuning: dict[str, Any]) -> str:
     """Table of the trials; a star marks the chosen one."""
-    rows = []
-    for trial in tuning["table"]:
-        search = " ".join(f"{name}={value:g}" for name, value in trial["search"].items())
-        speed = trial["queries_per_second"]
-        rows.append(
-            [
-                ("* " if trial == tuning["chosen"] else "  ") + trial["factory"],
-                search,
-                f"{trial['recall']:.4f}",
-                "" if speed is None else f"{speed:.0f}",
-                f"{trial['bytes_per_vector']:.0f}",
-            ]
-        )
+    rows = [
+        [
+            ("* " if trial == tuning["chosen"] else "  ") + trial["factory"],
+            " ".join(f"{name}={value:g}" for name, value in trial["search"].items()),
+            f"{trial['recall']:.4f}",
+            "" if trial["queries_per_second"] is None else f"{trial['queries_per_second']:.0f}",
+            f"{trial['bytes_per_vector']:.0f}",
+        ]
+        for trial in tuning["table"]
+    ]
     trials = table(["  index", "parameters", f"recall@{tuning['k']}", "queries/s", "bytes/vector"], rows)
     criterion = "the lower bound of the 95 % interval of its recall on held-out vectors reaches"
     return f"{trials}\n* chosen: the fastest index for which {criterion} {tuning['target_recall']:g}"

@@ -71,20 +71,14 @@ source_option = click.option(
     metavar="SOURCE",
     help="Image folder, CSV file, digits or mit-split.  [default: mit-split if prepared, else digits]",
 )
-seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed.")
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, help="Random seed.")
 on_error_option = click.option(
-    "--on-error",
-    type=click.Choice(ON_ERROR),
-    default="fail",
-    show_default=True,
-    help="Mode for unreadable images: fail or skip.",
+    "--on-error", type=click.Choice(ON_ERROR), default="fail", help="Mode for unreadable images: fail or skip."
 )
 gallery_split_option = click.option(
     "--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: train, or the only split]"
 )
-retriever_option = click.option(
-    "--retriever", type=click.Choice(RETRIEVERS), default="faiss", show_default=True, help="Retriever type."
-)
+retriever_option = click.option("--retriever", type=click.Choice(RETRIEVERS), default="faiss", help="Retriever type.")
 retrievers_option = click.option(
     "--retriever",
     "retrievers",
@@ -98,13 +92,9 @@ def engine_options(command: Command) -> Command:
     """Add the options of the embedding engine."""
     return _add_options(
         command,
-        click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="Engine."),
+        click.option("--engine", type=click.Choice(ENGINES), default="auto", help="Engine."),
         click.option(
-            "--precision",
-            type=click.Choice(PRECISIONS),
-            default="auto",
-            show_default=True,
-            help="Inference precision of OpenVINO.",
+            "--precision", type=click.Choice(PRECISIONS), default="auto", help="Inference precision of OpenVINO."
         ),
         click.option("--address", help="Ray: cluster address, such as host:6379.  [default: a local cluster]"),
     )

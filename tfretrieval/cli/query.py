@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @run_option
 @data_option
 @retriever_option
-@click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Number of neighbors.")
+@click.option("-k", type=click.IntRange(min=1), default=5, help="Number of neighbors.")
 @gallery_split_option
 @click.option("--class", "classes", metavar="NAME", multiple=True, help="Return this class only; repeatable.")
 @click.option("--split", "splits", metavar="NAME", multiple=True, help="Return this split only; repeatable.")

@@ -69,7 +69,6 @@ def _format(value: Any) -> str:
     "--strategy",
     type=click.Choice(STRATEGIES),
     default="none",
-    show_default=True,
     help="mirrored: all GPUs of this machine; multi-worker: machines in TF_CONFIG. The global batch stays the same.",
 )
 @_settings
@@ -150,18 +149,18 @@ def result_of(run: Any) -> tuple[dict[str, Any], str]:
     from tfretrieval.workflows.model import run_config
 
     history = read_history(run.history_path)
-    best = best_epoch(history, run_config(run).monitor)
+    best = best_epoch(history, run_config(run).monitor) or {}
     result = {
         "run": str(run.directory),
         "model": str(run.model_path),
         "fingerprint": run.model_fingerprint(),
         "epochs": len(history),
         "best_epoch": int(best["epoch"]) if best else None,
-        "val_map": best.get("val_map") if best else None,
-        "val_precision_at_1": best.get("val_precision_at_1") if best else None,
+        "val_map": best.get("val_map"),
+        "val_precision_at_1": best.get("val_precision_at_1"),
     }
     selected = f", epoch {result['best_epoch']} selected" if best else ", untrained"
-    if best and "val_map" in best:
+    if "val_map" in best:
         selected += f" (validation mAP {best['val_map']:.3f}, P@1 {best['val_precision_at_1']:.3f})"
     return result, f"{run.model_path}: {len(history)} epoch{'' if len(history) == 1 else 's'}{selected}"
 

@@ -75,21 +75,13 @@ def wait_for_workers(cluster: Cluster, seconds: float) -> None:
     """
     deadline = time.monotonic() + seconds
     port = int(cluster.addresses[cluster.index].rpartition(":")[2])
-    with _listening(port):
+    try:
+        listener = socket.create_server(("", port))
+    except OSError as error:
+        raise UserError(f"this worker cannot listen on port {port}: {error.strerror}") from None
+    with listener:
         missing = cluster.other_workers
         while missing := [address for address in missing if connection_error(address, 2)]:
             if time.monotonic() > deadline:
                 raise UserError(f"no worker at {', '.join(missing)} after {seconds:.0f} s")
             time.sleep(0.2)
-
-
-def _listening(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("", port))
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        raise UserError(f"this worker cannot listen on port {port}: {error.strerror}") from None
-    return listener

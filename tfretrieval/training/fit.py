@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 
 import keras
+import tensorflow as tf
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
@@ -15,7 +16,7 @@ from tfretrieval.data.sources import absolute_source
 from tfretrieval.errors import UserError
 from tfretrieval.losses import loss_spec
 from tfretrieval.memory import peak_memory
-from tfretrieval.models.head import backbone_of, head_of
+from tfretrieval.models.head import backbone_of
 from tfretrieval.runs import Run
 from tfretrieval.training.checkpoints import Checkpoints, TrainState, save_model
 from tfretrieval.training.cluster import read_cluster
@@ -23,7 +24,7 @@ from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.features import feature_table
 from tfretrieval.training.history import write_history
 from tfretrieval.training.loop import TrainingLoop
-from tfretrieval.training.network import build_network, embedder_from_config, embedder_of, wrap_embedder
+from tfretrieval.training.network import build_network, embedder_from_config, embedder_of
 from tfretrieval.training.replicas import open_replicas
 from tfretrieval.training.run_directory import check_run_directory, prepare_run_directory
 from tfretrieval.training.weight_imprinting import imprint_head
@@ -80,7 +81,7 @@ def train(
     with _precision(config.mixed_precision):
         checkpoint = replicas.on_chief(lambda: checkpoints.latest() if resume else None) or None
         frozen = _frozen_embedder(config, checkpoints if checkpoint else None)
-        network, state = checkpoint or (_new_network(config, catalog.n_classes, frozen), TrainState())
+        network, state = checkpoint or (build_network(config, catalog.n_classes, frozen), TrainState())
 
         def is_trained() -> bool:
             is_over = state.epochs_done >= config.epochs or state.is_out_of_patience(config.patience)
@@ -132,12 +133,6 @@ def _frozen_embedder(config: TrainConfig, checkpoints: Checkpoints | None) -> ke
     return keras.models.load_model(checkpoints.frozen_path) if checkpoints else embedder_from_config(config)
 
 
-def _new_network(config: TrainConfig, n_classes: int, frozen: keras.Model | None) -> keras.Model:
-    if frozen is None:
-        return build_network(config, n_classes)
-    return wrap_embedder(head_of(frozen), config, n_classes)
-
-
 def _training_items(catalog: Catalog) -> Catalog:
     """The labeled items of the train split.
 
@@ -168,14 +163,11 @@ def _table(items: Catalog, config: TrainConfig, frozen: keras.Model | None) -> T
 @contextlib.contextmanager
 def _precision(mixed: bool) -> Iterator[None]:
     """Compute in half precision inside the block, if `mixed`."""
-    if not mixed:
-        yield
-        return
-    import tensorflow as tf
-
-    policy = "mixed_float16" if tf.config.list_physical_devices("GPU") else "mixed_bfloat16"
-    keras.mixed_precision.set_global_policy(policy)
+    previous = keras.mixed_precision.global_policy()
+    if mixed:
+        has_gpu = bool(tf.config.list_physical_devices("GPU"))
+        keras.mixed_precision.set_global_policy("mixed_float16" if has_gpu else "mixed_bfloat16")
     try:
         yield
     finally:
-        keras.mixed_precision.set_global_policy("float32")
+        keras.mixed_precision.set_global_policy(previous)

@@ -8,9 +8,11 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfretrieval.data.pipelines import Table
 from tfretrieval.errors import UserError
@@ -26,7 +28,6 @@ from tfretrieval.training.optimizers import set_steps_per_epoch
 from tfretrieval.training.replicas import Replicas
 from tfretrieval.training.retrieval_metrics import RetrievalMetrics
 from tfretrieval.training.streams import training_stream, validation_set
-from tfretrieval.training.tensorboard import TensorBoardLog
 from tfretrieval.training.train_step import Learner
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,29 @@ class TrainingLoop:
         if is_over := state.is_out_of_patience(config.patience):
             log.info("no better %s for %d epochs: stopping early", config.monitor, config.patience)
         return is_over
+
+
+class TensorBoardLog:
+    """Writes the metrics of each epoch to `train/` and, for names with `val_`, to `validation/`.
+
+    Args:
+        directory: the log directory.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._writers: dict[str, Any] = {}
+
+    def write(self, epoch: int, metrics: dict[str, float]) -> None:
+        """Write the metrics of an epoch, counted from 1."""
+        for name, value in metrics.items():
+            part = "validation" if name.startswith("val_") else "train"
+            if part not in self._writers:
+                self._writers[part] = tf.summary.create_file_writer(str(self._directory / part))
+            with self._writers[part].as_default(step=epoch):
+                tf.summary.scalar(f"epoch_{name.removeprefix('val_')}", value)
+        for writer in self._writers.values():
+            writer.flush()
 
 
 def _end_step(bar: Any, check_interrupt: Callable[[], None]) -> None:

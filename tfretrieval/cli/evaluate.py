@@ -117,14 +117,13 @@ def _evaluate_stores(
 
 
 def _failed_thresholds(evaluation: Evaluation, thresholds: tuple[tuple[str, float], ...]) -> list[str]:
-    for name, _ in thresholds:
+    failures = []
+    for name, limit in thresholds:
         if name not in evaluation.metrics:
             raise UserError(f"--fail-under: unknown metric {name!r}; choose from {', '.join(evaluation.metrics)}")
-    return [
-        f"{name} {evaluation.metrics[name]:.4f} is below {limit}"
-        for name, limit in thresholds
-        if evaluation.metrics[name] < limit
-    ]
+        if evaluation.metrics[name] < limit:
+            failures.append(f"{name} {evaluation.metrics[name]:.4f} is below {limit}")
+    return failures
 
 
 def _format_metrics(evaluation: Evaluation) -> str:

@@ -114,28 +114,13 @@ def milvus_options(command: Command) -> Command:
             type=click.Choice(MILVUS_INDEXES, case_sensitive=False),
             help="Milvus: index type.  [default: FLAT]",
         ),
-        click.option(
-            "--index-param",
-            "index_params",
-            metavar="NAME=VALUE",
-            multiple=True,
-            callback=key_values,
-            help="Milvus: index parameter, such as M=16; repeatable.",
-        ),
-        click.option(
-            "--search-param",
-            "search_params",
-            metavar="NAME=VALUE",
-            multiple=True,
-            callback=key_values,
-            help="Milvus: search parameter, such as ef=128; repeatable.",
-        ),
+        _parameter_option("index", "M=16"),
+        _parameter_option("search", "ef=128"),
     )
 
 
 def index_options(command: Command) -> Command:
     """Add the options of an index; omitted options keep the settings of an existing index."""
-    command = milvus_options(command)
     return _add_options(
         command,
         click.option("--metric", type=click.Choice(METRICS), help="Distance metric.  [default: the run's]"),
@@ -161,9 +146,19 @@ def index_options(command: Command) -> Command:
             metavar="RECALL",
             help="FAISS: choose the fastest index that reaches this recall@10.",
         ),
-        click.option(
-            "--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: train, or the only split]"
-        ),
+        gallery_split_option,
+        milvus_options,
+    )
+
+
+def _parameter_option(kind: str, example: str) -> Callable[[Command], Command]:
+    return click.option(
+        f"--{kind}-param",
+        f"{kind}_params",
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=key_values,
+        help=f"Milvus: {kind} parameter, such as {example}; repeatable.",
     )
 
 

@@ -66,7 +66,7 @@ def main() -> None:
         f"Vectors of {D} dimensions from {C:,} clusters, k = {K}. Images are those of MIT_split, repeated, embedded by "
         "the small backbone. Peak memory is what the process allocates, without memory-mapped files."
     )
-    publish("beyond", "Beyond one machine", rows, notes, save=not quick)
+    publish("beyond", "Scaling out", rows, notes, save=not quick)
 
 
 def embed_with_ray(work: Path, n: int, repeats: int) -> list[dict[str, str]]:

@@ -57,9 +57,9 @@ def main() -> None:
         rows, agreement = rows + more_rows, f"{agreement} {more_agreement}"
     notes = (
         f"{len(Catalog.from_source(data)):,} photographs of 256 pixels, resized to 224. `tfret embed` is the whole "
-        f"process, from files to vectors on disk. The other sides compute on {IN_MEMORY} images in memory in batches "
-        f"of {BATCH}, without decoding. The combined limit is the time to decode with Pillow on all cores plus the "
-        f"time to compute in benchmark_app, one after the other. {repeats} rounds. {agreement}"
+        f"process, from files to vectors on disk. The other implementations compute on {IN_MEMORY} images in memory "
+        f"in batches of {BATCH}, without decoding. The combined limit is the time to decode with Pillow on all cores "
+        f"plus the time to compute in benchmark_app, one after the other. {repeats} rounds. {agreement}"
     )
     publish("embed", "Embedding images", rows, notes, save=not options.quick)
 
@@ -124,8 +124,8 @@ def measure(backbone: str, run: Run, data: Path, repeats: int, with_torch: bool)
     )
 
 
-def row(model: str, side: str, rate: str, speedup: str) -> dict[str, str]:
-    return {"model": model, "side": side, "images/s": rate, "speedup of tfret embed": speedup}
+def row(model: str, implementation: str, rate: str, speedup: str) -> dict[str, str]:
+    return {"model": model, "implementation": implementation, "images/s": rate, "speedup of tfret embed": speedup}
 
 
 def embed(run: Run, output: Path, engine: str = "openvino") -> None:

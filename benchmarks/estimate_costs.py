@@ -17,7 +17,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "scale.md"
 SIZES = {"10 million": 10**7, "1 billion": 10**9}
 CORES = 2  # of the machine on which the rates were measured
 DIM = 128
-CORE_HOUR, RAM_GIB_MONTH, DISK_GIB_MONTH = 0.04, 3.0, 0.1  # costs in units
+CORE_HOUR, RAM_GIB_MONTH, DISK_GIB_MONTH = 0.04, 3.0, 0.1  # prices in dollars
 HOURS_PER_MONTH = 730
 
 
@@ -34,8 +34,8 @@ def main() -> None:
 def embedding() -> list[dict[str, str]]:
     """Core-hours, cost and time of each engine."""
     openvino, keras = (
-        {row["model"].split(",")[0]: number(row["images/s"]) for row in measured("embed", "side", side)}
-        for side in ("tfret embed", "Keras predict")
+        {row["model"].split(",")[0]: number(row["images/s"]) for row in measured("embed", "implementation", name)}
+        for name in ("tfret embed", "Keras predict")
     )
     ray = number(measured("beyond", "step", "embed, Ray, shards")[0]["relative speed"])
     rates = {f"{model}, OpenVINO": rate for model, rate in openvino.items()}

@@ -1,4 +1,4 @@
-"""Interleaved timing of several sides, and its summary."""
+"""Interleaved timing of several implementations, and its summary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Side = Callable[[], Any]
 
 
 def time_interleaved(sides: Mapping[str, Side], repeats: int, warm_ups: int = 1) -> dict[str, list[float]]:
-    """Seconds of each side, in `repeats` rounds that run every side once.
+    """Seconds of each implementation, in `repeats` rounds that run each of them once.
 
     Args:
         sides: name -> function. A float that it returns is taken as its seconds, as from a `Peer`, which measures in

@@ -1,8 +1,8 @@
-"""Training steps compared with plain PyTorch: the study's net on pairs and triplets, and ResNet50 in bfloat16.
+"""Training steps compared with plain PyTorch: the convnet on pairs and triplets, and ResNet50 in bfloat16.
 
-Both sides train the same net with the same loss, optimizer and batch size. The study's net reads from the input
-pipeline, or in PyTorch from a DataLoader with two workers, both over uint8 images in memory with random flips. ResNet50
-repeats one batch; its batch normalization is frozen.
+Both implementations train the same network with the same loss, optimizer and batch size. The convnet reads from the
+input pipeline, or in PyTorch from a DataLoader with two workers, both over uint8 images in memory with random flips.
+ResNet50 repeats one batch; its batch normalization is frozen.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from results import publish
 from synthetic_table import SyntheticTable
 from timing import speedup, spread, time_interleaved
 
-from tfretrieval.models import build_classifier, build_embedder
 from tfretrieval.models.backbones import set_trainable
+from tfretrieval.models.classifier import build_classifier
+from tfretrieval.models.embedder import build_embedder
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.network import build_network
 from tfretrieval.training.replicas import Replicas

@@ -10,8 +10,8 @@ from results import RESULTS, as_markdown
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 HEAD = """# Performance
 
-Measured by the scripts in `benchmarks/`. Both sides of a comparison take turns within one run of a script; numbers are
-medians over rounds, with the minimum and maximum in parentheses. Times are specific to the machine named with each
+Measured by the scripts in `benchmarks/`. Compared implementations are interleaved within one run of a script; numbers
+are medians over rounds, with the minimum and maximum in parentheses. Times are specific to the machine named with each
 table; compare the ratios. `make bench` repeats the measurements on your machine and rewrites this page.
 """
 

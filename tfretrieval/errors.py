@@ -1,5 +1,10 @@
 """The exception raised for a user's mistake."""
 
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
 
 class UserError(Exception):
     """A mistake that the user can correct.
@@ -22,6 +27,23 @@ class UserError(Exception):
         super().__init__(f"{problem}; {remedy}" if remedy else problem)
         self.problem = problem
         self.remedy = remedy
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import a module of an optional dependency.
+
+    Args:
+        module: name of the module.
+        extra: extra of this package that installs it.
+
+    Raises:
+        UserError: the module is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        package = module.partition(".")[0]
+        raise UserError(f"{package} is not installed", f"use pip install 'tfretrieval[{extra}]'") from None
 
 
 def in_one_line(text: str) -> str:

@@ -10,7 +10,7 @@ import click
 import numpy as np
 import pytest
 
-from tfretrieval.cli.evaluate import Threshold
+from tfretrieval.cli.evaluate import threshold
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.retrieval.index import Index
 
@@ -137,7 +137,7 @@ def test_stores_of_different_models_are_an_error(tfret, run, tmp_path):
 
 
 def test_thresholds_are_parsed():
-    assert Threshold().convert("map=0.9", None, None) == ("map", 0.9)
+    assert threshold("map=0.9") == ("map", 0.9)
     for text in ("map", "map=", "map=high"):
         with pytest.raises(click.BadParameter):
-            Threshold().convert(text, None, None)
+            threshold(text)

@@ -36,7 +36,7 @@ def test_a_folder_of_classes_holds_the_same_quarter_out_every_time(tmp_path, cap
     touch(tmp_path, *(f"{name}/{i}.jpg" for name in "ab" for i in range(8)))
     with caplog.at_level(logging.INFO, logger="tfretrieval"):
         catalog = Catalog.from_source(tmp_path)
-    assert "quarter" in caplog.text
+    assert "25 %" in caplog.text
     assert catalog.split("test").counts().tolist() == [2, 2]
     assert Catalog.from_source(tmp_path).fingerprint == catalog.fingerprint
 

@@ -11,7 +11,7 @@ from PIL import Image
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.keras_engine import KerasEngine
 from tfretrieval.errors import UserError
-from tfretrieval.models import build_embedder
+from tfretrieval.models.embedder import build_embedder
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from tfretrieval.errors import UserError
-from tfretrieval.losses import LOSSES, make_loss
+from tfretrieval.losses import LOSSES, loss_spec
+from tfretrieval.losses.addons import addons_loss
 
 ADDONS = find_spec("tensorflow_addons") is not None
 with_addons = pytest.mark.skipif(not ADDONS, reason="tensorflow-addons is not installed: pip install '.[addons]'")
@@ -27,7 +28,9 @@ def batch(seed: int, b: int = 24, c: int = 4) -> tuple[np.ndarray, np.ndarray]:
 def test_contrastive_losses_agree(seed, margin):
     rng = np.random.default_rng(seed)
     same, distances = rng.integers(0, 2, 32).astype(np.float32), rng.uniform(0, 2, 32).astype(np.float32)
-    own, addons = (make_loss(name, margin)(same, distances) for name in ("contrastive", "addons/contrastive"))
+    own, addons = (
+        loss_spec(name).build_loss(margin=margin)(same, distances) for name in ("contrastive", "addons/contrastive")
+    )
     np.testing.assert_allclose(own, addons, atol=1e-5)
 
 
@@ -43,7 +46,7 @@ def test_mining_losses_and_gradients_agree(name, soft, squared, seed):
     for full_name in (name, f"addons/{name}"):
         variable = tf.Variable(embeddings)
         with tf.GradientTape() as tape:
-            value = make_loss(full_name, 1.0, squared, soft)(labels, variable)
+            value = loss_spec(full_name).build_loss(squared=squared, soft=soft)(labels, variable)
         results.append((float(value), tape.gradient(value, variable).numpy()))
     (own, own_gradient), (addons, addons_gradient) = results
     assert own == pytest.approx(addons, abs=1e-5)
@@ -55,7 +58,7 @@ def test_mining_losses_and_gradients_agree(name, soft, squared, seed):
 def test_every_loss_is_finite_and_survives_serialization(name):
     labels, embeddings = batch(0)
     inputs = (labels[:16] % 2, np.abs(embeddings[:16, 0])) if name == "addons/contrastive" else (labels, embeddings)
-    loss = make_loss(name)
+    loss = loss_spec(name).build_loss()
     restored = keras.losses.deserialize(keras.losses.serialize(loss))
     assert np.isfinite(float(loss(*inputs)))
     assert float(restored(*inputs)) == pytest.approx(float(loss(*inputs)))
@@ -64,10 +67,10 @@ def test_every_loss_is_finite_and_survives_serialization(name):
 @with_addons
 def test_unsupported_option_is_an_error():
     with pytest.raises(UserError, match="soft"):
-        make_loss("addons/contrastive", soft=True)
+        addons_loss("contrastive", soft=True)
 
 
 @pytest.mark.skipif(ADDONS, reason="tensorflow-addons is installed")
 def test_missing_extra_is_an_error():
     with pytest.raises(UserError, match=r"tfretrieval\[addons\]"):
-        make_loss("addons/contrastive")
+        addons_loss("contrastive")

@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.losses import (
-    ContrastiveLoss,
-    TripletAllLoss,
-    TripletHardLoss,
-    TripletLoss,
-    TripletSemiHardLoss,
-)
+from tfretrieval.losses.contrastive import ContrastiveLoss
+from tfretrieval.losses.triplet import TripletLoss
+from tfretrieval.losses.triplet_all import TripletAllLoss
+from tfretrieval.losses.triplet_hard import TripletHardLoss
+from tfretrieval.losses.triplet_semihard import TripletSemiHardLoss
 
 LOSSES = (ContrastiveLoss, TripletLoss, TripletAllLoss, TripletHardLoss, TripletSemiHardLoss)
 

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfretrieval.losses import TripletAllLoss, TripletHardLoss, TripletSemiHardLoss
+from tfretrieval.losses.mining import class_masks, pairwise_distances
+from tfretrieval.losses.triplet_all import TripletAllLoss
+from tfretrieval.losses.triplet_hard import TripletHardLoss
+from tfretrieval.losses.triplet_semihard import TripletSemiHardLoss
 
 
 def triplet_all(labels, embeddings, margin=1.0, squared=False, soft=False) -> float:
@@ -107,3 +110,23 @@ def test_gradient_descent_decreases_the_loss(loss, reference):
         before = loss(soft=True)(labels, variable)
     variable.assign_sub(1e-2 * tape.gradient(before, variable))
     assert float(loss(soft=True)(labels, variable)) < float(before)
+
+
+@pytest.mark.parametrize("squared", [False, True])
+def test_distances_agree_with_numpy(squared):
+    points = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
+    expected = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.testing.assert_allclose(
+        pairwise_distances(tf.constant(points), squared), expected**2 if squared else expected, atol=1e-5
+    )
+
+
+def test_diagonal_is_0_far_from_the_origin():
+    distances = pairwise_distances(tf.constant(np.full((4, 8), 1000.0, np.float32) + np.eye(4, 8, dtype=np.float32)))
+    np.testing.assert_array_equal(np.diag(distances), 0)
+
+
+def test_positive_and_negative_pairs_of_known_labels():
+    positive, negative = class_masks(tf.constant([[3], [5], [3]]))
+    np.testing.assert_array_equal(positive, [[0, 0, 1], [0, 0, 0], [1, 0, 0]])
+    np.testing.assert_array_equal(negative, [[0, 1, 0], [1, 0, 1], [0, 1, 0]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfretrieval.losses import TripletAllLoss
+from tfretrieval.losses.triplet_all import TripletAllLoss
 
 
 def test_loss_is_the_mean_of_the_triplets_above_0():

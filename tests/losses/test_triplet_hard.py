@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfretrieval.losses import TripletHardLoss
+from tfretrieval.losses.triplet_hard import TripletHardLoss
 
 
 def test_loss_uses_the_farthest_positive_and_the_nearest_negative():

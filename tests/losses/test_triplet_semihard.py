@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfretrieval.losses import TripletSemiHardLoss
+from tfretrieval.losses.triplet_semihard import TripletSemiHardLoss
 
 
 def test_loss_uses_the_nearest_negative_that_is_farther_than_the_positive():

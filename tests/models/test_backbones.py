@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.models import build_embedder
 from tfretrieval.models.backbones import build_backbone, find_application, set_trainable
+from tfretrieval.models.embedder import build_embedder
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
 SMALL = "mobilenet_v2_0.35"

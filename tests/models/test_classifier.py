@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.models import build_classifier, build_embedder
+from tfretrieval.models.classifier import build_classifier
+from tfretrieval.models.embedder import build_embedder
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype(np.float32)
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.models import build_embedder
-from tfretrieval.models.embedder import EMBEDDING, image_size_of, in_float32
+from tfretrieval.models.embedder import EMBEDDING, build_embedder, image_size_of, in_float32
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3)).astype(np.float32)
 

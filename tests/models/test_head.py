@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfretrieval.models import build_embedder
-from tfretrieval.models.head import backbone_of, head_of, put_head
+from tfretrieval.models.embedder import build_embedder
+from tfretrieval.models.head import backbone_of, head_of, set_head_weights
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3)).astype(np.float32)
 
@@ -24,5 +24,5 @@ def test_trained_head_can_be_copied_into_another_embedder():
     head = head_of(source)
     head.set_weights([weights + 1 for weights in head.get_weights()])
     assert np.abs(target(IMAGES) - source(IMAGES)).max() > 0.5
-    put_head(target, head)
+    set_head_weights(target, head)
     np.testing.assert_array_equal(target(IMAGES), source(IMAGES))

@@ -6,6 +6,7 @@ Usage: losses_of_steps.py STRATEGY FLOATX DATA CASES, with CASES in JSON: [[reci
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import Any
 
@@ -34,7 +35,7 @@ def _losses(catalog: Any, config: TrainConfig, replicas: Replicas) -> list[float
 
     from tfretrieval.data.images import ImageTable
     from tfretrieval.training.network import build_network
-    from tfretrieval.training.optimizers import set_batches_per_epoch
+    from tfretrieval.training.optimizers import set_steps_per_epoch
     from tfretrieval.training.streams import training_stream
     from tfretrieval.training.train_step import Learner
 
@@ -42,10 +43,10 @@ def _losses(catalog: Any, config: TrainConfig, replicas: Replicas) -> list[float
     network = build_network(config, catalog.n_classes)
     table = ImageTable(catalog, config.image_size, config.fit)
     stream, steps = training_stream(table, config, 0, replicas.shards)
-    set_batches_per_epoch(network, steps)
-    learner = Learner(network, stream, replicas)
+    set_steps_per_epoch(network, math.ceil(steps / config.accumulate))
+    learner = Learner(network, stream, replicas, accumulate=config.accumulate)
     learner.begin_epoch(config.learning_rate_at(0))
-    return [learner.train_steps(1)["loss"] for _ in range(STEPS)]
+    return [learner.train_steps(config.accumulate)["loss"] for _ in range(STEPS)]
 
 
 def _split_cpu() -> None:

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.training.cluster import Cluster, read_cluster, wait_for_others
+from tfretrieval.training.cluster import Cluster, read_cluster, wait_for_workers
 
 WORKER = {"type": "worker", "index": 0}
 
@@ -39,7 +39,7 @@ def test_named_chief_precedes_the_workers(monkeypatch):
     jobs = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": jobs, "task": {"type": "worker", "index": 1}}))
     cluster = read_cluster()
-    assert (cluster.index, cluster.is_chief, cluster.others) == (2, False, ["a:1", "b:1"])
+    assert (cluster.index, cluster.is_chief, cluster.other_workers) == (2, False, ["a:1", "b:1"])
 
 
 def test_without_a_named_chief_the_first_worker_is_the_chief(monkeypatch, tf_config):
@@ -50,7 +50,7 @@ def test_without_a_named_chief_the_first_worker_is_the_chief(monkeypatch, tf_con
 def test_worker_that_does_not_start_is_an_error_that_names_it(free_ports):
     own, other = free_ports(2)
     with pytest.raises(UserError, match=f"127.0.0.1:{other}"):
-        wait_for_others(Cluster((f"127.0.0.1:{own}", f"127.0.0.1:{other}"), 0), 0.3)
+        wait_for_workers(Cluster((f"127.0.0.1:{own}", f"127.0.0.1:{other}"), 0), 0.3)
 
 
 def test_port_in_use_is_an_error():
@@ -59,4 +59,4 @@ def test_port_in_use_is_an_error():
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=f"port {port}"):
-            wait_for_others(Cluster((f"127.0.0.1:{port}",), 0), 1)
+            wait_for_workers(Cluster((f"127.0.0.1:{port}",), 0), 1)

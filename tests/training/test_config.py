@@ -7,8 +7,7 @@ import dataclasses
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.training.config import OPTIONS, TrainConfig, read_config_file
-from tfretrieval.training.recipes import RECIPES
+from tfretrieval.training.config import OPTIONS, RECIPES, TrainConfig, read_config_file
 
 
 def test_every_setting_has_an_option_and_an_accepted_default():
@@ -74,3 +73,44 @@ def test_missing_or_invalid_config_file_is_an_error(tmp_path, content):
         (tmp_path / "c.yaml").write_bytes(content)
     with pytest.raises(UserError, match=r"c\.yaml"):
         read_config_file(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize(("content", "message"), [("epoch: 3", "epoch.*'epochs'"), ("margin: many", "margin")])
+def test_unknown_or_invalid_setting_of_a_file_is_an_error_that_names_both(tmp_path, content, message):
+    (tmp_path / "c.yaml").write_text(content)
+    with pytest.raises(UserError, match=rf"c\.yaml: .*{message}"):
+        read_config_file(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize(("recipe", "loss"), [("siamese", "contrastive"), ("triplet", "triplet-all")])
+def test_small_networks_train_with_adam(recipe, loss):
+    config = TrainConfig.for_recipe(recipe)
+    assert (config.loss, config.optimizer, config.learning_rate, config.epochs) == (loss, "adam", 1e-3, 20)
+    assert (config.backbone, config.margin, config.embedding_dim) == ("convnet", 1.0, 10)
+
+
+def test_resnet_is_fine_tuned_with_sgd():
+    config = TrainConfig.for_recipe("resnet")
+    assert (config.backbone, config.weights, config.loss) == ("resnet50", "imagenet", "cross-entropy")
+    assert (config.optimizer, config.learning_rate, config.epochs, config.embedding_dim) == ("sgd", 0.002, 5, None)
+
+
+def test_change_of_none_keeps_the_setting_of_the_recipe():
+    assert TrainConfig.for_recipe("resnet", epochs=None, seed=2) == dataclasses.replace(
+        TrainConfig.for_recipe("resnet"), seed=2
+    )
+
+
+def test_large_backbone_of_a_small_recipe_has_large_images():
+    assert TrainConfig.for_recipe("triplet", backbone="resnet50").image_size == 224
+    assert TrainConfig.for_recipe("triplet", backbone="resnet50", image_size=96).image_size == 96
+
+
+def test_randomly_initialized_resnet_has_a_higher_learning_rate():
+    assert TrainConfig.for_recipe("resnet", weights="none").learning_rate == 0.01
+    assert TrainConfig.for_recipe("resnet", weights="none", learning_rate=0.5).learning_rate == 0.5
+
+
+def test_unknown_recipe_is_an_error():
+    with pytest.raises(UserError, match="vgg"):
+        TrainConfig.for_recipe("vgg")

@@ -13,7 +13,7 @@ from tfretrieval.data import images
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
 from tfretrieval.errors import UserError
-from tfretrieval.models import build_embedder
+from tfretrieval.models.embedder import build_embedder
 from tfretrieval.models.head import backbone_of, head_of
 from tfretrieval.runs import Run
 from tfretrieval.training import fit

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -21,6 +22,11 @@ from tfretrieval.training.fit import train
 from tfretrieval.training.history import read_history
 
 QUICK = {"image_size": 16, "batch_size": 4, "images_per_class": 3, "steps_per_epoch": 2, "epochs": 2}
+
+
+def assert_equal_weights(*paths: Path) -> None:
+    for a, b in zip(*(keras.models.load_model(path).get_weights() for path in paths), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +71,7 @@ def test_model_is_that_of_the_best_epoch(catalog, tmp_path, monkeypatch):
     )
     run = Run(tmp_path / "run")
     train(catalog, TrainConfig.for_recipe("triplet", **{**QUICK, "epochs": 3}), run)
-    assert run.model_path.read_bytes() == (run.checkpoints / "best-0002.keras").read_bytes()
+    assert_equal_weights(run.model_path, run.checkpoints / "best-0002.keras")
 
 
 def test_early_stopping_also_holds_after_a_resume(catalog, tmp_path, monkeypatch):
@@ -100,7 +106,7 @@ def test_model_is_that_of_the_last_epoch_without_held_out_images(catalog, tmp_pa
     run = Run(tmp_path / "run")
     train(catalog, TrainConfig.for_recipe("triplet", **QUICK, validation_fraction=0.0), run)
     assert "val_map" not in read_history(run.history_path)[0]
-    assert run.model_path.read_bytes() == (run.checkpoints / "best-0002.keras").read_bytes()
+    assert_equal_weights(run.model_path, run.checkpoints / "best-0002.keras")
 
 
 def test_validation_loss_is_recorded(catalog, tmp_path):
@@ -165,8 +171,8 @@ def test_steps_are_traced_once_for_all_epochs(catalog, tmp_path, monkeypatch, lo
 
     traced: list[int] = []
 
-    def counted(config: TrainConfig, n_classes: int) -> keras.Model:
-        network = build_network(config, n_classes)
+    def counted(*arguments: object) -> keras.Model:
+        network = build_network(*arguments)
         forward = network.call
         network.call = lambda *a, **k: (traced.append(1), forward(*a, **k))[1]
         return network

@@ -12,11 +12,11 @@ import textwrap
 
 import pytest
 
-from tfretrieval.training.interruption import Interruption
+from tfretrieval.training.interruption import interruptible
 
 SETTING = """
 import os, signal, sys
-from tfretrieval.training.interruption import Interruption
+from tfretrieval.training.interruption import interruptible
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -38,12 +38,12 @@ def printed_by(code: str) -> list[str]:
 def test_interrupt_inside_a_finalizer_ends_training_after_the_step():
     assert printed_by("""
         try:
-            with Interruption() as interruption:
+            with interruptible() as check:
                 for step in range(50):
                     print(step)
                     if step == 2:
                         Finalized()
-                    interruption.check()
+                    check()
         except KeyboardInterrupt:
             print("interrupted", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
     """) == ["0", "1", "2", "interrupted", "True"]
@@ -52,7 +52,7 @@ def test_interrupt_inside_a_finalizer_ends_training_after_the_step():
 def test_error_that_replaces_an_interrupt_becomes_an_interrupt():
     assert printed_by("""
         try:
-            with Interruption():
+            with interruptible():
                 try:
                     os.kill(os.getpid(), signal.SIGINT)
                 except KeyboardInterrupt:
@@ -65,7 +65,7 @@ def test_error_that_replaces_an_interrupt_becomes_an_interrupt():
 def test_existing_handler_is_kept():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with Interruption():
+        with interruptible():
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
@@ -73,5 +73,5 @@ def test_existing_handler_is_kept():
 
 
 def test_other_errors_are_not_changed():
-    with pytest.raises(ZeroDivisionError), Interruption():
+    with pytest.raises(ZeroDivisionError), interruptible():
         1 / 0  # noqa: B018

@@ -10,14 +10,14 @@ import pytest
 
 from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.network import build_network, embedder_of
-from tfretrieval.training.optimizers import set_batches_per_epoch
+from tfretrieval.training.optimizers import set_steps_per_epoch
 
 
 @pytest.mark.parametrize(
     ("loss", "n_inputs", "output"),
     [
         ("cross-entropy", 1, (None, 3)),
-        ("contrastive", 2, (None,)),
+        ("contrastive", 2, (None, 1)),
         ("triplet", 3, (None, 2)),
         ("triplet-hard", 1, (None, 10)),
     ],
@@ -54,7 +54,7 @@ def test_moving_average_replaces_the_weights_after_each_epoch(optimizer):
     for averaged in (True, False):
         keras.utils.set_random_seed(0)
         network = build_network(dataclasses.replace(config, ema=0.5 if averaged else 0.0), 3)
-        set_batches_per_epoch(network, 2)
+        set_steps_per_epoch(network, 2)
         recorder = WeightRecorder()
         network.fit(images, labels, batch_size=3, epochs=1, shuffle=False, verbose=0, callbacks=[recorder])
         weights[averaged] = recorder.history

@@ -1,4 +1,4 @@
-"""Tests of checking and claiming a run directory."""
+"""Tests of checking and preparing a run directory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
 from tfretrieval.training.config import TrainConfig
-from tfretrieval.training.run_directory import check_run_directory, claim_run_directory
+from tfretrieval.training.run_directory import check_run_directory, prepare_run_directory
 
 CONFIG = TrainConfig.for_recipe("triplet")
 DATA = {"source": "digits", "fingerprint": "f", "n": 3}
@@ -18,7 +18,7 @@ DATA = {"source": "digits", "fingerprint": "f", "n": 3}
 @pytest.fixture
 def run(tmp_path):
     run = Run(tmp_path / "run")
-    claim_run_directory(run, DATA, CONFIG, overwrite=False, argv=["tfret", "train"], replicas=2)
+    prepare_run_directory(run, DATA, CONFIG, overwrite=False, argv=["tfret", "train"], replicas=2)
     return run
 
 
@@ -26,15 +26,15 @@ def check(run: Run, config: TrainConfig = CONFIG, data: dict = DATA, resume=Fals
     check_run_directory(run, data, config, resume, overwrite)
 
 
-def test_claim_writes_the_manifest(run):
+def test_preparation_writes_the_manifest(run):
     manifest = run.manifest()
     assert (manifest["data"], manifest["argv"], manifest["replicas"]) == (DATA, ["tfret", "train"], 2)
     assert run.config() == CONFIG.to_dict()
 
 
-def test_claim_with_overwrite_deletes_the_previous_run(run):
+def test_preparation_with_overwrite_deletes_the_previous_run(run):
     run.history_path.write_text("epoch\n")
-    claim_run_directory(run, DATA, CONFIG, overwrite=True, argv=None, replicas=1)
+    prepare_run_directory(run, DATA, CONFIG, overwrite=True, argv=None, replicas=1)
     assert not run.history_path.exists()
 
 

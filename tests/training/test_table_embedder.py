@@ -7,7 +7,7 @@ import pytest
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
-from tfretrieval.models import build_embedder
+from tfretrieval.models.embedder import build_embedder
 from tfretrieval.models.head import backbone_of, head_of
 from tfretrieval.training import table_embedder
 from tfretrieval.training.features import FeatureTable

@@ -7,7 +7,8 @@ import pytest
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
-from tfretrieval.models import build_classifier, build_embedder
+from tfretrieval.models.classifier import build_classifier
+from tfretrieval.models.embedder import build_embedder
 from tfretrieval.training import weight_imprinting
 from tfretrieval.training.weight_imprinting import imprint_head
 from tfretrieval.vectors import unit_rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -44,18 +45,25 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
+)
 @click.version_option(__version__, prog_name="tfret")
 @click.option("--debug", is_flag=True, help="Show the stack trace of an error.")
 def tfret(debug: bool) -> None:
     """Image retrieval and metric learning.
 
-    Train an embedding on folders of labeled images, index it, evaluate it, look at the results and export the model.
+    Train an embedding on folders of labeled images, index it, evaluate it, visualize the results and export the model.
     """
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 3 below --fail-under."""
+    """Run the command line and exit.
+
+    Exit status: 0 success, 1 error, 2 invalid command line, 3 a metric below --fail-under, 75 a worker of a distributed
+    training failed.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     args = sys.argv[1:] if arguments is None else arguments
     try:
@@ -63,14 +71,23 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.Abort:
-        _exit_interrupted("", immediately=arguments is None)
+    except (click.Abort, KeyboardInterrupt) as error:
+        message = "; ".join(filter(None, ["interrupted", "finished work is kept", str(error)]))
+        exit_with_error(message, immediately=arguments is None)
     except Exception as error:
         if "--debug" in args[:1]:
             raise
-        _exit_failed(_message(error))
-    except KeyboardInterrupt as error:
-        _exit_interrupted(str(error), immediately=arguments is None)
+        exit_with_error(_message(error))
+
+
+def exit_with_error(message: str, status: int = 1, immediately: bool = False) -> NoReturn:
+    """Print an error line and exit; `immediately` does not wait for the threads of libraries."""
+    click.echo(f"tfret: error: {message}", err=True)
+    if immediately:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def _message(error: Exception) -> str:
@@ -80,17 +97,3 @@ def _message(error: Exception) -> str:
         return "out of memory; try a smaller --batch-size or --image-size"
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0][:300]} (run `tfret --debug ...` for the stack trace)"
-
-
-def _exit_interrupted(hint: str, immediately: bool) -> None:
-    _exit_failed("; ".join(filter(None, ["interrupted", "finished work is kept", hint])), immediately)
-
-
-def _exit_failed(message: str, immediately: bool = False) -> None:
-    """Print an error line and exit with 1; `immediately` does not wait for the threads of libraries."""
-    click.echo(f"tfret: error: {message}", err=True)
-    if immediately:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(1)
-    sys.exit(1)

@@ -25,7 +25,7 @@ def data() -> None:
 @click.argument("name", type=click.Choice(["mit-split", "digits"]))
 @click.option("--archive", metavar="FILE|URL", help="Original archive of mit-split.")
 @click.option(
-    "--output", type=click.Path(path_type=Path), metavar="DIR", help="Output directory.  [default: in the cache]"
+    "--output", type=click.Path(path_type=Path), metavar="DIR", help="Output directory.  [default: the cache directory]"
 )
 @seed_option
 @prints_result
@@ -33,7 +33,7 @@ def prepare(name: str, archive: str | None, output: Path | None, seed: int) -> t
     """Extract a built-in data set into class folders.
 
     mit-split needs the archive spatial_envelope_256x256_static_8outdoorcategories.zip, which holds 2,688 files named
-    CLASS_NAME.jpg. Size and sha256 of every file are checked. An interrupted command resumes when it is repeated.
+    CLASS_NAME.jpg. Size and sha256 of every file are checked. Rerun the command to resume after an interruption.
     """
     from tfretrieval.data import digits, mit_split
 
@@ -55,7 +55,7 @@ def prepare(name: str, archive: str | None, output: Path | None, seed: int) -> t
 def verify(path: Path | None, seed: int) -> tuple[dict[str, Any], str]:
     """Check the files of mit-split against the manifest: existence, size and sha256.
 
-    Exits with 1 if a file is missing or differs. PATH defaults to the prepared data set.
+    Exits with status 1 if a file is missing or differs. PATH defaults to the prepared data set.
     """
     from tfretrieval.data import mit_split
 
@@ -80,15 +80,15 @@ def verify(path: Path | None, seed: int) -> tuple[dict[str, Any], str]:
 def audit(source: str, run: Path | None, label_issues: int, page: Path | None, seed: int) -> tuple[dict[str, Any], str]:
     """Find duplicates, leaks between splits, label issues, image issues and broken files.
 
-    Two images are near duplicates if their details, 32 x 32 gray pixels minus the mean of their surroundings, have a
-    correlation of at least 0.85, upright or mirrored; or of 0.55 if their embeddings agree. Both thresholds rise where
-    random images of the source correlate.
+    Two images are near duplicates if their high-pass filtered 32 x 32 grayscale thumbnails have a correlation of at
+    least 0.85, original or mirrored; or of 0.55 if their embeddings agree. Thresholds are raised if unrelated images
+    are correlated.
 
     With --run, the run's model embeds the images. This finds more near duplicates, and label issues: images that a
     linear model, fitted to all other images, assigns to another class. Prefer a pretrained model to one trained on
     labels that may be wrong: `tfret train resnet --data SOURCE --epochs 0`.
 
-    Exits with 0 for any readable source, whatever the audit finds.
+    Exits with status 0 for any readable source, whatever the audit finds.
     """
     if page and page.suffix.lower() != ".html":
         raise click.BadParameter("the file name must end in .html", param_hint="--page")

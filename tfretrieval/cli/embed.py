@@ -7,18 +7,20 @@ from typing import Any
 
 import click
 
-from tfretrieval.cli.options import data_option, engine_options, on_error_option, run_option, seed_option
+from tfretrieval.cli.options import PATH, data_option, engine_options, on_error_option, run_option, seed_option
 from tfretrieval.cli.output import prints_result
 
 
 @click.command()
 @run_option
 @data_option
-@click.option("--split", metavar="NAME", help="Split to embed, or all for a single store.  [default: each]")
-@engine_options
 @click.option(
-    "--output", type=click.Path(path_type=Path), metavar="DIR", help="Output directory.  [default: in the run]"
+    "--split",
+    metavar="NAME",
+    help="Split to embed; all writes every split to one store.  [default: all splits, one store each]",
 )
+@engine_options
+@click.option("--output", type=PATH, metavar="DIR", help="Output directory.  [default: the run directory]")
 @click.option("--shards", metavar="DIR", help="Ray: write Parquet shards from the nodes, such as to s3://bucket/dir.")
 @on_error_option
 @seed_option
@@ -37,13 +39,13 @@ def embed(
 ) -> tuple[dict[str, Any], str]:
     """Compute the embeddings of a split.
 
-    A store holds vectors.npy (float32), items.parquet (id, path, label, split) and embeddings.json. An interrupted
-    command resumes when it is repeated.
+    A store holds vectors.npy (float32), items.parquet (id, path, label, split) and embeddings.json. Rerun the command
+    to resume after an interruption.
 
-    Engine auto is OpenVINO if it is installed (pip install 'tfretrieval[openvino]'), the machine has no GPU and there
-    are 512 images or more. The model is converted once and cached in the run. Precision auto is bfloat16 if the CPU
-    supports it and the embeddings of a sample have a cosine of 0.999 with those in float32. int8 (pip install
-    'tfretrieval[int8]') is calibrated on 300 of the images, and its loss is printed.
+    --engine auto selects OpenVINO if it is installed (pip install 'tfretrieval[openvino]'), the machine has no GPU and
+    there are 512 images or more. The model is converted once and cached in the run. --precision auto selects bfloat16
+    if the CPU supports it and the embeddings of a sample have a cosine similarity of 0.999 to those in float32. int8
+    (pip install 'tfretrieval[int8]') is calibrated on 300 of the images, and the drop in mAP is printed.
 
     Engine ray (pip install 'tfretrieval[ray]') distributes the named engine, or auto, over a Ray cluster. Images of a
     CSV file may be remote, such as s3://bucket/a.jpg. With --shards the nodes write the embeddings themselves;

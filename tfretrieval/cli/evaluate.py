@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tfretrieval.cli.options import (
+    PATH,
     data_option,
     index_options,
     on_error_option,
@@ -22,17 +24,12 @@ if TYPE_CHECKING:
     from tfretrieval.evaluation.result import Evaluation
 
 
-class Threshold(click.ParamType):
-    """METRIC=VALUE, such as map=0.9."""
-
-    name = "METRIC=VALUE"
-
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
-        name, _, number = str(value).partition("=")
-        try:
-            return name, float(number)
-        except ValueError:
-            self.fail(f"{value!r} is not of the form METRIC=VALUE, such as map=0.9", param, context)
+def threshold(text: str) -> tuple[str, float]:
+    """Convert METRIC=VALUE, such as map=0.9."""
+    name, _, value = text.partition("=")
+    with contextlib.suppress(ValueError):
+        return name, float(value)
+    raise click.BadParameter(f"{text!r} is not of the form METRIC=VALUE, such as map=0.9")
 
 
 @click.command()
@@ -40,11 +37,17 @@ class Threshold(click.ParamType):
 @data_option
 @retriever_option
 @click.option("-k", "ks", type=click.IntRange(min=1), multiple=True, help="Cutoff; repeatable.  [default: 1 3 5 10]")
-@click.option("--query-split", metavar="NAME", help="Split used as queries.  [default: test]")
+@click.option("--query-split", metavar="NAME", help="Split used as queries.  [default: test, or the only split]")
 @index_options
-@click.option("--queries", type=click.Path(path_type=Path), metavar="DIR", help="Query embeddings, instead of a run.")
-@click.option("--gallery", type=click.Path(path_type=Path), metavar="DIR", help="Gallery embeddings, for --queries.")
-@click.option("--fail-under", type=Threshold(), multiple=True, help="Exit with 3 if a metric is lower; repeatable.")
+@click.option("--queries", type=PATH, metavar="DIR", help="Embedding store of the queries; requires --gallery.")
+@click.option("--gallery", type=PATH, metavar="DIR", help="Embedding store of the gallery; requires --queries.")
+@click.option(
+    "--fail-under",
+    type=threshold,
+    metavar="METRIC=VALUE",
+    multiple=True,
+    help="Exit with status 3 if a metric is lower; repeatable.",
+)
 @on_error_option
 @seed_option
 @prints_result
@@ -64,8 +67,9 @@ def evaluate(
     """Evaluate retrieval: mAP, precision at k and more.
 
     Evaluates a run, after computing missing embeddings and indexes; or, with --gallery and --queries, any two
-    embedding stores. Every query is ranked against the whole gallery. A query that is also a gallery item is excluded
-    from its own results.
+    embedding stores. A query that is also a gallery item is excluded from its own results.
+
+    Index options rebuild the run's index; omitted options keep the settings of an existing index.
     """
     if (queries is None) != (gallery is None):
         raise click.UsageError("--queries and --gallery must be given together")
@@ -113,14 +117,13 @@ def _evaluate_stores(
 
 
 def _failed_thresholds(evaluation: Evaluation, thresholds: tuple[tuple[str, float], ...]) -> list[str]:
-    for name, _ in thresholds:
+    failures = []
+    for name, limit in thresholds:
         if name not in evaluation.metrics:
             raise UserError(f"--fail-under: unknown metric {name!r}; choose from {', '.join(evaluation.metrics)}")
-    return [
-        f"{name} {evaluation.metrics[name]:.4f} is below {limit}"
-        for name, limit in thresholds
-        if evaluation.metrics[name] < limit
-    ]
+        if evaluation.metrics[name] < limit:
+            failures.append(f"{name} {evaluation.metrics[name]:.4f} is below {limit}")
+    return failures
 
 
 def _format_metrics(evaluation: Evaluation) -> str:

@@ -7,16 +7,14 @@ from typing import Any
 
 import click
 
-from tfretrieval.cli.options import run_option, seed_option
+from tfretrieval.cli.options import PATH, run_option, seed_option
 from tfretrieval.cli.output import prints_result
 from tfretrieval.quiet import load_tensorflow
 
 
 @click.command()
 @run_option
-@click.option(
-    "--output", type=click.Path(path_type=Path), metavar="DIR", help="SavedModel directory.  [default: in the run]"
-)
+@click.option("--output", type=PATH, metavar="DIR", help="Output directory.  [default: RUN/saved_model]")
 @seed_option
 @prints_result
 def export(run: Path | None, output: Path | None, seed: int) -> tuple[dict[str, Any], str]:

@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from tfretrieval.cli.options import (
-    Bytes,
+    PATH,
     data_option,
     index_options,
+    n_bytes,
     on_error_option,
     retriever_option,
     run_option,
@@ -24,9 +25,9 @@ from tfretrieval.cli.output import prints_result, table
 @data_option
 @retriever_option
 @index_options
-@click.option("--memory-limit", type=Bytes(), help="FAISS: memory limit of the build, such as 4GB.")
+@click.option("--memory-limit", type=n_bytes, metavar="SIZE", help="FAISS: memory limit of the build, such as 4GB.")
 @click.option("--store", metavar="DIR", help="Embedding store or shards to index, instead of a run.")
-@click.option("--output", type=click.Path(path_type=Path), metavar="DIR", help="Index directory, for --store.")
+@click.option("--output", type=PATH, metavar="DIR", help="Index directory, for --store.")
 @click.option("--add", metavar="SOURCE", multiple=True, help="Add the images of a folder or CSV file; repeatable.")
 @click.option("--remove", metavar="ID", multiple=True, help="Remove an item from the gallery; repeatable.")
 @click.option("--replace", is_flag=True, help="Milvus: drop a collection that holds vectors of another model.")
@@ -52,12 +53,12 @@ def index(
 
     Missing embeddings are computed first. Omitted options keep the settings of an existing index. For an approximate
     index, recall against exact search is measured and printed. --target-recall tries several FAISS index types and
-    prints the trials as a table. --memory-limit builds an index on disk if it would not fit.
+    prints the trials as a table. --memory-limit builds an index on disk if it would exceed the limit.
 
     --add and --remove change the gallery for all commands that follow. Only new images are embedded.
 
     With --retriever milvus the vectors are stored in a Milvus collection, embedded or on a server. Only missing
-    vectors are inserted, so an interrupted command resumes when it is repeated.
+    vectors are inserted: rerun the command to resume after an interruption.
     """
     from tfretrieval.embedding.ray.parquet_shards import load_store
     from tfretrieval.retrieval.settings import settings_for
@@ -112,19 +113,16 @@ def _describe(path: Path, index: Any, gallery: Any, seed: int) -> tuple[dict[str
 
 def _format_trials(tuning: dict[str, Any]) -> str:
     """Table of the trials; a star marks the chosen one."""
-    rows = []
-    for trial in tuning["table"]:
-        search = " ".join(f"{name}={value:g}" for name, value in trial["search"].items())
-        speed = trial["queries_per_second"]
-        rows.append(
-            [
-                ("* " if trial == tuning["chosen"] else "  ") + trial["factory"],
-                search,
-                f"{trial['recall']:.4f}",
-                "" if speed is None else f"{speed:.0f}",
-                f"{trial['bytes_per_vector']:.0f}",
-            ]
-        )
+    rows = [
+        [
+            ("* " if trial == tuning["chosen"] else "  ") + trial["factory"],
+            " ".join(f"{name}={value:g}" for name, value in trial["search"].items()),
+            f"{trial['recall']:.4f}",
+            "" if trial["queries_per_second"] is None else f"{trial['queries_per_second']:.0f}",
+            f"{trial['bytes_per_vector']:.0f}",
+        ]
+        for trial in tuning["table"]
+    ]
     trials = table(["  index", "parameters", f"recall@{tuning['k']}", "queries/s", "bytes/vector"], rows)
     criterion = "the lower bound of the 95 % interval of its recall on held-out vectors reaches"
     return f"{trials}\n* chosen: the fastest index for which {criterion} {tuning['target_recall']:g}"

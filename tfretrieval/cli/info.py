@@ -20,6 +20,7 @@ def info(seed: int) -> tuple[dict[str, Any], str]:
     """Show versions, devices and available engines."""
     load_tensorflow()
     import tensorflow as tf
+    import yaml
 
     from tfretrieval.data.cache import cache_folder
     from tfretrieval.data.mit_split import is_prepared
@@ -36,17 +37,7 @@ def info(seed: int) -> tuple[dict[str, Any], str]:
         "cache": str(cache_folder()),
         "data": {"digits": True, "mit-split": is_prepared()},
     }
-    lines = [
-        *(f"{name} {version}" for name, version in result["versions"].items()),
-        f"devices: {', '.join(result['devices'])} ({result['cores']} cores)",
-        *(f"engine {name}: {', '.join(precisions)}" for name, precisions in result["engines"].items()),
-        f"retrievers: {', '.join(result['retrievers'])}",
-        f"ray: {'yes' if result['ray'] else 'no'}",
-        f"tensorflow-addons losses: {'yes' if result['addons'] else 'no'}",
-        f"data: digits{', mit-split' if result['data']['mit-split'] else ' (mit-split is not prepared)'}",
-        f"cache: {result['cache']}",
-    ]
-    return result, "\n".join(lines)
+    return result, yaml.safe_dump(result, sort_keys=False, default_flow_style=False).rstrip()
 
 
 def _openvino_precisions() -> dict[str, list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,76 +19,66 @@ PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 METRICS = ("cosine", "euclidean")
 ON_ERROR = ("fail", "skip")
 
+PCA_METAVAR = "N|FRACTION|none"
+
 Command = Callable[..., Any]
 
 
-class PCASize(click.ParamType):
-    """A number of components, a fraction of the variance, or none."""
+PATH = click.Path(path_type=Path)
 
-    name = "N|FRACTION|none"
 
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Any:
-        if value is None or isinstance(value, (int, float)) or value == "none":
-            return value
-        try:
-            number = float(value)
-        except ValueError:
-            number = 0.0
+def pca_size(text: str) -> int | float | str:
+    """Convert a number of components, a fraction of the variance, or none."""
+    if text == "none":
+        return text
+    with contextlib.suppress(ValueError):
+        number = float(text)
         if 0 < number < 1:
             return number
         if number >= 1 and number.is_integer():
             return int(number)
-        self.fail(f"{value!r} is not a number of components, a fraction between 0 and 1, or none", param, context)
+    raise click.BadParameter(f"{text!r} is not a number of components, a fraction between 0 and 1, or none")
 
 
-class Bytes(click.ParamType):
-    """A size such as 4GB or 512MB."""
-
-    name = "SIZE"
-
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT])B?", str(value).strip().upper())
-        if match is None:
-            self.fail(f"{value!r} is not a size such as 4GB or 512MB", param, context)
-        return int(float(match[1]) * 1000 ** ("KMGT".index(match[2]) + 1))
+def n_bytes(text: str) -> int:
+    """Convert a size such as 4GB or 512MB."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT])B?", text.strip().upper())
+    if match is None:
+        raise click.BadParameter(f"{text!r} is not a size such as 4GB or 512MB")
+    return int(float(match[1]) * 1000 ** ("KMGT".index(match[2]) + 1))
 
 
-class KeyValue(click.ParamType):
-    """NAME=VALUE, such as M=16; the value is a number if it can be read as one."""
-
-    name = "NAME=VALUE"
-
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[str, Any]:
-        if isinstance(value, tuple):
-            return value
-        name, equals, text = str(value).partition("=")
-        if not (name and equals and text):
-            self.fail(f"{value!r} is not of the form NAME=VALUE", param, context)
-        for number in (int, float):
-            try:
-                return name, number(text)
-            except ValueError:
-                continue
-        return name, text
+def key_values(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> dict[str, Any] | None:
+    """Convert texts such as M=16; a value is a number if it can be read as one."""
+    pairs = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if not (name and value):
+            raise click.BadParameter(f"{text!r} is not of the form NAME=VALUE")
+        try:
+            pairs[name] = json.loads(value)
+        except ValueError:
+            pairs[name] = value
+    return pairs or None
 
 
-run_option = click.option("--run", type=click.Path(path_type=Path), help="Run directory.  [default: newest in runs/]")
+run_option = click.option("--run", type=PATH, help="Run directory.  [default: newest in runs/]")
 data_option = click.option(
     "--data", metavar="SOURCE", help="Image folder, CSV file, digits or mit-split.  [default: the run's data]"
 )
-seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed.")
+source_option = click.option(
+    "--data",
+    metavar="SOURCE",
+    help="Image folder, CSV file, digits or mit-split.  [default: mit-split if prepared, else digits]",
+)
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, help="Random seed.")
 on_error_option = click.option(
-    "--on-error",
-    type=click.Choice(ON_ERROR),
-    default="fail",
-    show_default=True,
-    help="Mode for unreadable images: fail or skip.",
+    "--on-error", type=click.Choice(ON_ERROR), default="fail", help="Mode for unreadable images: fail or skip."
 )
-retriever_option = click.option(
-    "--retriever", type=click.Choice(RETRIEVERS), default="faiss", show_default=True, help="Retriever type."
+gallery_split_option = click.option(
+    "--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: train, or the only split]"
 )
+retriever_option = click.option("--retriever", type=click.Choice(RETRIEVERS), default="faiss", help="Retriever type.")
 retrievers_option = click.option(
     "--retriever",
     "retrievers",
@@ -100,13 +92,9 @@ def engine_options(command: Command) -> Command:
     """Add the options of the embedding engine."""
     return _add_options(
         command,
-        click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="Engine."),
+        click.option("--engine", type=click.Choice(ENGINES), default="auto", help="Engine."),
         click.option(
-            "--precision",
-            type=click.Choice(PRECISIONS),
-            default="auto",
-            show_default=True,
-            help="Inference precision of OpenVINO.",
+            "--precision", type=click.Choice(PRECISIONS), default="auto", help="Inference precision of OpenVINO."
         ),
         click.option("--address", help="Ray: cluster address, such as host:6379.  [default: a local cluster]"),
     )
@@ -126,33 +114,21 @@ def milvus_options(command: Command) -> Command:
             type=click.Choice(MILVUS_INDEXES, case_sensitive=False),
             help="Milvus: index type.  [default: FLAT]",
         ),
-        click.option(
-            "--index-param",
-            "index_params",
-            type=KeyValue(),
-            multiple=True,
-            callback=_to_mapping,
-            help="Milvus: index parameter, such as M=16; repeatable.",
-        ),
-        click.option(
-            "--search-param",
-            "search_params",
-            type=KeyValue(),
-            multiple=True,
-            callback=_to_mapping,
-            help="Milvus: search parameter, such as ef=128; repeatable.",
-        ),
+        _parameter_option("index", "M=16"),
+        _parameter_option("search", "ef=128"),
     )
 
 
 def index_options(command: Command) -> Command:
     """Add the options of an index; omitted options keep the settings of an existing index."""
-    command = milvus_options(command)
     return _add_options(
         command,
         click.option("--metric", type=click.Choice(METRICS), help="Distance metric.  [default: the run's]"),
         click.option(
-            "--pca", type=PCASize(), help="PCA: components to keep, or fraction of variance.  [default: none]"
+            "--pca",
+            type=pca_size,
+            metavar=PCA_METAVAR,
+            help="PCA: number of components or fraction of variance; none disables PCA.  [default: none]",
         ),
         click.option("--standardize/--no-standardize", default=None, help="Scale each dimension to unit variance."),
         click.option("--whiten/--no-whiten", default=None, help="Scale principal components to unit variance."),
@@ -170,7 +146,19 @@ def index_options(command: Command) -> Command:
             metavar="RECALL",
             help="FAISS: choose the fastest index that reaches this recall@10.",
         ),
-        click.option("--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: train]"),
+        gallery_split_option,
+        milvus_options,
+    )
+
+
+def _parameter_option(kind: str, example: str) -> Callable[[Command], Command]:
+    return click.option(
+        f"--{kind}-param",
+        f"{kind}_params",
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=key_values,
+        help=f"Milvus: {kind} parameter, such as {example}; repeatable.",
     )
 
 
@@ -179,12 +167,6 @@ def _add_options(command: Command, *options: Callable[[Command], Command]) -> Co
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def _to_mapping(
-    context: click.Context, option: click.Parameter, pairs: tuple[tuple[str, Any], ...]
-) -> dict[str, Any] | None:
-    return dict(pairs) or None
 
 
 def _check_target_recall(context: click.Context, option: click.Parameter, target: float | None) -> float | None:

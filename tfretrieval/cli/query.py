@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tfretrieval.cli.options import data_option, on_error_option, retriever_option, run_option, seed_option
+from tfretrieval.cli.options import (
+    PATH,
+    data_option,
+    gallery_split_option,
+    on_error_option,
+    retriever_option,
+    run_option,
+    seed_option,
+)
 from tfretrieval.cli.output import prints_result, table
 from tfretrieval.errors import in_one_line
 
@@ -17,15 +25,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("images", type=PATH, nargs=-1, required=True)
 @run_option
 @data_option
 @retriever_option
-@click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Number of neighbors.")
-@click.option("--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: train]")
+@click.option("-k", type=click.IntRange(min=1), default=5, help="Number of neighbors.")
+@gallery_split_option
 @click.option("--class", "classes", metavar="NAME", multiple=True, help="Return this class only; repeatable.")
 @click.option("--split", "splits", metavar="NAME", multiple=True, help="Return this split only; repeatable.")
-@click.option("--figure", type=click.Path(path_type=Path), metavar="FILE", help="Plot the results as PNG or SVG.")
+@click.option("--figure", type=PATH, metavar="FILE", help="Plot the results as PNG or SVG.")
 @on_error_option
 @seed_option
 @prints_result

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tfretrieval.cli.options import Bytes, data_option, retrievers_option, run_option, seed_option
+from tfretrieval.cli.options import data_option, n_bytes, retrievers_option, run_option, seed_option
 
 
 @click.command()
@@ -15,7 +15,9 @@ from tfretrieval.cli.options import Bytes, data_option, retrievers_option, run_o
 @click.option("--host", default="127.0.0.1", show_default=True, help="Bind address; 0.0.0.0 for all interfaces.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 for a free one.")
 @retrievers_option
-@click.option("--max-upload", type=Bytes(), default="20MB", show_default=True, help="Size limit of an upload.")
+@click.option(
+    "--max-upload", type=n_bytes, metavar="SIZE", default="20MB", show_default=True, help="Size limit of an upload."
+)
 @click.option(
     "--max-pixels", type=click.IntRange(min=1), default=50_000_000, show_default=True, help="Pixel limit of an image."
 )

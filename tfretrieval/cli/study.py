@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tfretrieval.cli.options import RETRIEVERS, PCASize, milvus_options, on_error_option, seed_option
+from tfretrieval.cli.options import (
+    PCA_METAVAR,
+    RETRIEVERS,
+    milvus_options,
+    on_error_option,
+    pca_size,
+    seed_option,
+    source_option,
+)
 from tfretrieval.cli.output import prints_result, table
 from tfretrieval.quiet import load_tensorflow
 
@@ -30,12 +38,12 @@ class NameList(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> list[str]:
         names = value if isinstance(value, list) else [part.strip() for part in value.split(",") if part.strip()]
         if not names or set(names) - set(self.choices):
-            self.fail(f"{value!r} is not a list of names from {', '.join(self.choices)}", param, context)
+            self.fail(f"{value!r} is not a comma-separated list of {', '.join(self.choices)}", param, context)
         return names
 
 
 @click.command()
-@click.option("--data", metavar="SOURCE", help="Image folder, CSV file, digits or mit-split.")
+@source_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -55,10 +63,11 @@ class NameList(click.ParamType):
 @click.option("--resnet-image-size", type=click.IntRange(min=32), help="Image size of resnet.  [default: 224]")
 @click.option(
     "--pca",
-    type=PCASize(),
+    type=pca_size,
+    metavar=PCA_METAVAR,
     default="0.95",
     show_default=True,
-    help="PCA components or variance; none: no indexes with PCA.",
+    help="PCA: number of components or fraction of variance; none disables PCA.",
 )
 @click.option(
     "--retrievers", type=NameList(RETRIEVERS), default="knn,faiss", show_default=True, help="Retriever types."
@@ -85,8 +94,8 @@ def study(
 ) -> tuple[dict[str, Any], str]:
     """Train several models and compare them.
 
-    Each model is evaluated with every retriever, without PCA and with it. The output directory holds one run per model,
-    summary.csv and report.html. An interrupted study resumes when it is repeated.
+    Each model is evaluated with every retriever, with and without PCA. The output directory holds one run per model,
+    summary.csv and report.html. Rerun the command to resume after an interruption.
     """
     milvus = {name: value for name, value in milvus.items() if value is not None}
     if milvus and "milvus" not in retrievers:
@@ -96,11 +105,11 @@ def study(
     from tfretrieval.training.config import TrainConfig
     from tfretrieval.workflows.study import StudyPlan
 
-    shared = {"epochs": epochs, "seed": seed, "on_error": on_error}
-    small = {"image_size": image_size, "steps_per_epoch": steps_per_epoch}
+    common = {"epochs": epochs, "seed": seed, "on_error": on_error}
+    convnet = {"image_size": image_size, "steps_per_epoch": steps_per_epoch}
     resnet = {"image_size": resnet_image_size, "backbone": backbone, "weights": weights}
     configs = {
-        name: TrainConfig.for_recipe(name, **shared, **(resnet if name == "resnet" else small)) for name in models
+        name: TrainConfig.for_recipe(name, **common, **(resnet if name == "resnet" else convnet)) for name in models
     }
     plan = StudyPlan(configs, retrievers, None if pca == "none" else pca, milvus)
     return compare_models(data or default_source(), plan, output)
@@ -115,9 +124,13 @@ def compare_models(source: str, plan: StudyPlan, output: Path) -> tuple[dict[str
 
     catalog = Catalog.from_source(source)
     click.echo(f"study on {source}: {len(catalog)} images, {catalog.n_classes} classes", err=True)
-    done = run_study(catalog, plan, output, argv=["tfret", *sys.argv[1:]])
-    summary = summary_table(done.results)
+    result = run_study(catalog, plan, output, argv=["tfret", *sys.argv[1:]])
+    summary = summary_table(result.results)
     text = table(list(summary.columns), [[format_cell(cell) for cell in row] for row in summary.rows])
-    rows = summary_rows(done.results)
-    result = {"rows": rows, "summary": str(done.summary), "report": str(done.report), "seconds": done.seconds}
-    return result, f"{text}\n\nsummary: {done.summary}\nreport: {done.report}"
+    values = {
+        "rows": summary_rows(result.results),
+        "summary": str(result.summary),
+        "report": str(result.report),
+        "seconds": result.seconds,
+    }
+    return values, f"{text}\n\nsummary: {result.summary}\nreport: {result.report}"

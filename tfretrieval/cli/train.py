@@ -2,68 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tfretrieval.cli import exit_with_error
+from tfretrieval.cli.options import PATH, source_option
 from tfretrieval.cli.output import prints_result
 from tfretrieval.quiet import load_tensorflow
 from tfretrieval.training.cluster import STRATEGIES, read_cluster
-from tfretrieval.training.config import OPTIONS, TrainConfig, read_config_file
+from tfretrieval.training.config import OPTIONS, RECIPES, TrainConfig, read_config_file
 from tfretrieval.training.option import Option
-from tfretrieval.training.recipes import LEARNING_RATE_WITHOUT_PRETRAINING, RECIPES
 
 WORKER_LOST_STATUS = 75  # EX_TEMPFAIL of sysexits.h
-HELP = {
-    "epochs": "Passes over the training images; 0 saves the untrained network.",
-    "batch_size": "Images, pairs or triplets per step.",
-    "classes_per_batch": "P of P x K batches, for losses that mine inside a batch.",
-    "images_per_class": "K of P x K batches.",
-    "steps_per_epoch": "Steps per epoch of pairs, triplets or P x K batches.",
-    "image_size": "Side of the images in pixels.",
-    "fit": "Resize mode.",
-    "augment": "Augmentation; standard: flip, crop, brightness, contrast.",
-    "backbone": "convnet, or a name of keras.applications such as mobilenet_v2_0.35.",
-    "weights": "imagenet (downloaded by Keras), none, or an .h5 FILE without top.",
-    "embedding_dim": "Dimension of the embedding.",
-    "normalize": "L2-normalize embeddings.",
-    "freeze": "Freeze the backbone; with --augment none its features are computed once and cached.",
-    "head": "Classification head for cross-entropy.",
-    "loss": "cross-entropy, contrastive, triplet, triplet-all, triplet-hard, triplet-semihard, addons/...",
-    "margin": "Margin of the metric losses.",
-    "squared": "Compare squared distances in the metric losses.",
-    "soft": "Use log(1 + exp(x)) in place of the hinge max(x, 0) in the metric losses.",
-    "optimizer": "Optimizer.",
-    "learning_rate": f"Initial learning rate; {LEARNING_RATE_WITHOUT_PRETRAINING} for resnet with --weights none.",
-    "momentum": "Momentum of SGD.",
-    "accumulate": "Batches whose gradients are averaged before a step, for large batches in little memory.",
-    "ema": "Momentum of the moving average that replaces the weights after each epoch; 0 disables it.",
-    "lr_decay": "Factor on the learning rate ...",
-    "lr_decay_every": "... every N epochs; 0 disables it.",
-    "validation_fraction": "Fraction of the training images held out to select the epoch.",
-    "monitor": "Metric on the held-out images that selects the epoch.",
-    "patience": "Epochs without improvement after which training stops; 0 disables it.",
-    "metric": "Distance between embeddings.",
-    "mixed_precision": "Compute in half precision.",
-    "xla": "Compile the training step with XLA, for GPUs; slower on CPUs.",
-    "on_error": "Mode for unreadable images: fail or skip.",
-    "cache": "Cache of decoded images: memory (auto, ram), disk for later runs (in TFRET_CACHE), or none.",
-    "seed": "Random seed.",
-}
-NONE_MEANS = {"steps_per_epoch": "each image about 8 times", "embedding_dim": "that of the backbone"}
+MISSING_RECIPE = "Missing argument 'RECIPE': resnet, siamese or triplet."
+DEFAULT_TEXT = {"steps_per_epoch": "about 8 passes over the images", "embedding_dim": "that of the backbone"}
 
 
 def _settings(command: Any) -> Any:
     """Add an option for each setting of `TrainConfig`."""
-    for name, description in reversed(HELP.items()):
-        flag = f"--{name.replace('_', '-')}"
-        if OPTIONS[name].kind is bool:
-            flag = f"{flag}/--no-{flag.removeprefix('--')}"
-        text = f"{description}  {_defaults(name)}"
-        command = click.option(flag, name, type=_click_type(OPTIONS[name]), default=None, help=text)(command)
+    for name, option in reversed(OPTIONS.items()):
+        dashed = name.replace("_", "-")
+        flag = f"--{dashed}/--no-{dashed}" if option.kind is bool else f"--{dashed}"
+        text = f"{option.help}  {_defaults(name)}"
+        if name != "recipe":
+            command = click.option(flag, name, type=_click_type(option), default=None, help=text)(command)
     return command
 
 
@@ -81,7 +46,7 @@ def _click_type(option: Option) -> Any:
 def _defaults(name: str) -> str:
     """The default of a setting in each recipe, for its help."""
     values = {recipe: getattr(TrainConfig.for_recipe(recipe), name) for recipe in RECIPES}
-    words = {recipe: NONE_MEANS[name] if value is None else _word(value) for recipe, value in values.items()}
+    words = {recipe: DEFAULT_TEXT[name] if value is None else _format(value) for recipe, value in values.items()}
     if len(set(words.values())) == 1:
         return f"[default: {words['siamese']}]"
     if words["siamese"] == words["triplet"]:
@@ -89,27 +54,22 @@ def _defaults(name: str) -> str:
     return f"[{'; '.join(f'{recipe}: {word}' for recipe, word in words.items())}]"
 
 
-def _word(value: Any) -> str:
+def _format(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 @click.command()
 @click.argument("recipe", type=click.Choice(list(RECIPES)), required=False)
-@click.option("--data", metavar="SOURCE", help="Folder, CSV, digits or mit-split.")
-@click.option(
-    "--run",
-    type=click.Path(path_type=Path),
-    help="Run directory.  [default: runs/RECIPE; with --resume the newest]",
-)
-@click.option("--config", type=click.Path(path_type=Path), help="YAML file of settings; options override it.")
+@source_option
+@click.option("--run", type=PATH, help="Run directory.  [default: runs/RECIPE; with --resume the newest]")
+@click.option("--config", type=PATH, help="YAML file of settings; options override it.")
 @click.option("--resume", is_flag=True, help="Resume an interrupted run.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing run.")
 @click.option(
     "--strategy",
     type=click.Choice(STRATEGIES),
     default="none",
-    show_default=True,
-    help="mirrored: all GPUs of this machine; multi-worker: the machines in TF_CONFIG. Batches are the same.",
+    help="mirrored: all GPUs of this machine; multi-worker: machines in TF_CONFIG. The global batch stays the same.",
 )
 @_settings
 @prints_result
@@ -128,10 +88,15 @@ def train(
     RECIPE is resnet (fine-tune a pretrained backbone by classification), siamese (pairs, contrastive loss) or triplet
     (triplet loss). It sets the defaults of the options below and may be omitted with --resume.
 
-    With --strategy multi-worker, a worker that loses another one exits with the status 75; restart all with --resume.
+    With --strategy multi-worker, if a worker fails, the others exit with status 75; restart all with --resume.
     """
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
+    given = read_config_file(config) if config else {}
+    given |= {name: value for name, value in settings.items() if value is not None}
+    given |= {"recipe": recipe} if recipe else {}
+    if "recipe" not in given and not resume:
+        raise click.UsageError(MISSING_RECIPE)
     cluster = read_cluster() if strategy == "multi-worker" else None
     load_tensorflow(compute=cluster is None)
     from tfretrieval.data.catalog import Catalog
@@ -140,9 +105,6 @@ def train(
     from tfretrieval.training.replicas import WorkerLost
     from tfretrieval.workflows.model import run_config
 
-    given = read_config_file(config) if config else {}
-    given |= {name: value for name, value in settings.items() if value is not None}
-    given |= {"recipe": recipe} if recipe else {}
     target = run or (_newest_run(recipe) if resume else None)
     if resume and run is not None and "recipe" not in given:
         Run.open(run)
@@ -153,7 +115,7 @@ def train(
         train_config = TrainConfig.for_recipe(given.pop("recipe"), **given)
         source = data or default_source()
     else:
-        raise click.UsageError("Missing argument 'RECIPE': resnet, siamese or triplet.")
+        raise click.UsageError(MISSING_RECIPE)
     target = target or new_run_directory(train_config.recipe)
     catalog = Catalog.from_source(source)
     click.echo(
@@ -166,7 +128,8 @@ def train(
         has_begun = Run(target).exists()
         raise KeyboardInterrupt(f"resume with `tfret train --resume --run {target}`" if has_begun else "") from None
     except WorkerLost as error:
-        _exit_after_lost_worker(error)
+        # without waiting for the threads of TensorFlow, which may still wait for the failed worker
+        exit_with_error(str(error), WORKER_LOST_STATUS, immediately=True)
     if cluster is not None and not cluster.is_chief:
         result = {"worker": cluster.index, "of": len(cluster.addresses), "chief": cluster.addresses[0]}
         return result, f"worker {cluster.index} of {len(cluster.addresses)} finished; the chief wrote the run"
@@ -186,20 +149,20 @@ def result_of(run: Any) -> tuple[dict[str, Any], str]:
     from tfretrieval.workflows.model import run_config
 
     history = read_history(run.history_path)
-    best = best_epoch(history, run_config(run).monitor)
+    best = best_epoch(history, run_config(run).monitor) or {}
     result = {
         "run": str(run.directory),
         "model": str(run.model_path),
         "fingerprint": run.model_fingerprint(),
         "epochs": len(history),
         "best_epoch": int(best["epoch"]) if best else None,
-        "val_map": best.get("val_map") if best else None,
-        "val_precision_at_1": best.get("val_precision_at_1") if best else None,
+        "val_map": best.get("val_map"),
+        "val_precision_at_1": best.get("val_precision_at_1"),
     }
     selected = f", epoch {result['best_epoch']} selected" if best else ", untrained"
-    if best and "val_map" in best:
-        selected += f" (held-out mAP {best['val_map']:.3f}, P@1 {best['val_precision_at_1']:.3f})"
-    return result, f"{run.model_path}: {len(history)} epochs{selected}"
+    if "val_map" in best:
+        selected += f" (validation mAP {best['val_map']:.3f}, P@1 {best['val_precision_at_1']:.3f})"
+    return result, f"{run.model_path}: {len(history)} epoch{'' if len(history) == 1 else 's'}{selected}"
 
 
 def _newest_run(recipe: str | None) -> Path | None:
@@ -208,11 +171,3 @@ def _newest_run(recipe: str | None) -> Path | None:
     directories = [path.parent for path in RUNS.glob("*/run.json")]
     matching = [path for path in directories if recipe in (None, Run(path).config().get("recipe"))]
     return max(matching, key=lambda path: (path / "run.json").stat().st_mtime, default=None)
-
-
-def _exit_after_lost_worker(error: Exception) -> None:
-    """Exit without waiting for the threads of TensorFlow, which may still wait for the lost worker."""
-    click.echo(f"tfret: error: {error}", err=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(WORKER_LOST_STATUS)

@@ -1,5 +1,1 @@
 """`Catalog` and its sources, decoding, sampling, augmentation, tf.data pipelines and built-in data sets."""
-
-from tfretrieval.data.catalog import Catalog
-
-__all__ = ["Catalog"]

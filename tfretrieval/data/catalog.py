@@ -88,7 +88,7 @@ class Catalog:
     def from_source(cls, source: str | os.PathLike[str], split: str | None = None) -> Catalog:
         """Read a folder, a CSV file, or a built-in data set (`digits`, `mit-split`).
 
-        Without splits in the source, a fixed quarter of each class is held out as "test".
+        Without splits in the source, 25 % of each class is held out as "test".
 
         Args:
             source: path or name.
@@ -268,7 +268,7 @@ class Catalog:
     def _with_test_split(self) -> Catalog:
         _, held = self.hold_out(TEST_FRACTION, seed=0)
         log.info(
-            "%s has no splits: a fixed quarter of each class (%d of %d images) is held out as test",
+            "%s has no splits: 25 %% of each class (%d of %d images) is held out as the test split",
             self.source, len(held), len(self),
         )  # fmt: skip
         is_test = np.isin(self.ids.astype(str), held.ids.astype(str))

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from tfretrieval.errors import UserError
+from tfretrieval.errors import require
 
 CONCURRENT_DOWNLOADS = 16
 
@@ -35,10 +35,7 @@ def fetched(paths: Sequence[str]) -> Iterator[tuple[list[str], dict[int, str]]]:
     if not remote:
         yield files, failures
         return
-    try:
-        import fsspec
-    except ImportError:
-        raise UserError("remote images need fsspec: pip install 'tfretrieval[ray]'") from None
+    fsspec = require("fsspec", "ray")
 
     def fetch(index: int) -> str:
         """The reason of a failure, else ""."""

@@ -1,5 +1,1 @@
 """From images to vectors: the engines that compute them and `Embeddings`, the store that keeps them."""
-
-from tfretrieval.embedding.store import Embeddings
-
-__all__ = ["Embeddings"]

@@ -2,30 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
 import keras
 
+from tfretrieval.data.batches import BalancedBatches, BatchType, ImageBatches, PairBatches, TripletBatches
 from tfretrieval.errors import UserError
 from tfretrieval.losses.addons import addons_loss
 from tfretrieval.losses.contrastive import ContrastiveLoss
-from tfretrieval.losses.cross_entropy import cross_entropy
-from tfretrieval.losses.spec import LossSpec, on_embeddings, on_images, on_pairs, on_triplets
 from tfretrieval.losses.triplet import TripletLoss
 from tfretrieval.losses.triplet_all import TripletAllLoss
 from tfretrieval.losses.triplet_hard import TripletHardLoss
 from tfretrieval.losses.triplet_semihard import TripletSemiHardLoss
+from tfretrieval.models.classifier import build_classifier
+from tfretrieval.models.siamese import build_siamese
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """A loss with the batches and the network that it needs.
+
+    Attributes:
+        build_loss: the loss, from the keywords `margin`, `squared` and `soft`.
+        batches: the type of batch that it is computed on.
+    """
+
+    build_loss: Callable[..., keras.losses.Loss]
+    batches: type[BatchType]
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the network classifies, and thus has an accuracy and a head named "head"."""
+        return self.batches is ImageBatches
+
+    def wrap(self, embedder: keras.Model, n_classes: int, head: str) -> keras.Model:
+        """The network around an embedder whose output the loss reads.
+
+        Args:
+            embedder: see `build_embedder`; its weights are shared.
+            n_classes: number of classes.
+            head: type of classification head, see `build_classifier`.
+
+        Returns:
+            A network to logits of images, to distances of pairs or triplets, or the embedder itself.
+
+        Raises:
+            UserError: the head is unknown.
+        """
+        if self.batches is ImageBatches:
+            return build_classifier(embedder, n_classes, head)
+        if self.batches is PairBatches:
+            return build_siamese(embedder, 2)
+        if self.batches is TripletBatches:
+            return build_siamese(embedder, 3)
+        return embedder
+
 
 LOSSES: dict[str, LossSpec] = {
-    "cross-entropy": on_images(cross_entropy),
-    "contrastive": on_pairs(ContrastiveLoss),
-    "triplet": on_triplets(TripletLoss),
-    "triplet-all": on_embeddings(TripletAllLoss),
-    "triplet-hard": on_embeddings(TripletHardLoss),
-    "triplet-semihard": on_embeddings(TripletSemiHardLoss),
-    "addons/contrastive": on_pairs(addons_loss("contrastive")),
-    "addons/triplet-semihard": on_embeddings(addons_loss("triplet-semihard")),
-    "addons/triplet-hard": on_embeddings(addons_loss("triplet-hard")),
-    "addons/npairs": on_embeddings(addons_loss("npairs")),
-    "addons/lifted": on_embeddings(addons_loss("lifted")),
+    "cross-entropy": LossSpec(
+        lambda **options: keras.losses.SparseCategoricalCrossentropy(from_logits=True), ImageBatches
+    ),
+    "contrastive": LossSpec(ContrastiveLoss, PairBatches),
+    "triplet": LossSpec(TripletLoss, TripletBatches),
+    "triplet-all": LossSpec(TripletAllLoss, BalancedBatches),
+    "triplet-hard": LossSpec(TripletHardLoss, BalancedBatches),
+    "triplet-semihard": LossSpec(TripletSemiHardLoss, BalancedBatches),
+    "addons/contrastive": LossSpec(partial(addons_loss, "contrastive"), PairBatches),
+    "addons/triplet-semihard": LossSpec(partial(addons_loss, "triplet-semihard"), BalancedBatches),
+    "addons/triplet-hard": LossSpec(partial(addons_loss, "triplet-hard"), BalancedBatches),
+    "addons/npairs": LossSpec(partial(addons_loss, "npairs"), BalancedBatches),
+    "addons/lifted": LossSpec(partial(addons_loss, "lifted"), BalancedBatches),
 }
 
 
@@ -38,31 +86,3 @@ def loss_spec(name: str) -> LossSpec:
     if name not in LOSSES:
         raise UserError(f"unknown loss {name!r}; use one of {', '.join(LOSSES)}")
     return LOSSES[name]
-
-
-def make_loss(name: str, margin: float = 1.0, squared: bool = False, soft: bool = False) -> keras.losses.Loss:
-    """A loss by name.
-
-    Args:
-        name: one of the keys of `LOSSES`.
-        margin: margin of the metric losses, above 0.
-        squared: whether metric losses compare squared distances.
-        soft: whether metric losses use the soft margin log(1 + exp(x)).
-
-    Raises:
-        UserError: the name is unknown, the margin is not above 0, or the `addons` extra is missing.
-    """
-    return loss_spec(name).build_loss(margin=margin, squared=squared, soft=soft)
-
-
-__all__ = [
-    "LOSSES",
-    "ContrastiveLoss",
-    "LossSpec",
-    "TripletAllLoss",
-    "TripletHardLoss",
-    "TripletLoss",
-    "TripletSemiHardLoss",
-    "loss_spec",
-    "make_loss",
-]

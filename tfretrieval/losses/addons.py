@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import keras
 
-from tfretrieval.errors import UserError
+from tfretrieval.errors import UserError, require
 
 
-def addons_loss(name: str) -> Callable[..., keras.losses.Loss]:
-    """The factory of a loss of tensorflow-addons.
+def addons_loss(name: str, margin: float = 1.0, squared: bool = False, soft: bool = False) -> keras.losses.Loss:
+    """A loss of tensorflow-addons.
 
     Args:
         name: "contrastive", "triplet-semihard", "triplet-hard", "npairs" or "lifted".
+        margin: margin, above 0.
+        squared: compare squared distances.
+        soft: soft margin, supported by "triplet-hard" only.
 
-    Returns:
-        A function of `margin`, `squared` and `soft` that builds the loss. It raises a `UserError` if the `addons`
-        extra is not installed or the loss does not support an option.
+    Raises:
+        UserError: the `addons` extra is not installed, or the loss does not support an option.
     """
-    return partial(_build, name)
-
-
-def _build(name: str, margin: float, squared: bool, soft: bool) -> keras.losses.Loss:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from tensorflow_addons import losses
-    except ImportError:
-        raise UserError(
-            f"the loss addons/{name} needs tensorflow-addons: pip install 'tfretrieval[addons]' (Python 3.10 or 3.11)"
-        ) from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        losses = require("tensorflow_addons", "addons").losses
     if soft and name != "triplet-hard":
         raise UserError(f"the loss addons/{name} does not support --soft")
     metric = "squared-L2" if squared else "L2"

@@ -29,8 +29,6 @@ class ContrastiveLoss(MarginLoss):
     0.25
     """
 
-    default_name = "contrastive"
-
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         distances = tf.reshape(tf.convert_to_tensor(y_pred), [-1])
         same = tf.reshape(tf.cast(y_true, distances.dtype), [-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -22,12 +22,8 @@ class MarginLoss(keras.losses.Loss):
         UserError: the margin is not above 0.
     """
 
-    default_name: ClassVar[str]
-
-    def __init__(
-        self, margin: float = 1.0, squared: bool = False, soft: bool = False, name: str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(name=name or self.default_name, **kwargs)
+    def __init__(self, margin: float = 1.0, squared: bool = False, soft: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         if not margin > 0:
             raise UserError(f"margin must be above 0, not {margin}")
         self.margin = margin

@@ -29,8 +29,6 @@ class TripletLoss(MarginLoss):
     0.5
     """
 
-    default_name = "triplet"
-
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         distances = tf.convert_to_tensor(y_pred)
         if self.squared:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from tfretrieval.losses.margin import MarginLoss
-from tfretrieval.losses.pairwise import class_masks, pairwise_distances
+from tfretrieval.losses.mining import MiningLoss
 
 
 @keras.saving.register_keras_serializable("tfretrieval")
-class TripletAllLoss(MarginLoss):
+class TripletAllLoss(MiningLoss):
     """Mean of max(D(a, p) - D(a, n) + m, 0) over all triplets of the batch whose loss is not 0.
 
     `y_true` is [b], the classes; `y_pred` is float [b, d], the embeddings. A batch without triplets has the loss 0.
@@ -26,13 +25,7 @@ class TripletAllLoss(MarginLoss):
     Source: Hermans, Beyer, Leibe, In defense of the triplet loss, 2017, "batch all", mean over the non-zero terms.
     """
 
-    default_name = "triplet-all"
-
-    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        distances = pairwise_distances(tf.convert_to_tensor(y_pred), self.squared)
-        positive, negative = class_masks(y_true)
+    def mine(self, distances: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         gaps = distances[:, :, None] - distances[:, None, :]
-        losses = self.triplet_loss(gaps)
-        losses = tf.where(positive[:, :, None] & negative[:, None, :], losses, 0.0)
-        n_active = tf.math.count_nonzero(losses > 0.0, dtype=losses.dtype)
-        return tf.math.divide_no_nan(tf.reduce_sum(losses), n_active)
+        is_triplet = positive[:, :, None] & negative[:, None, :]
+        return gaps, is_triplet if self.soft else is_triplet & (gaps > -self.margin)

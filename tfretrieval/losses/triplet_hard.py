@@ -5,12 +5,11 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from tfretrieval.losses.margin import MarginLoss
-from tfretrieval.losses.pairwise import class_masks, pairwise_distances
+from tfretrieval.losses.mining import MiningLoss
 
 
 @keras.saving.register_keras_serializable("tfretrieval")
-class TripletHardLoss(MarginLoss):
+class TripletHardLoss(MiningLoss):
     """Mean of max(max_p D(a, p) - min_n D(a, n) + m, 0) over the anchors that have a positive and a negative.
 
     `y_true` is [b], the classes; `y_pred` is float [b, d], the embeddings. A batch without triplets has the loss 0.
@@ -26,14 +25,7 @@ class TripletHardLoss(MarginLoss):
     Source: Hermans, Beyer, Leibe, In defense of the triplet loss, 2017, "batch hard", equation 5.
     """
 
-    default_name = "triplet-hard"
-
-    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        distances = pairwise_distances(tf.convert_to_tensor(y_pred), self.squared)
-        positive, negative = class_masks(y_true)
+    def mine(self, distances: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         farthest = tf.reduce_max(tf.where(positive, distances, 0.0), axis=1)
         nearest = tf.reduce_min(tf.where(negative, distances, distances.dtype.max), axis=1)
-        is_anchor = tf.reduce_any(positive, axis=1) & tf.reduce_any(negative, axis=1)
-        gaps = tf.where(is_anchor, farthest - nearest, 0.0)
-        losses = tf.where(is_anchor, self.triplet_loss(gaps), 0.0)
-        return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.reduce_sum(tf.cast(is_anchor, losses.dtype)))
+        return farthest - nearest, tf.reduce_any(positive, axis=1) & tf.reduce_any(negative, axis=1)

@@ -39,8 +39,9 @@ def build_backbone(name: str, image_size: int, weights: str = "none") -> keras.M
     base = _build_base(builder, options, image_size, weights, name)
     if weights not in ("none", "imagenet"):
         load_backbone_weights(base, Path(weights), name)
+    module = builder.__module__.rsplit(".", 1)[-1]
     images = keras.Input((image_size, image_size, 3), name="images")
-    preprocessed = BackbonePreprocessing(_module_of(builder), dtype="float32", name="preprocessing")(images)
+    preprocessed = BackbonePreprocessing(module, dtype="float32", name="preprocessing")(images)
     return keras.Model(images, base(preprocessed), name="backbone")
 
 
@@ -55,10 +56,8 @@ def set_trainable(model: keras.Model, trainable: bool, keep_statistics: bool = T
             models. A randomly initialized backbone must train its statistics: otherwise the signal vanishes.
     """
     model.trainable = trainable
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            set_trainable(layer, trainable, keep_statistics)
-        elif isinstance(layer, keras.layers.BatchNormalization) and keep_statistics:
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization) and keep_statistics:
             layer.trainable = False
 
 
@@ -125,7 +124,3 @@ def _build_base(
         if isinstance(error, (ValueError, TypeError)):
             raise UserError(f"cannot build {name} at {image_size} pixels: {str(error).splitlines()[0]}") from None
         raise
-
-
-def _module_of(builder: type[keras.Model]) -> str:
-    return builder.__module__.rsplit(".", 1)[-1]

@@ -22,7 +22,7 @@ def head_of(embedder: keras.Model) -> keras.Model:
     return keras.Model(features, x, name=embedder.name)
 
 
-def put_head(embedder: keras.Model, head: keras.Model) -> None:
+def set_head_weights(embedder: keras.Model, head: keras.Model) -> None:
     """Copy the weights of a trained head (see `head_of`) into an embedder, in place."""
     for layer in head.layers:
         if layer.weights:

@@ -26,58 +26,31 @@ class BackbonePreprocessing(keras.layers.Layer):
     def call(self, images: tf.Tensor) -> tf.Tensor:
         return getattr(keras.applications, self.module).preprocess_input(images)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "module": self.module}
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class Branches(keras.layers.Layer):
-    """Splits the embeddings [n * b, d] of n concatenated inputs into n tensors [b, d].
+class AnchorDistances(keras.layers.Layer):
+    """Euclidean distances [b, n - 1] of the first of n inputs to each of the others.
+
+    The embeddings of all inputs are concatenated: [n * b, d]. The gradient is finite where they coincide.
 
     Args:
-        n: number of inputs.
+        n_inputs: number of inputs n.
     """
 
-    def __init__(self, n: int, **kwargs: Any) -> None:
+    def __init__(self, n_inputs: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.n = n
+        self.n_inputs = n_inputs
 
-    def call(self, embeddings: tf.Tensor) -> list[tf.Tensor]:
-        return tf.split(embeddings, self.n, axis=0)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return [(None, *input_shape[1:])] * self.n
+    def call(self, embeddings: tf.Tensor) -> tf.Tensor:
+        anchor, *others = tf.split(embeddings, self.n_inputs, axis=0)
+        squares = [tf.reduce_sum(tf.square(anchor - other), axis=-1) for other in others]
+        return safe_sqrt(tf.stack(squares, axis=-1))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "n": self.n}
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class PairDistance(keras.layers.Layer):
-    """Euclidean distances [b] of two batches of embeddings [b, d]; the gradient is finite where they coincide."""
-
-    def call(self, embeddings: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        first, second = embeddings
-        return safe_sqrt(tf.reduce_sum(tf.square(first - second), axis=-1))
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return tuple(input_shape[0][:-1])
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class TripletDistances(keras.layers.Layer):
-    """Euclidean distances [b, 2] of anchors to positives and to negatives, each [b, d]."""
-
-    def call(self, embeddings: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        anchor, positive, negative = embeddings
-        squared = [tf.reduce_sum(tf.square(anchor - other), axis=-1) for other in (positive, negative)]
-        return safe_sqrt(tf.stack(squared, axis=-1))
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return (*input_shape[0][:-1], 2)
+        return {**super().get_config(), "n_inputs": self.n_inputs}
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -86,9 +59,6 @@ class L2Normalization(keras.layers.Layer):
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         return tf.math.l2_normalize(embeddings, axis=-1, epsilon=1e-6)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -118,9 +88,6 @@ class CosineLogits(keras.layers.Layer):
         embeddings = tf.math.l2_normalize(embeddings, axis=-1, epsilon=1e-6)
         prototypes = tf.math.l2_normalize(tf.convert_to_tensor(self.prototypes), axis=-1, epsilon=1e-6)
         return self.scale * tf.matmul(embeddings, prototypes, transpose_b=True)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return (*input_shape[:-1], self.n_classes)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "n_classes": self.n_classes, "scale": self.scale}

@@ -1,30 +1,27 @@
-"""Siamese network: two or more inputs share one embedder.
+"""Siamese network: two or three inputs share one embedder.
 
-Source: R. Hadsell, S. Chopra, Y. LeCun, Dimensionality reduction by learning an invariant mapping, CVPR 2006.
+Sources: R. Hadsell, S. Chopra, Y. LeCun, Dimensionality reduction by learning an invariant mapping, CVPR 2006;
+F. Schroff, D. Kalenichenko, J. Philbin, FaceNet, CVPR 2015 (three inputs).
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
-from tfretrieval.models.layers import Branches, PairDistance
+from tfretrieval.models.layers import AnchorDistances
 
 
-def build_siamese(embedder: keras.Model) -> keras.Model:
-    """A network from two batches of images, float [b, s, s, 3] in 0..255, to Euclidean distances float32 [b].
+def build_siamese(embedder: keras.Model, n_inputs: int = 2) -> keras.Model:
+    """A network from n batches of images to Euclidean distances float32 [b, n - 1].
+
+    Inputs are images float [b, s, s, 3] in 0..255, of which the first are the anchors. Column i holds the distances of
+    their embeddings to those of input i + 1. All inputs are embedded as one batch.
 
     Args:
         embedder: see `build_embedder`; its weights are shared.
+        n_inputs: number of inputs n; 2 for pairs, 3 for triplets.
     """
-    inputs, embeddings = branches(embedder, ["anchor", "other"])
-    distance = PairDistance(dtype="float32", name="distance")(embeddings)
-    return keras.Model(inputs, distance, name="siamese")
-
-
-def branches(embedder: keras.Model, names: list[str]) -> tuple[list[Any], list[Any]]:
-    """Inputs of the given names and their embeddings, computed as one concatenated batch."""
-    inputs = [keras.Input(embedder.input_shape[1:], name=name) for name in names]
+    inputs = [keras.Input(embedder.input_shape[1:], name=f"images_{i}") for i in range(n_inputs)]
     batch = keras.layers.Concatenate(axis=0, name="one_batch")(inputs)
-    return inputs, Branches(len(names), name="branches")(embedder(batch))
+    distances = AnchorDistances(n_inputs, dtype="float32", name="distances")(embedder(batch))
+    return keras.Model(inputs, distances, name="siamese")

@@ -1,6 +1,6 @@
 """Checkpoints of a training run, complete after every epoch.
 
-`epoch-0007/` holds the network with its optimizer and the history after 7 epochs; it appears by one rename.
+`epoch-0007/` holds the network with its optimizer and the history after 7 epochs; it is written atomically.
 `best-0005.keras` is the embedder of the best epoch and is written before the checkpoint that refers to it. If training
 uses cached features of a frozen backbone, both hold only the head, and `frozen.keras` is the embedder before training.
 """
@@ -13,14 +13,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from tfretrieval.artifacts import ArtifactType
 from tfretrieval.atomic import replaced_file
-from tfretrieval.models.head import put_head
+from tfretrieval.models.head import set_head_weights
 from tfretrieval.training.history import best_epoch
 
-CHECKPOINT = ArtifactType("checkpoint", "state.json", 2, "delete it to resume from the one before")
+CHECKPOINT = ArtifactType("checkpoint", "state.json", 3, "delete it to resume from the one before")
 
 
 @dataclass
@@ -79,7 +78,7 @@ class Checkpoints:
         self._delete_except({directory, self.best_path(state.best_epoch), self.frozen_path})
 
     def publish(self, state: TrainState, path: Path, frozen: keras.Model | None = None) -> keras.Model:
-        """Write the embedder of the best epoch to `path`, unless it is already there.
+        """Write the embedder of the best epoch to `path`, unless the file is up to date.
 
         Args:
             state: state of the run.
@@ -95,13 +94,10 @@ class Checkpoints:
         best = self.best_path(state.best_epoch)
         model = keras.models.load_model(best)
         if frozen is not None:
-            put_head(frozen, model)
-            if not path.is_file() or not _have_equal_weights(keras.models.load_model(path), frozen):
-                save_model(frozen, path)
-            return frozen
-        if not path.is_file() or path.read_bytes() != best.read_bytes():
-            with replaced_file(path) as temporary:
-                shutil.copyfile(best, temporary)
+            set_head_weights(frozen, model)
+            model = frozen
+        if not path.is_file() or path.stat().st_mtime_ns < best.stat().st_mtime_ns:
+            save_model(model, path)
         return model
 
     @property
@@ -129,7 +125,3 @@ def save_model(model: keras.Model, path: Path) -> None:
     """
     with replaced_file(path) as temporary:
         model.save(temporary)
-
-
-def _have_equal_weights(first: keras.Model, second: keras.Model) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights()))

@@ -16,7 +16,6 @@ from tfretrieval.errors import UserError
 
 EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
 STRATEGIES = ("none", "mirrored", "multi-worker")
-JOBS = ("chief", "worker")
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Cluster:
         return self.index == 0
 
     @property
-    def others(self) -> list[str]:
+    def other_workers(self) -> list[str]:
         """Addresses of the other workers."""
         return [address for index, address in enumerate(self.addresses) if index != self.index]
 
@@ -54,27 +53,19 @@ def read_cluster() -> Cluster:
     try:
         content = json.loads(text)
         jobs, task = content["cluster"], content["task"]
-        job, index = task["type"], int(task["index"])
-        counts = {name: len(addresses) for name, addresses in jobs.items()}
-        addresses = tuple(address for name in JOBS for address in jobs.get(name, ()))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f"TF_CONFIG must be of the form {EXAMPLE}") from None
-    if unknown := sorted(set(jobs) - set(JOBS)):
-        raise UserError(f"TF_CONFIG has the job {unknown[0]!r}; use chief and worker")
-    if counts.get("chief", 0) > 1:
+        addresses = tuple(address for job in ("chief", "worker") for address in jobs.get(job, ()))
+        index = addresses.index(jobs[task["type"]][int(task["index"])])
+        ports = [int(address.rpartition(":")[2]) for address in addresses]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise UserError(f"TF_CONFIG must be of the form {EXAMPLE}, and its task one of its workers") from None
+    if len(set(addresses)) < len(addresses) or not all(0 < port < 65536 for port in ports):
+        raise UserError("addresses in TF_CONFIG must be distinct, with ports between 1 and 65535")
+    if len(jobs.get("chief", ())) > 1:
         raise UserError("TF_CONFIG has more than one chief")
-    if not all(isinstance(address, str) and address.rpartition(":")[2].isdigit() for address in addresses):
-        raise UserError("addresses in TF_CONFIG must be of the form host:port")
-    if any(not 0 < int(address.rpartition(":")[2]) < 65536 for address in addresses):
-        raise UserError("ports in TF_CONFIG must be between 1 and 65535")
-    if len(set(addresses)) < len(addresses):
-        raise UserError("TF_CONFIG has an address twice")
-    if not 0 <= index < counts.get(job, 0):
-        raise UserError(f"TF_CONFIG has no {job} {index} in its cluster, which its task names")
-    return Cluster(addresses, index + (counts.get("chief", 0) if job == "worker" else 0))
+    return Cluster(addresses, index)
 
 
-def wait_for_others(cluster: Cluster, seconds: float) -> None:
+def wait_for_workers(cluster: Cluster, seconds: float) -> None:
     """Wait until every other worker listens at its address, while listening at this worker's own.
 
     TensorFlow itself waits for an hour and ignores Ctrl-C.
@@ -84,21 +75,13 @@ def wait_for_others(cluster: Cluster, seconds: float) -> None:
     """
     deadline = time.monotonic() + seconds
     port = int(cluster.addresses[cluster.index].rpartition(":")[2])
-    with _listening(port):
-        missing = cluster.others
+    try:
+        listener = socket.create_server(("", port))
+    except OSError as error:
+        raise UserError(f"this worker cannot listen on port {port}: {error.strerror}") from None
+    with listener:
+        missing = cluster.other_workers
         while missing := [address for address in missing if connection_error(address, 2)]:
             if time.monotonic() > deadline:
                 raise UserError(f"no worker at {', '.join(missing)} after {seconds:.0f} s")
             time.sleep(0.2)
-
-
-def _listening(port: int) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("", port))
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        raise UserError(f"this worker cannot listen on port {port}: {error.strerror}") from None
-    return listener

@@ -1,21 +1,42 @@
-"""`TrainConfig`: the settings of a training run."""
+"""`TrainConfig`: the settings of a training run, and the recipes, its defaults by name."""
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from tfretrieval.errors import UserError
 from tfretrieval.training.option import Option
-from tfretrieval.training.recipes import RECIPES, recipe_settings
+
+PRETRAINED_IMAGE_SIZE = 224
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "resnet": {
+        "epochs": 5,
+        "batch_size": 32,
+        "image_size": PRETRAINED_IMAGE_SIZE,
+        "backbone": "resnet50",
+        "weights": "imagenet",
+        "embedding_dim": None,
+        "loss": "cross-entropy",
+        "optimizer": "sgd",
+        "learning_rate": 0.002,
+        "lr_decay_every": 0,
+        "ema": 0.97,
+        "metric": "cosine",
+    },
+    "siamese": {"loss": "contrastive"},
+    "triplet": {"loss": "triplet-all"},
+}
 
 
-def _setting(kind: type, default: Any = dataclasses.MISSING, **accepted: Any) -> Any:
-    """A field with the values that it accepts, see `Option`."""
-    return dataclasses.field(default=default, metadata={"option": Option(kind, **accepted)})
+def _setting(default: Any, help: str, **accepted: Any) -> Any:
+    """A field with its description and the values that it accepts, see `Option`."""
+    return dataclasses.field(default=default, metadata={"help": help, **accepted})
 
 
 @dataclass(frozen=True)
@@ -24,11 +45,11 @@ class TrainConfig:
 
     Attributes:
         recipe: "resnet", "siamese" or "triplet".
-        epochs: passes over the training images; 0 saves the untrained network.
+        epochs: number of epochs; 0 saves the untrained network.
         batch_size: images, pairs or triplets per step.
-        classes_per_batch: P of P x K batches, at most the number of classes.
-        images_per_class: K of P x K batches.
-        steps_per_epoch: steps per epoch of pairs, triplets or P x K batches; None shows each image about 8 times.
+        classes_per_batch: classes per batch (P), for losses that mine within a batch; at most the number of classes.
+        images_per_class: images per class in a batch (K).
+        steps_per_epoch: steps per epoch of pairs, triplets or P x K batches; None for about 8 passes over the images.
         image_size: side of the images in pixels.
         fit: resize mode: "crop", "pad" or "stretch".
         augment: "none", "flip", or "standard" (flip, crop, brightness, contrast).
@@ -54,7 +75,7 @@ class TrainConfig:
         monitor: metric on the held-out images that selects the epoch.
         patience: epochs without improvement after which training stops; 0 disables early stopping.
         metric: distance between embeddings, "cosine" or "euclidean".
-        mixed_precision: compute in half precision, bfloat16 on a CPU and float16 on a GPU.
+        mixed_precision: use mixed precision, bfloat16 on a CPU and float16 on a GPU.
         xla: compile the training step with XLA.
         on_error: mode for unreadable images: "fail" or "skip".
         cache: cache of decoded images: memory ("auto" if they fit, "ram"), a file for later runs ("disk") or "none".
@@ -67,45 +88,61 @@ class TrainConfig:
     0.001
     """
 
-    recipe: str = _setting(str, choices=tuple(RECIPES))
-    epochs: int = _setting(int, 20, low=0)
-    batch_size: int = _setting(int, 64, low=1)
-    classes_per_batch: int = _setting(int, 8, low=2)
-    images_per_class: int = _setting(int, 12, low=2)
-    steps_per_epoch: int | None = _setting(int, None, low=1, optional=True)
-    image_size: int = _setting(int, 64, low=8)
-    fit: str = _setting(str, "crop", choices=("crop", "pad", "stretch"))
-    augment: str = _setting(str, "flip", choices=("none", "flip", "standard"))
-    backbone: str = _setting(str, "convnet")
-    weights: str = _setting(str, "none")
-    embedding_dim: int | None = _setting(int, 10, low=1, optional=True)
-    normalize: bool = _setting(bool, False)
-    freeze: bool = _setting(bool, False)
-    head: str = _setting(str, "cosine", choices=("cosine", "linear"))
-    loss: str = _setting(str, "triplet-all")
-    margin: float = _setting(float, 1.0, above=0)
-    squared: bool = _setting(bool, False)
-    soft: bool = _setting(bool, False)
-    optimizer: str = _setting(str, "adam", choices=("sgd", "adam"))
-    learning_rate: float = _setting(float, 1e-3, above=0)
-    momentum: float = _setting(float, 0.9, low=0, below=1)
-    accumulate: int = _setting(int, 1, low=1)
-    ema: float = _setting(float, 0.0, low=0, below=1)
-    lr_decay: float = _setting(float, 0.1, above=0)
-    lr_decay_every: int = _setting(int, 8, low=0)
-    validation_fraction: float = _setting(float, 0.1, low=0, below=1)
-    monitor: str = _setting(str, "val_map", choices=("val_map", "val_precision_at_1"))
-    patience: int = _setting(int, 0, low=0)
-    metric: str = _setting(str, "euclidean", choices=("cosine", "euclidean"))
-    mixed_precision: bool = _setting(bool, False)
-    xla: bool = _setting(bool, False)
-    on_error: str = _setting(str, "fail", choices=("fail", "skip"))
-    cache: str = _setting(str, "auto", choices=("auto", "ram", "disk", "none"))
-    seed: int = _setting(int, 0, low=0)
+    recipe: str = _setting(dataclasses.MISSING, "Recipe.", choices=tuple(RECIPES))
+    epochs: int = _setting(20, "Number of epochs; 0 saves the untrained network.", low=0)
+    batch_size: int = _setting(64, "Images, pairs or triplets per step.", low=1)
+    classes_per_batch: int = _setting(8, "Classes per batch (P), for losses that mine within a batch.", low=2)
+    images_per_class: int = _setting(12, "Images per class in a batch (K).", low=2)
+    steps_per_epoch: int | None = _setting(None, "Steps per epoch of pairs, triplets or P x K batches.", low=1)
+    image_size: int = _setting(64, "Side of the images in pixels.", low=8)
+    fit: str = _setting("crop", "Resize mode.", choices=("crop", "pad", "stretch"))
+    augment: str = _setting(
+        "flip", "Augmentation; standard: flip, crop, brightness, contrast.", choices=("none", "flip", "standard")
+    )
+    backbone: str = _setting("convnet", "convnet, or a keras.applications model such as mobilenet_v2_0.35.")
+    weights: str = _setting("none", "imagenet (downloaded by Keras), none, or an .h5 FILE (include_top=False).")
+    embedding_dim: int | None = _setting(10, "Dimension of the embedding.", low=1)
+    normalize: bool = _setting(False, "L2-normalize embeddings.")
+    freeze: bool = _setting(
+        False, "Freeze the backbone; with --augment none its features are computed once and cached."
+    )
+    head: str = _setting("cosine", "Classification head for cross-entropy.", choices=("cosine", "linear"))
+    loss: str = _setting(
+        "triplet-all", "cross-entropy, contrastive, triplet, triplet-all, triplet-hard, triplet-semihard, addons/..."
+    )
+    margin: float = _setting(1.0, "Margin of the metric losses.", above=0)
+    squared: bool = _setting(False, "Compare squared distances in the metric losses.")
+    soft: bool = _setting(False, "Use log(1 + exp(x)) in place of the hinge max(x, 0) in the metric losses.")
+    optimizer: str = _setting("adam", "Optimizer.", choices=("sgd", "adam"))
+    learning_rate: float = _setting(1e-3, "Initial learning rate; 0.01 for resnet with --weights none.", above=0)
+    momentum: float = _setting(0.9, "Momentum of SGD.", low=0, below=1)
+    accumulate: int = _setting(1, "Gradient accumulation steps.", low=1)
+    ema: float = _setting(
+        0.0, "Momentum of the moving average that replaces the weights after each epoch; 0 disables it.", low=0, below=1
+    )
+    lr_decay: float = _setting(0.1, "Learning rate decay factor.", above=0)
+    lr_decay_every: int = _setting(8, "Epochs between decays; 0 disables decay.", low=0)
+    validation_fraction: float = _setting(
+        0.1, "Fraction of the training images held out to select the epoch.", low=0, below=1
+    )
+    monitor: str = _setting(
+        "val_map", "Metric on the held-out images that selects the epoch.", choices=("val_map", "val_precision_at_1")
+    )
+    patience: int = _setting(0, "Epochs without improvement after which training stops; 0 disables it.", low=0)
+    metric: str = _setting("euclidean", "Distance between embeddings.", choices=("cosine", "euclidean"))
+    mixed_precision: bool = _setting(False, "Use mixed precision.")
+    xla: bool = _setting(False, "Compile the training step with XLA, for GPUs; slower on CPUs.")
+    on_error: str = _setting("fail", "Mode for unreadable images: fail or skip.", choices=("fail", "skip"))
+    cache: str = _setting(
+        "auto",
+        "Cache of decoded images: memory (auto, ram), disk (kept in $TFRET_CACHE across runs), or none.",
+        choices=("auto", "ram", "disk", "none"),
+    )
+    seed: int = _setting(0, "Random seed.", low=0)
 
     def __post_init__(self) -> None:
-        for name, option in OPTIONS.items():
-            object.__setattr__(self, name, option.checked(name, getattr(self, name)))
+        for name, value in _checked(self.to_dict()).items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def for_recipe(cls, recipe: str, **changes: Any) -> TrainConfig:
@@ -114,7 +151,13 @@ class TrainConfig:
         Raises:
             UserError: the recipe or a setting is unknown, or a value is not accepted.
         """
-        return cls(**_known(recipe_settings(recipe, **changes)))
+        given = {name: value for name, value in changes.items() if value is not None}
+        defaults = dict(RECIPES.get(recipe, {}))
+        if recipe == "resnet" and given.get("weights") == "none":
+            defaults["learning_rate"] = 0.01
+        if recipe != "resnet" and given.get("backbone", "convnet") != "convnet":
+            defaults["image_size"] = PRETRAINED_IMAGE_SIZE
+        return cls(**_checked({"recipe": recipe, **defaults, **given}))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
@@ -125,7 +168,7 @@ class TrainConfig:
         """
         if missing := [name for name in OPTIONS if name not in values]:
             raise UserError(f"the configuration lacks {', '.join(missing)}")
-        return cls(**_known(values))
+        return cls(**_checked(values))
 
     def to_dict(self) -> dict[str, Any]:
         """The settings by name."""
@@ -138,15 +181,22 @@ class TrainConfig:
         return self.learning_rate * self.lr_decay ** (epoch // self.lr_decay_every)
 
 
-OPTIONS: dict[str, Option] = {field.name: field.metadata["option"] for field in dataclasses.fields(TrainConfig)}
-CHOICES = {name: option.choices for name, option in OPTIONS.items() if option.choices}
+def _options() -> dict[str, Option]:
+    options, hints = {}, get_type_hints(TrainConfig)
+    for field in dataclasses.fields(TrainConfig):
+        kind, *optional = get_args(hints[field.name]) or [hints[field.name]]
+        options[field.name] = Option(kind, optional=bool(optional), **field.metadata)
+    return options
+
+
+OPTIONS = _options()
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
     """Read settings from a YAML file of `name: value` lines.
 
     Raises:
-        UserError: the file is missing or is not such a file.
+        UserError: the file is missing or is not such a file, or a setting is unknown or not accepted.
     """
     import yaml
 
@@ -158,11 +208,17 @@ def read_config_file(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold lines of the form `name: value`")
-    return values
+    try:
+        return _checked(values)
+    except UserError as error:
+        raise UserError(f"{path}: {error.problem}", error.remedy) from None
 
 
-def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, converted to their types."""
     for name in values:
         if name not in OPTIONS:
-            raise UserError(f"unknown setting {name!r}; use one of {', '.join(OPTIONS)}")
-    return dict(values)
+            close = difflib.get_close_matches(str(name), OPTIONS, 1)
+            remedy = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(OPTIONS)}"
+            raise UserError(f"unknown setting {name!r}", remedy)
+    return {name: OPTIONS[name].checked(name, value) for name, value in values.items()}

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 
 import keras
+import tensorflow as tf
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
@@ -15,7 +16,7 @@ from tfretrieval.data.sources import absolute_source
 from tfretrieval.errors import UserError
 from tfretrieval.losses import loss_spec
 from tfretrieval.memory import peak_memory
-from tfretrieval.models.head import backbone_of, head_of
+from tfretrieval.models.head import backbone_of
 from tfretrieval.runs import Run
 from tfretrieval.training.checkpoints import Checkpoints, TrainState, save_model
 from tfretrieval.training.cluster import read_cluster
@@ -23,9 +24,9 @@ from tfretrieval.training.config import TrainConfig
 from tfretrieval.training.features import feature_table
 from tfretrieval.training.history import write_history
 from tfretrieval.training.loop import TrainingLoop
-from tfretrieval.training.network import build_network, embedder_from_config, embedder_of, wrap_embedder
+from tfretrieval.training.network import build_network, embedder_from_config, embedder_of
 from tfretrieval.training.replicas import open_replicas
-from tfretrieval.training.run_directory import check_run_directory, claim_run_directory
+from tfretrieval.training.run_directory import check_run_directory, prepare_run_directory
 from tfretrieval.training.weight_imprinting import imprint_head
 
 log = logging.getLogger(__name__)
@@ -46,13 +47,13 @@ def train(
     is not used.
 
     Args:
-        catalog: training data; its split "train", or all of it without such a split.
+        catalog: training data; its split "train", or the whole catalog.
         config: settings of the run.
         run: run to write to.
         resume: resume after the last finished epoch, or start if there is none.
         overwrite: replace an existing run, as soon as the new one can start.
         argv: command line to record in the manifest.
-        strategy: "none", "mirrored" or "multi-worker", see `open_replicas`. Batches are the same with each.
+        strategy: "none", "mirrored" or "multi-worker", see `open_replicas`. The global batch is the same with each.
 
     Returns:
         The embedder of the best epoch; on a worker other than the chief, of the last.
@@ -60,7 +61,7 @@ def train(
     Raises:
         UserError: images are unreadable, classes are too few or too small, the run exists or has other settings or
             data, the loss is not finite, or the strategy is unknown.
-        WorkerLost: another worker is gone.
+        WorkerLost: another worker failed.
     """
     spec = loss_spec(config.loss)
     if spec.is_classifier and config.freeze and config.embedding_dim is None and config.epochs:
@@ -69,7 +70,7 @@ def train(
             "pretrained features"
         )
     if config.xla and strategy != "none":
-        raise UserError("--xla compiles for a single device; drop it or --strategy")
+        raise UserError("--xla compiles for a single device; omit --xla or --strategy")
     data = {"source": absolute_source(catalog.source), "fingerprint": catalog.fingerprint, "n": len(catalog)}
     if strategy != "multi-worker" or read_cluster().is_chief:
         check_run_directory(run, data, config, resume, overwrite)
@@ -80,47 +81,46 @@ def train(
     with _precision(config.mixed_precision):
         checkpoint = replicas.on_chief(lambda: checkpoints.latest() if resume else None) or None
         frozen = _frozen_embedder(config, checkpoints if checkpoint else None)
-        network, state = checkpoint or (_new_network(config, catalog.n_classes, frozen), TrainState())
+        network, state = checkpoint or (build_network(config, catalog.n_classes, frozen), TrainState())
 
-        def claim() -> None:
-            claim_run_directory(run, data, config, overwrite, argv, replicas.count)
+        def is_trained() -> bool:
+            is_over = state.epochs_done >= config.epochs or state.is_out_of_patience(config.patience)
+            return state.epochs_done > 0 and is_over
 
-        def save_untrained() -> None:
-            claim()
-            write_history(run.history_path, [])
-            save_model(embedder_of(network), run.model_path)
-            run.record_training(parameters=embedder_of(network).count_params())
-
-        if config.epochs == 0:
-            replicas.on_chief(save_untrained)
-            return embedder_of(network)
-        if replicas.on_chief(lambda: state.epochs_done >= config.epochs or state.is_out_of_patience(config.patience)):
+        if replicas.on_chief(is_trained):
             log.info("%s is already trained", run.directory)
         else:
-            training = _table(training_items, config, frozen)
-            held_out = _table(held_out_items, config, frozen) if len(held_out_items) and replicas.is_chief else None
+            training = held_out = None
+            if config.epochs:
+                training = _table(training_items, config, frozen)
+            if config.epochs and len(held_out_items) and replicas.is_chief:
+                held_out = _table(held_out_items, config, frozen)
 
-            def begin() -> int:
-                if spec.is_classifier and config.head == "cosine" and checkpoint is None:
+            def initialize() -> int:
+                if training is not None and spec.is_classifier and config.head == "cosine" and checkpoint is None:
                     imprint_head(network, training, config.seed)
-                claim()
+                prepare_run_directory(run, data, config, overwrite, argv, replicas.count)
                 if frozen is not None and checkpoint is None:
                     save_model(frozen, checkpoints.frozen_path)
                 return state.epochs_done
 
-            state.epochs_done = replicas.on_chief(begin)
-            TrainingLoop(network, state, config, run, replicas).fit(training, held_out)
+            state.epochs_done = replicas.on_chief(initialize)
+            if training is not None:
+                TrainingLoop(network, state, config, run, replicas).fit(training, held_out)
             if replicas.is_chief:
                 parameters = (frozen or embedder_of(network)).count_params()
                 run.record_training(parameters=parameters, peak_memory=peak_memory())
         if not replicas.is_chief:
             return embedder_of(network)
         write_history(run.history_path, state.history)
+        if state.epochs_done == 0:
+            save_model(embedder_of(network), run.model_path)
+            return embedder_of(network)
         return checkpoints.publish(state, run.model_path, frozen)
 
 
 def _frozen_embedder(config: TrainConfig, checkpoints: Checkpoints | None) -> keras.Model | None:
-    """The whole embedder, if its backbone is frozen and its features can be cached; None otherwise."""
+    """The embedder, if its backbone is frozen and its features can be cached; None otherwise."""
     if not config.freeze or config.epochs == 0:
         return None
     if config.augment != "none":
@@ -131,12 +131,6 @@ def _frozen_embedder(config: TrainConfig, checkpoints: Checkpoints | None) -> ke
         )
         return None
     return keras.models.load_model(checkpoints.frozen_path) if checkpoints else embedder_from_config(config)
-
-
-def _new_network(config: TrainConfig, n_classes: int, frozen: keras.Model | None) -> keras.Model:
-    if frozen is None:
-        return build_network(config, n_classes)
-    return wrap_embedder(head_of(frozen), config, n_classes)
 
 
 def _training_items(catalog: Catalog) -> Catalog:
@@ -169,14 +163,11 @@ def _table(items: Catalog, config: TrainConfig, frozen: keras.Model | None) -> T
 @contextlib.contextmanager
 def _precision(mixed: bool) -> Iterator[None]:
     """Compute in half precision inside the block, if `mixed`."""
-    if not mixed:
-        yield
-        return
-    import tensorflow as tf
-
-    policy = "mixed_float16" if tf.config.list_physical_devices("GPU") else "mixed_bfloat16"
-    keras.mixed_precision.set_global_policy(policy)
+    previous = keras.mixed_precision.global_policy()
+    if mixed:
+        has_gpu = bool(tf.config.list_physical_devices("GPU"))
+        keras.mixed_precision.set_global_policy("mixed_float16" if has_gpu else "mixed_bfloat16")
     try:
         yield
     finally:
-        keras.mixed_precision.set_global_policy("float32")
+        keras.mixed_precision.set_global_policy(previous)

@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
-from types import FrameType, TracebackType
+from collections.abc import Callable, Iterator
+from types import FrameType
 
 
-class Interruption:
-    """A context manager in which no Ctrl-C is lost.
+@contextlib.contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """A block in which no Ctrl-C is lost; yields a function to call after each step.
 
-    Python discards a KeyboardInterrupt that is raised inside a finalizer, and TensorFlow runs many. `check`, called
-    after each step, raises it again. If a library replaces the KeyboardInterrupt by an error of its own, the block
-    raises a KeyboardInterrupt instead. Nothing changes in threads, or if Ctrl-C already has a custom handler.
+    Python discards a KeyboardInterrupt that is raised inside a finalizer, and TensorFlow runs many. The function raises
+    it again. If a library replaces the KeyboardInterrupt by an error of its own, the block raises a KeyboardInterrupt
+    instead. Nothing changes in threads, or if Ctrl-C already has a custom handler.
     """
+    interrupted = threading.Event()
 
-    def __init__(self) -> None:
-        self._interrupted = False
-        self._installed = False
+    def handle(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.default_int_handler(number, frame)
 
-    def __enter__(self) -> Interruption:
-        in_main_thread = threading.current_thread() is threading.main_thread()
-        if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._handle)
-            self._installed = True
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._installed:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        if self._interrupted and isinstance(error, Exception):
-            raise KeyboardInterrupt from error
-
-    def check(self) -> None:
-        """Raise a KeyboardInterrupt that was discarded.
-
-        Raises:
-            KeyboardInterrupt: Ctrl-C was pressed.
-        """
-        if self._interrupted:
+    def check() -> None:
+        if interrupted.is_set():
             raise KeyboardInterrupt
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        self._interrupted = True
-        signal.default_int_handler(number, frame)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    is_installed = in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_installed:
+        signal.signal(signal.SIGINT, handle)
+    try:
+        yield check
+    except Exception as error:
+        if interrupted.is_set():
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        if is_installed:
+            signal.signal(signal.SIGINT, signal.default_int_handler)

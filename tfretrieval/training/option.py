@@ -14,6 +14,7 @@ class Option:
 
     Attributes:
         kind: type of the value; an int is accepted for a float.
+        help: description of the setting.
         low: least value.
         above: exclusive lower bound.
         below: exclusive upper bound.
@@ -22,6 +23,7 @@ class Option:
     """
 
     kind: type
+    help: str = ""
     low: float | None = None
     above: float | None = None
     below: float | None = None

@@ -1,6 +1,6 @@
 """Replicas of a network on one device, on all devices of a machine, or on the workers of a cluster.
 
-Strategies of `tf.distribute` provide the collectives only. Variables are created outside of their scope and live on
+Strategies of `tf.distribute` are used only for collectives. Variables are created outside of their scope and live on
 one device, so that optimizers and checkpoints are independent of replicas, in Keras 2 and 3.
 """
 
@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from tfretrieval.data.pipelines import BatchShard
 from tfretrieval.errors import UserError
-from tfretrieval.training.cluster import STRATEGIES, Cluster, read_cluster, wait_for_others
+from tfretrieval.training.cluster import STRATEGIES, Cluster, read_cluster, wait_for_workers
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledE
 
 
 class WorkerLost(UserError):
-    """Another worker is gone. TensorFlow cannot reconnect to it, so every worker must be restarted."""
+    """Another worker failed. TensorFlow cannot reconnect to it, so every worker must be restarted."""
 
 
 class Replicas:
@@ -81,7 +81,7 @@ class Replicas:
         return tf.nest.map_structure(lambda value: self._strategy.experimental_local_results(value)[0], results)
 
     def all_gather(self, rows: tf.Tensor) -> tf.Tensor:
-        """Concatenate the rows [n, ...] of all replicas, inside `run`; gradients flow back."""
+        """Concatenate the rows [n, ...] of all replicas, inside `run`; differentiable."""
         if self.count == 1:
             return rows
         rows = tf.identity(rows)  # collectives need a tensor on this replica's device
@@ -104,7 +104,7 @@ class Replicas:
         """Assign the chief's values to the variables of every worker.
 
         Raises:
-            WorkerLost: another worker is gone.
+            WorkerLost: another worker failed.
         """
         if self._cluster is None:
             return
@@ -121,24 +121,20 @@ class Replicas:
 
         Raises:
             UserError: the function failed on the chief.
-            WorkerLost: another worker is gone.
+            WorkerLost: another worker failed.
         """
         if self._cluster is None:
             return function()
-        result, number, failure = None, FAILED, None
-        if self.is_chief:
-            try:
+        result, number = None, tf.Variable(FAILED, dtype=tf.int64, trainable=False)
+        try:
+            if self.is_chief:
                 result = function()
-                number = int(result) if isinstance(result, int) else 0
-            except BaseException as error:
-                failure = error
-        with contextlib.suppress(WorkerLost) if failure else contextlib.nullcontext(), self.detecting_lost_workers():
-            number = int(self._from_chief([tf.constant(number, tf.float64)])[0])
-        if failure is not None:
-            raise failure
+                number.assign(int(result) if isinstance(result, int) else 0)
+        finally:
+            self.broadcast([number])
         if number == FAILED:
             raise UserError(f"the chief {self._cluster.addresses[0]} failed; see its output")
-        return result if self.is_chief else number
+        return result if self.is_chief else int(number)
 
     @contextlib.contextmanager
     def detecting_lost_workers(self) -> Iterator[None]:
@@ -150,7 +146,7 @@ class Replicas:
                 raise
             log.debug("%s", error)
             raise WorkerLost(
-                f"lost a worker ({' or '.join(self._cluster.others)}); restart all workers with --resume"
+                f"lost a worker ({' or '.join(self._cluster.other_workers)}); restart all workers with --resume"
             ) from None
 
     def _sum_of_chief(self, values: list[tf.Tensor]) -> list[tf.Tensor]:
@@ -189,9 +185,9 @@ def open_replicas(strategy: str = "none") -> Replicas:
 
 
 def _connect(cluster: Cluster) -> tf.distribute.Strategy:
-    others = ", ".join(cluster.others) or "none"
+    others = ", ".join(cluster.other_workers) or "none"
     log.info("worker %d of %d: waiting for %s", cluster.index, len(cluster.addresses), others)
-    wait_for_others(cluster, WAIT_SECONDS)
+    wait_for_workers(cluster, WAIT_SECONDS)
     try:
         with _default_signals():
             return tf.distribute.MultiWorkerMirroredStrategy()

@@ -12,12 +12,12 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation.evaluator import evaluate
 from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.settings import FaissSettings
-from tfretrieval.training.collapse import ADVICE, COLLAPSED, spread
 from tfretrieval.training.table_embedder import TableEmbedder
 
 log = logging.getLogger(__name__)
 
 MAX_GALLERY = 2000
+COLLAPSED = 0.01  # spread of a collapsed embedding
 
 
 class RetrievalMetrics:
@@ -36,33 +36,40 @@ class RetrievalMetrics:
         self._queries = queries
         self._gallery = gallery
         self._metric = metric
-        rows = np.random.default_rng(seed).permutation(len(gallery))[:MAX_GALLERY]
-        self._rows = np.sort(rows)
+        self._rows = np.sort(np.random.default_rng(seed).permutation(len(gallery))[:MAX_GALLERY])
         self._warned = False
-
-    def after_epoch(self) -> dict[str, float]:
-        """The metrics of `measure`; logs a warning if the embedding has collapsed."""
-        metrics = self.measure()
-        if metrics["spread"] < COLLAPSED and not self._warned:
-            log.warning(ADVICE.format(spread=metrics["spread"]))
-            self._warned = True
-        return metrics
 
     def measure(self) -> dict[str, float]:
         """`val_map`, `val_precision_at_1` and `spread` with the current weights, each in 0..1."""
-        queries = self._embeddings(self._queries, None)
-        gallery = self._embeddings(self._gallery, self._rows)
+        queries = Embeddings(self._queries.catalog, self._embedder.embed(self._queries))
+        gallery = Embeddings(self._gallery.catalog.subset(self._rows), self._embedder.embed(self._gallery, self._rows))
         vectors = np.concatenate([queries.vectors, gallery.vectors])
-        if not np.isfinite(vectors).all():
-            return {"val_map": 0.0, "val_precision_at_1": 0.0, "spread": 0.0}
-        index = Index.build(gallery, FaissSettings(metric=self._metric))
-        metrics = evaluate(index, queries, ks=(1,), vote_k=1, n_bootstrap=0).metrics
-        return {
-            "val_map": metrics["map"],
-            "val_precision_at_1": metrics["precision_at_1"],
-            "spread": spread(vectors),
-        }
+        metrics = {"map": 0.0, "precision_at_1": 0.0}
+        if is_finite := bool(np.isfinite(vectors).all()):
+            index = Index.build(gallery, FaissSettings(metric=self._metric))
+            metrics = evaluate(index, queries, ks=(1,), vote_k=1, n_bootstrap=0).metrics
+        width = spread(vectors) if is_finite else 0.0
+        if width < COLLAPSED and not self._warned:
+            log.warning(
+                "the embedding has collapsed: the spread of its vectors is %.2f %% of their length; try a lower "
+                "--learning-rate, --loss triplet-semihard or triplet-all, --normalize, or check the labels",
+                100 * width,
+            )
+            self._warned = True
+        return {"val_map": metrics["map"], "val_precision_at_1": metrics["precision_at_1"], "spread": width}
 
-    def _embeddings(self, table: Table, rows: np.ndarray | None) -> Embeddings:
-        vectors = self._embedder.embed(table, rows)
-        return Embeddings(table.catalog if rows is None else table.catalog.subset(rows), vectors)
+
+def spread(vectors: np.ndarray) -> float:
+    """Root mean squared distance of vectors [n, d] to their mean, divided by their root mean squared length.
+
+    Returns:
+        0 for identical vectors, at most 1.
+
+    >>> spread(np.array([[1.0, 0.0], [-1.0, 0.0]]))
+    1.0
+    """
+    length = float(np.sqrt(np.mean(np.sum(np.square(vectors, dtype=np.float64), axis=1))))
+    if length < 1e-6:
+        return 0.0
+    centered = vectors - vectors.mean(axis=0, dtype=np.float64)
+    return float(np.sqrt(np.mean(np.sum(np.square(centered), axis=1)))) / length

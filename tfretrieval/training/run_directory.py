@@ -1,4 +1,4 @@
-"""Check and claim the run directory of a training."""
+"""Check and prepare the run directory of a training."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def check_run_directory(run: Run, data: dict[str, Any], config: TrainConfig, res
         raise UserError(f"{run.directory} already holds a run; use --resume, --overwrite or another --run")
 
 
-def claim_run_directory(
+def prepare_run_directory(
     run: Run, data: dict[str, Any], config: TrainConfig, overwrite: bool, argv: list[str] | None, replicas: int
 ) -> None:
     """Write the manifest of a run, after deleting the previous run if `overwrite`.

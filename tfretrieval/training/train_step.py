@@ -8,6 +8,7 @@ network.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,6 +27,7 @@ class Learner:
         replicas: replicas that compute each batch.
         with_accuracy: whether to report the accuracy of a classifier.
         xla: compile the step with XLA.
+        accumulate: number of batches whose gradients are averaged before an optimizer step.
     """
 
     def __init__(
@@ -35,37 +37,48 @@ class Learner:
         replicas: Replicas,
         with_accuracy: bool = False,
         xla: bool = False,
+        accumulate: int = 1,
     ) -> None:
         self._network = network
         self._replicas = replicas
         self._copies = [network, *replicas.clones(network)]
         network.optimizer.build(network.trainable_variables)
         self._with_accuracy = with_accuracy
+        self._accumulate = accumulate
+        self._gradient_sums: list[tf.Variable] = []
+        if accumulate > 1:
+            weights = network.trainable_variables
+            self._gradient_sums = [tf.Variable(tf.zeros(w.shape, w.dtype), trainable=False) for w in weights]
         self._batches = iter(stream)
-        self._step = tf.function(
-            self._train_step, [stream.element_spec], autograph=False, jit_compile=True if xla else None
-        )
+        graph = functools.partial(tf.function, autograph=False, jit_compile=True if xla else None)
+        self._step = graph(self._train_step, [stream.element_spec])
+        self._apply_accumulated = graph(self._apply_mean, [tf.TensorSpec([], tf.int32)])
 
     def begin_epoch(self, learning_rate: float) -> None:
         """Set the learning rate, and give every worker the chief's weights and optimizer state.
 
         Raises:
-            WorkerLost: another worker is gone.
+            WorkerLost: another worker failed.
         """
         optimizer = self._network.optimizer
         optimizer.learning_rate = learning_rate
         self._replicas.broadcast([*self._network.variables, *optimizer.variables])
 
     def train_steps(self, n: int, on_step_end: Callable[[], None] = lambda: None) -> dict[str, float]:
-        """Take n steps and return the mean "loss", and the "accuracy" of a classifier, over their items.
+        """Train on n batches and return the mean "loss", and the "accuracy" of a classifier, over their items.
+
+        The last group of accumulated batches may be smaller.
 
         Raises:
-            WorkerLost: another worker is gone.
+            WorkerLost: another worker failed.
         """
         sums = tf.zeros([3], tf.float64)
         with self._replicas.detecting_lost_workers():
-            for _ in range(n):
+            for i in range(n):
                 sums += self._step(next(self._batches))
+                n_accumulated = i % self._accumulate + 1
+                if self._gradient_sums and (n_accumulated == self._accumulate or i + 1 == n):
+                    self._apply_accumulated(tf.constant(n_accumulated))
                 on_step_end()
             loss, n_correct, n_items = sums.numpy().tolist()
         accuracy = {"accuracy": n_correct / n_items} if self._with_accuracy else {}
@@ -77,11 +90,23 @@ class Learner:
             for variable, value in zip(copy.variables, self._network.variables):
                 variable.assign(value)
         gradients, sums = self._replicas.run(self._gradients, shards)
-        optimizer, weights = self._network.optimizer, self._network.trainable_variables
+        if self._gradient_sums:
+            for total, gradient in zip(self._gradient_sums, gradients):
+                total.assign_add(gradient)
+        else:
+            self._apply(gradients)
+        return sums
+
+    def _apply_mean(self, n_batches: tf.Tensor) -> None:
+        self._apply([total / tf.cast(n_batches, total.dtype) for total in self._gradient_sums])
+        for total in self._gradient_sums:
+            total.assign(tf.zeros_like(total))
+
+    def _apply(self, gradients: list[tf.Tensor]) -> None:
+        optimizer = self._network.optimizer
         if hasattr(optimizer, "get_unscaled_gradients"):  # Keras 2.15 in float16
             gradients = optimizer.get_unscaled_gradients(gradients)
-        optimizer.apply_gradients(zip(gradients, weights))
-        return sums
+        optimizer.apply_gradients(zip(gradients, self._network.trainable_variables))
 
     def _gradients(self, replica: int, shard: Any) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Gradients of the whole batch's loss, from the shard of one local replica, and the sums of `_train_step`."""
@@ -111,7 +136,8 @@ class Learner:
 @contextlib.contextmanager
 def _synchronized_batch_normalization(model: keras.Model, n_replicas: int) -> Iterator[None]:
     """Trace trainable batch normalization with the statistics of all replicas inside the block."""
-    layers = [layer for layer in _normalizations(model) if layer.trainable] if n_replicas > 1 else []
+    layers = model._flatten_layers() if n_replicas > 1 else []
+    layers = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable]
     previous = [(layer.synchronized, getattr(layer, "fused", None)) for layer in layers]
     for layer in layers:
         layer.synchronized, layer.fused = True, False
@@ -120,11 +146,3 @@ def _synchronized_batch_normalization(model: keras.Model, n_replicas: int) -> It
     finally:
         for layer, (synchronized, fused) in zip(layers, previous):
             layer.synchronized, layer.fused = synchronized, fused
-
-
-def _normalizations(model: keras.Model) -> Iterator[Any]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _normalizations(layer)
-        elif isinstance(layer, keras.layers.BatchNormalization):
-            yield layer

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from tfretrieval.models import build_embedder
+from tfretrieval.models.embedder import build_embedder
 
 
 @pytest.fixture(scope="package")

@@ -8,7 +8,7 @@ import pytest
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.keras_engine import KerasEngine
 from tfretrieval.errors import UserError
-from tfretrieval.models import build_embedder
+from tfretrieval.models.embedder import build_embedder
 from tfretrieval.vectors import cosines
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")

@@ -16,7 +16,7 @@ import pytest
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.keras_engine import KerasEngine
 from tfretrieval.errors import UserError
-from tfretrieval.models import build_embedder
+from tfretrieval.models.embedder import build_embedder
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
 pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")

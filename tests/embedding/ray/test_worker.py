@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfretrieval.embedding.keras_engine import KerasEngine
-from tfretrieval.models import build_embedder
+from tfretrieval.models.embedder import build_embedder
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
 

@@ -13,7 +13,7 @@ from typing import Any
 from tfretrieval.data.read_image import BrokenImageError, read_image
 from tfretrieval.embedding.openvino.engine import core
 from tfretrieval.embedding.openvino.model_dir import MODEL, read_header, write_engine
-from tfretrieval.errors import UserError
+from tfretrieval.errors import UserError, require
 
 
 def quantize(source: Path, directory: Path, paths: Sequence[str], provenance: Mapping[str, Any]) -> None:
@@ -44,9 +44,6 @@ def quantize(source: Path, directory: Path, paths: Sequence[str], provenance: Ma
 
 
 def _nncf() -> Any:
-    try:
-        import nncf
-    except ImportError:
-        raise UserError("int8 needs NNCF: pip install 'tfretrieval[int8]', or use another --precision") from None
+    nncf = require("nncf", "int8")
     logging.getLogger("nncf").setLevel(logging.ERROR)  # nncf.set_log_level would change handlers of other loggers
     return nncf

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tfretrieval.connectivity import connection_error
-from tfretrieval.errors import UserError
+from tfretrieval.errors import UserError, require
 from tfretrieval.quiet import STDERR, silent
 
 CONNECTION_TIMEOUT = 10.0
@@ -29,12 +29,8 @@ def load_ray() -> Any:
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    try:
-        import ray
-        import ray.data
-    except ImportError:
-        raise UserError("the engine ray is not installed: pip install 'tfretrieval[ray]'") from None
-    return ray
+    require("ray.data", "ray")
+    return require("ray", "ray")
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tfretrieval.errors import UserError
+from tfretrieval.errors import UserError, require
 
 NOISY = ("pymilvus", "milvus_lite", "grpc")
 
@@ -83,11 +83,8 @@ def _token(token_env: str | None) -> str:
 def _pymilvus() -> Any:
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # prints warnings otherwise; nothing here forks without exec
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    try:
-        with _unchanged_logging():
-            import pymilvus
-    except ImportError:
-        raise UserError("the retriever milvus is not installed", "use pip install 'tfretrieval[milvus]'") from None
+    with _unchanged_logging():
+        pymilvus = require("pymilvus", "milvus")
     for name in (*NOISY, *logging.root.manager.loggerDict):
         if name.startswith(NOISY):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # they log every error they raise

@@ -69,8 +69,8 @@ class TrainingLoop:
         set_steps_per_epoch(self.network, math.ceil(steps / config.accumulate))
         is_classifier = loss_spec(config.loss).is_classifier
         learner = Learner(self.network, stream, self.replicas, is_classifier, config.xla, config.accumulate)
-        validate = self._validation(training, held_out)
-        tensorboard = TensorBoardLog(self.run.logs)
+        self._validate = self._validation(training, held_out)
+        self._tensorboard = TensorBoardLog(self.run.logs)
         with interruptible() as check_interrupt, progress(None, "train", total=config.epochs, unit="epoch") as epochs:
             epochs.update(state.epochs_done)
             for epoch in range(state.epochs_done, config.epochs):
@@ -83,7 +83,7 @@ class TrainingLoop:
                         f"the loss is {metrics['loss']} in epoch {epoch + 1}; "
                         "use a lower --learning-rate or omit --mixed-precision"
                     )
-                if self.replicas.on_chief(functools.partial(self._end_epoch, metrics, validate, started, tensorboard)):
+                if self.replicas.on_chief(functools.partial(self._end_epoch, metrics, started)):
                     break
                 epochs.update(1)
 
@@ -101,25 +101,19 @@ class TrainingLoop:
 
         return validate
 
-    def _end_epoch(
-        self,
-        metrics: dict[str, float],
-        validate: Callable[[], dict[str, float]],
-        started: float,
-        tensorboard: TensorBoardLog,
-    ) -> bool:
+    def _end_epoch(self, metrics: dict[str, float], started: float) -> bool:
         """Validate and write the checkpoint, history and logs of an epoch; whether patience has run out."""
         state, config = self.state, self.config
         row: dict[str, float] = {
             "epoch": state.epochs_done + 1,
-            **{name: float(value) for name, value in {**metrics, **validate()}.items()},
+            **{name: float(value) for name, value in {**metrics, **self._validate()}.items()},
             "learning_rate": config.learning_rate_at(state.epochs_done),
             "seconds": round(time.monotonic() - started, 2),
         }
         state.add_epoch(row, config.monitor)
         Checkpoints(self.run.checkpoints).save(self.network, embedder_of(self.network), state)
         write_history(self.run.history_path, state.history)
-        tensorboard.write(state.epochs_done, row)
+        self._tensorboard.write(state.epochs_done, row)
         values = "  ".join(f"{name} {row[name]:.4f}" for name in LOGGED if name in row)
         log.info("epoch %d/%d  %s  %.1f s", state.epochs_done, config.epochs, values, row["seconds"])
         if is_over := state.is_out_of_patience(config.patience):

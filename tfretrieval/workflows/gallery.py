@@ -33,8 +33,9 @@ def run_catalog(run: Run, source: str | None = None) -> Catalog:
     """
     if source is not None:
         return Catalog.from_source(source)
+    recorded = run.source()
     try:
-        catalog = Catalog.from_source(run.source())
+        catalog = Catalog.from_source(recorded)
     except UserError as error:
         problem = f"cannot read the data of {run.directory}: {error.problem}"
         raise UserError(problem, "name another location with --data") from None

@@ -166,7 +166,7 @@ def test_error_in_an_actor_is_one_line(home, scenes, tmp_path):
     folder = shutil.copytree(home / "openvino", tmp_path / "o")
     engine = RayEngine(OpenVINOEngine(folder), folder)
     (folder / "model.xml").write_text("damage")
-    with pytest.raises(UserError, match=r"^Ray: [^\n]*damaged") as error:
+    with pytest.raises(UserError, match=r"^Ray: [^\n]*corrupt") as error:
         engine.embed(Catalog.from_source(scenes))
     assert "\n" not in str(error.value)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tfretrieval.data import images
-from tfretrieval.data.batches import BatchSizes, PairBatches, StreamOptions
+from tfretrieval.data.batches import PairBatches, StreamOptions
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
 from tfretrieval.errors import UserError
@@ -36,7 +36,7 @@ def test_later_table_reads_the_cached_images(folder, monkeypatch):
 
 def test_pipelines_read_the_same_images_from_memory_and_from_disk(folder):
     catalog = Catalog.from_source(folder).split("train")
-    stream = PairBatches(BatchSizes(batch_size=4)).stream
+    stream = PairBatches(batch_size=4).stream
     batches = [
         next(iter(stream(ImageTable(catalog, 12, cache=cache), StreamOptions(0, 5, "flip"))))
         for cache in ("ram", "disk")

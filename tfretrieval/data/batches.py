@@ -20,21 +20,6 @@ VIEWS_PER_EPOCH = 8  # average number of times that an epoch of drawn batches sh
 
 
 @dataclass(frozen=True)
-class BatchSizes:
-    """Sizes of a training batch; each batch type reads those that apply to it.
-
-    Attributes:
-        batch_size: b, number of images, pairs or triplets.
-        classes_per_batch: P of P x K batches.
-        images_per_class: K of P x K batches.
-    """
-
-    batch_size: int = 64
-    classes_per_batch: int = 8
-    images_per_class: int = 12
-
-
-@dataclass(frozen=True)
 class StreamOptions:
     """How a stream of batches is drawn.
 
@@ -53,11 +38,19 @@ class StreamOptions:
     shard: BatchShard = WHOLE_BATCH
 
 
+@dataclass(frozen=True)
 class BatchType(ABC):
-    """One type of training batch, of the given sizes."""
+    """One type of training batch; each type reads the sizes that apply to it.
 
-    def __init__(self, sizes: BatchSizes) -> None:
-        self.sizes = sizes
+    Attributes:
+        batch_size: b, number of images, pairs or triplets.
+        classes_per_batch: P of P x K batches.
+        images_per_class: K of P x K batches.
+    """
+
+    batch_size: int = 64
+    classes_per_batch: int = 8
+    images_per_class: int = 12
 
     @abstractmethod
     def steps_per_epoch(self, n: int, requested: int | None = None) -> int:
@@ -80,14 +73,14 @@ class ImageBatches(BatchType):
     """(images uint8 [b, s, s, 3], labels int32 [b]); an epoch shows every image once, in a new random order."""
 
     def steps_per_epoch(self, n: int, requested: int | None = None) -> int:
-        return -(-n // self.sizes.batch_size)
+        return -(-n // self.batch_size)
 
     def stream(self, table: Table, options: StreamOptions) -> tf.data.Dataset:
         labels = tf.constant(table.catalog.labels, tf.int32)
 
         def epoch_steps(epoch: tf.Tensor) -> tf.data.Dataset:
             order = tf.data.Dataset.from_tensor_slices(shuffled_rows(len(table), options.seed, epoch))
-            return order.batch(self.sizes.batch_size).enumerate().map(lambda step, rows: (epoch, step, rows))
+            return order.batch(self.batch_size).enumerate().map(lambda step, rows: (epoch, step, rows))
 
         def load(epoch: tf.Tensor, step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             key = step_key(options.seed, epoch, step)
@@ -101,7 +94,7 @@ class ImageBatches(BatchType):
         if not len(table):
             return None
         labels = tf.constant(table.catalog.labels, tf.int32)
-        rows = tf.data.Dataset.range(len(table)).batch(self.sizes.batch_size)
+        rows = tf.data.Dataset.range(len(table)).batch(self.batch_size)
         return rows.map(lambda batch: (table.gather(batch), tf.gather(labels, batch)))
 
 
@@ -146,11 +139,11 @@ class PairBatches(DrawnBatches):
 
     @property
     def images_per_step(self) -> int:
-        return 2 * self.sizes.batch_size
+        return 2 * self.batch_size
 
     def draw(self, sampler: ClassSampler, key: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        pairs = sampler.pairs(key, self.sizes.batch_size)
-        return (pairs.anchor, pairs.other), tf.cast(pairs.same, tf.float32)
+        anchor, other, same = sampler.pairs(key, self.batch_size)
+        return (anchor, other), tf.cast(same, tf.float32)
 
 
 class TripletBatches(DrawnBatches):
@@ -161,10 +154,10 @@ class TripletBatches(DrawnBatches):
 
     @property
     def images_per_step(self) -> int:
-        return 3 * self.sizes.batch_size
+        return 3 * self.batch_size
 
     def draw(self, sampler: ClassSampler, key: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        return tuple(sampler.triplets(key, self.sizes.batch_size)), tf.zeros([self.sizes.batch_size])
+        return sampler.triplets(key, self.batch_size), tf.zeros([self.batch_size])
 
 
 class BalancedBatches(DrawnBatches):
@@ -172,8 +165,8 @@ class BalancedBatches(DrawnBatches):
 
     @property
     def images_per_step(self) -> int:
-        return self.sizes.classes_per_batch * self.sizes.images_per_class
+        return self.classes_per_batch * self.images_per_class
 
     def draw(self, sampler: ClassSampler, key: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        rows = sampler.balanced(key, self.sizes.classes_per_batch, self.sizes.images_per_class)
+        rows = sampler.balanced(key, self.classes_per_batch, self.images_per_class)
         return (rows,), tf.gather(sampler.labels, rows)

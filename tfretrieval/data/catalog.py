@@ -160,16 +160,9 @@ class Catalog:
 
     def subset(self, rows: np.ndarray) -> Catalog:
         """The items at `rows`, an index array or a boolean mask [n]. Class names stay the same."""
-        return Catalog(
-            ids=self.ids[rows],
-            paths=self.paths[rows],
-            labels=self.labels[rows],
-            class_names=self.class_names,
-            splits=self.splits[rows],
-            is_query=None if self.is_query is None else self.is_query[rows],
-            is_gallery=None if self.is_gallery is None else self.is_gallery[rows],
-            source=self.source,
-        )
+        columns = ("ids", "paths", "labels", "splits", "is_query", "is_gallery")
+        values = {name: getattr(self, name) for name in columns}
+        return replace(self, **{name: None if column is None else column[rows] for name, column in values.items()})
 
     def concat(self, other: Catalog) -> Catalog:
         """The items of this catalog followed by those of another. Classes match by name; new classes come last.
@@ -187,15 +180,11 @@ class Catalog:
             own, added = getattr(self, name), getattr(other, name)
             if own is not None:
                 flags[name] = np.concatenate([own, np.full(len(other), default) if added is None else added])
-        return Catalog(
-            ids=np.concatenate([self.ids, other.ids]),
-            paths=np.concatenate([self.paths, other.paths]),
-            labels=np.concatenate([self.labels, other.labels_among(class_names)]),
-            class_names=class_names,
-            splits=np.concatenate([self.splits, other.splits]),
-            source=self.source,
-            **flags,
-        )
+        strings = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in ("ids", "paths", "splits")
+        }
+        labels = np.concatenate([self.labels, other.labels_among(class_names)])
+        return replace(self, labels=labels, class_names=class_names, **strings, **flags)
 
     def split(self, name: str) -> Catalog:
         """The items of one split. "query" and "gallery" also name the items marked so, "all" is everything.
@@ -205,13 +194,12 @@ class Catalog:
         """
         if name in self.split_names:
             return self.subset(self.splits == name)
-        if name == "query" and self.is_query is not None:
-            return self.subset(self.is_query)
-        if name == "gallery" and self.is_gallery is not None:
-            return self.subset(self.is_gallery)
+        flags = {"query": self.is_query, "gallery": self.is_gallery}
+        marked = {kind: flag for kind, flag in flags.items() if flag is not None}
+        if name in marked:
+            return self.subset(marked[name])
         if name == "all":
             return self
-        marked = [kind for kind, flag in (("query", self.is_query), ("gallery", self.is_gallery)) if flag is not None]
         known = ", ".join([*self.split_names, *marked])
         raise UserError(f"{self.source or 'the catalog'} has no split {name!r}", f"choose from {known}")
 

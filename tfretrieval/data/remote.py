@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from tfretrieval.errors import UserError
+from tfretrieval.errors import UserError, one_line
 
 CONCURRENT_DOWNLOADS = 16
 
@@ -46,7 +46,7 @@ def fetched(paths: Sequence[str]) -> Iterator[tuple[list[str], dict[int, str]]]:
             with fsspec.open(paths[index], "rb") as source, open(files[index], "wb") as target:
                 target.write(source.read())
         except Exception as error:  # file systems raise errors of any class
-            return " ".join(f"download failed: {type(error).__name__} {error}".split())[:160]
+            return f"download failed: {type(error).__name__} {one_line(error, 120)}"
         return ""
 
     with tempfile.TemporaryDirectory(prefix="tfretrieval-") as folder, ThreadPoolExecutor(CONCURRENT_DOWNLOADS) as pool:

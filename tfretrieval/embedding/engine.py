@@ -84,13 +84,6 @@ class Engine(ABC):
         """Why a file cannot be decoded."""
         return broken_reason(path, self.image_size, self.fit)
 
-    def vectors(self, paths: Sequence[str]) -> np.ndarray:
-        """Vectors of the decodable files, in the order of `paths`: float32 [m, d], m <= n."""
-        batches = list(self.batches(paths))
-        indices = np.concatenate([indices for indices, _ in batches] or [np.empty(0, np.int64)])
-        vectors = np.concatenate([vectors for _, vectors in batches] or [np.empty((0, self.dim), np.float32)])
-        return vectors[np.argsort(indices)]
-
     def _compute(self, catalog: Catalog, rows: np.ndarray, put: Callable[[np.ndarray, np.ndarray], None]) -> None:
         with progress(None, "embed", total=len(catalog)) as bar:
             bar.update(len(catalog) - len(rows))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tfretrieval.data.batches import BatchSizes, BatchType, StreamOptions
+from tfretrieval.data.batches import BatchType, StreamOptions
 from tfretrieval.data.pipelines import WHOLE_BATCH, BatchShard, Table
 from tfretrieval.losses import loss_spec
 from tfretrieval.training.config import TrainConfig
@@ -40,5 +40,5 @@ def validation_set(table: Table, config: TrainConfig) -> tf.data.Dataset | None:
 
 
 def _batch_type(config: TrainConfig) -> BatchType:
-    sizes = BatchSizes(config.batch_size, config.classes_per_batch, config.images_per_class)
-    return loss_spec(config.loss).batches(sizes)
+    batches = loss_spec(config.loss).batches
+    return batches(config.batch_size, config.classes_per_batch, config.images_per_class)

@@ -118,8 +118,7 @@ class OpenVINOEngine(Engine):
                 settings["CACHE_DIR"] = str(self.directory / "cache")
             return core().compile_model(model, "CPU", settings)
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[-160:]
-            raise ENGINE.corrupt(self.directory, reason) from None
+            raise ENGINE.corrupt(self.directory, str(error)[-160:]) from None  # the reason comes last
 
 
 class _Request:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -162,7 +164,8 @@ class Catalog:
         """The items at `rows`, an index array or a boolean mask [n]. Class names stay the same."""
         columns = ("ids", "paths", "labels", "splits", "is_query", "is_gallery")
         values = {name: getattr(self, name) for name in columns}
-        return replace(self, **{name: None if column is None else column[rows] for name, column in values.items()})
+        selected: dict[str, Any] = {name: None if value is None else value[rows] for name, value in values.items()}
+        return replace(self, **selected)
 
     def concat(self, other: Catalog) -> Catalog:
         """The items of this catalog followed by those of another. Classes match by name; new classes come last.
@@ -175,12 +178,12 @@ class Catalog:
         if common := set(self.ids) & set(other.ids):
             raise UserError(f"{other.source or 'the other catalog'} has an id that exists already: {min(common)}")
         class_names = tuple(dict.fromkeys([*self.class_names, *other.class_names]))
-        flags = {}
+        flags: dict[str, Any] = {}
         for name, default in (("is_query", False), ("is_gallery", True)):
             own, added = getattr(self, name), getattr(other, name)
             if own is not None:
                 flags[name] = np.concatenate([own, np.full(len(other), default) if added is None else added])
-        strings = {
+        strings: dict[str, Any] = {
             name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in ("ids", "paths", "splits")
         }
         labels = np.concatenate([self.labels, other.labels_among(class_names)])
@@ -268,8 +271,7 @@ class Catalog:
             if len(getattr(self, column)) != n:
                 raise UserError(f"{name} has {n} paths but {len(getattr(self, column))} {column}")
         if len(set(self.ids)) != n:
-            seen: set[str] = set()
-            repeated = next(item for item in self.ids if item in seen or seen.add(item))  # type: ignore[func-returns-value]
+            repeated = Counter(self.ids).most_common(1)[0][0]
             raise UserError(f"{name} lists {repeated} more than once", "ids must be unique")
         if n and not -1 <= self.labels.min() <= self.labels.max() < max(1, self.n_classes):
             raise UserError(f"{name} has a label outside -1..{self.n_classes - 1}")

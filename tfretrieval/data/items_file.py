@@ -47,9 +47,6 @@ def read_items(path: Path, class_names: Sequence[str], artifact: ArtifactType) -
 class _StoredCatalog(Catalog):
     """A catalog whose string columns are read on first access."""
 
-    is_query = None
-    is_gallery = None
-    source = ""
     _path: Path
     _artifact: ArtifactType
 

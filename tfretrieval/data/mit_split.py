@@ -34,8 +34,7 @@ def folder() -> Path:
     Raises:
         UserError: the folder does not exist.
     """
-    named = os.environ.get("TFRET_MIT_SPLIT")
-    path = Path(named) if named else cache_folder() / "mit-split"
+    path = _location()
     if not path.is_dir():
         raise UserError(f"mit-split is missing at {path}; run `tfret data prepare mit-split --archive FILE|URL` first")
     return path
@@ -43,11 +42,7 @@ def folder() -> Path:
 
 def is_prepared() -> bool:
     """Whether the data set is prepared, with every file."""
-    try:
-        path = folder()
-    except UserError:
-        return False
-    return all((path / name).is_file() for name in manifest())
+    return all((_location() / name).is_file() for name in manifest())
 
 
 def prepare(archive: str, target: Path | None = None) -> Path:
@@ -101,6 +96,10 @@ def verify(path: Path) -> list[str]:
     ]
     present = [file.relative_to(path).as_posix() for file in sorted(path.rglob("*.jpg"))]
     return differences + [f"{name}: not in the manifest" for name in present if name not in expected]
+
+
+def _location() -> Path:
+    return Path(os.environ.get("TFRET_MIT_SPLIT") or cache_folder() / "mit-split")
 
 
 def _extract(archive: zipfile.ZipFile, missing: dict[str, str], target: Path) -> None:

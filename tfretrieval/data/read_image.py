@@ -118,16 +118,12 @@ def _read(path: Source, min_side: int) -> Iterator[Image.Image]:
                 return
             file.draft("RGB", (min_side, min_side))
             yield ImageOps.exif_transpose(file)
-    except FileNotFoundError:
-        raise BrokenImageError("the file does not exist") from None
-    except PermissionError:
-        raise BrokenImageError("no permission to read the file") from None
     except Image.DecompressionBombError:
         raise BrokenImageError(TOO_LARGE) from None
     except Image.UnidentifiedImageError:
         raise BrokenImageError("the file is empty" if _is_empty(path) else NOT_AN_IMAGE) from None
     except UNREADABLE as error:
-        reason = one_line(error, 120)
+        reason = one_line(getattr(error, "strerror", None) or error, 120)
         raise BrokenImageError(TRUNCATED if "truncated" in reason.lower() else reason) from None
 
 

@@ -69,6 +69,6 @@ def number_of_lists(n: int, n_training: int) -> int:
 def bytes_per_vector(index: Any) -> float:
     """Size of a FAISS index, as it would be written to disk, per vector."""
     sizes: list[int] = []
-    writer = faiss.PyCallbackIOWriter(lambda block: sizes.append(len(block)))
+    writer = faiss.PyCallbackIOWriter(lambda block: sizes.append(len(block)))  # type: ignore[attr-defined]
     faiss.write_index(index, writer)
     return sum(sizes) / max(index.ntotal, 1)

@@ -18,7 +18,7 @@ from tfretrieval.retrieval.candidates import Candidate, bytes_per_vector, candid
 from tfretrieval.retrieval.faiss import FaissRetriever
 from tfretrieval.retrieval.recall import is_true_neighbor
 from tfretrieval.retrieval.transformed import TransformedVectors
-from tfretrieval.vectors import checked_vectors, unit_rows
+from tfretrieval.vectors import checked_vectors
 
 log = logging.getLogger(__name__)
 
@@ -107,9 +107,16 @@ def tune(vectors: Any, target_recall: float, metric: str = "euclidean", k: int =
 
 
 def _chosen(trials: list[Trial], target: float) -> Trial:
-    """The fastest trial that reaches the target, else that of the highest recall."""
+    """The fastest trial that reaches the target, else that of the highest recall; warns if that is exact search."""
     reaching = [trial for trial in trials if trial.recall_lower_bound >= target]
-    return max(reaching, key=_speed) if reaching else max(trials, key=lambda trial: (trial.recall, _speed(trial)))
+    chosen = max(reaching, key=_speed) if reaching else max(trials, key=lambda trial: (trial.recall, _speed(trial)))
+    if chosen.factory == "Flat":
+        best = max((trial for trial in trials if trial is not chosen), key=lambda trial: trial.recall)
+        log.warning(
+            "no index reaches a recall of %g faster than exact search; using exact search (%s reaches %.4f)",
+            target, best.factory, best.recall,
+        )  # fmt: skip
+    return chosen
 
 
 def _speed(trial: Trial) -> float:
@@ -161,12 +168,10 @@ class _Bench:
 
     def __init__(self, vectors: np.ndarray, metric: str, k: int, seed: int) -> None:
         drawn = np.random.default_rng(seed).choice(len(vectors), min(MAX_QUERIES, len(vectors) // 5), replace=False)
-        is_query = np.zeros(len(vectors), bool)
-        is_query[drawn] = True
         self.metric = metric
         self.k = k
-        self.gallery, self.queries = vectors[~is_query], vectors[is_query]
-        self._queries = unit_rows(self.queries) if metric == "cosine" else self.queries
+        self.gallery = np.delete(vectors, drawn, axis=0)
+        self.queries = TransformedVectors(vectors, metric=metric)[drawn]
         self._centroids: np.ndarray | None = None
         flat = FaissRetriever("Flat", metric).fit(self.gallery)
         started = perf_counter()
@@ -192,7 +197,7 @@ class _Bench:
             rows = retriever.kneighbors(self.queries, self.k)[1]
             seconds.append(perf_counter() - started)
         vectors = TransformedVectors(self.gallery, metric=self.metric)
-        recalls = is_true_neighbor(vectors, self._queries, rows, self._limits).mean(axis=1)
+        recalls = is_true_neighbor(vectors, self.queries, rows, self._limits).mean(axis=1)
         recall = float(recalls.mean())
         return Trial(
             factory=retriever.factory,

@@ -178,10 +178,8 @@ def _int8(run: Run, catalog: Catalog, source: Path) -> OpenVINOEngine:
         with fetched(list(sample.paths)) as (paths, _):
             quantize(source, directory, paths)
             local = replace(sample, paths=np.array(paths, dtype=object))
-            update_header(
-                directory, int8=_quantization_loss(local, OpenVINOEngine(source), OpenVINOEngine(directory, "int8"))
-            )
-        measured = read_header(directory)["int8"]
+            measured = _quantization_loss(local, OpenVINOEngine(source), OpenVINOEngine(directory, "int8"))
+        update_header(directory, int8=measured)
         if "map" in measured:
             log.info(
                 "int8 on %d images: mAP %.4f, with float32 %.4f; lowest cosine %.4f",

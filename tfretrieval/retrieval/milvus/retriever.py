@@ -28,6 +28,7 @@ HITS_PER_REQUEST = 1 << 15
 LITE_BYTES_PER_REQUEST = 1 << 29
 MIN_EF, MAX_EF = 64, 32_768
 MIN_NPROBE = 8
+SYNCHRONIZE = "synchronize it with `tfret index`"
 FILTERED_EF = 16  # a graph search also visits items that the filter rejects
 
 
@@ -129,7 +130,7 @@ class MilvusRetriever(Retriever):
         if description and any(description[name] not in (value, None) for name, value in expected.items()):
             if not replace:
                 raise UserError(
-                    f"the collection {self.collection} at {self.uri} holds vectors of another model or metric",
+                    f"{self._address} holds vectors of another model or metric",
                     "give another --collection, or replace its content with `tfret index --replace`",
                 )
             collection.drop()
@@ -157,7 +158,7 @@ class MilvusRetriever(Retriever):
             collection.flush()
         if (n := collection.count()) != len(items):
             raise UserError(
-                f"the collection {self.collection} at {self.uri} holds {n} items after {len(items)} were inserted",
+                f"{self._address} holds {n} items after {len(items)} were inserted",
                 "make sure that no other process writes to it",
             )
 
@@ -196,13 +197,13 @@ class MilvusRetriever(Retriever):
         return max(1, count)
 
     def _row(self, name: str) -> int:
-        try:
-            return self._row_of[name]
-        except KeyError:
-            raise UserError(
-                f"the collection {self.collection} at {self.uri} holds an item {name!r} that this index does not have",
-                "synchronize it with `tfret index`",
-            ) from None
+        if name not in self._row_of:
+            raise UserError(f"{self._address} holds an item {name!r} that this index does not have", SYNCHRONIZE)
+        return self._row_of[name]
+
+    @property
+    def _address(self) -> str:
+        return f"the collection {self.collection} at {self.uri}"
 
     def _set_ids(self, ids: np.ndarray) -> None:
         self.ids_ = ids
@@ -214,10 +215,7 @@ class MilvusRetriever(Retriever):
         """The collection, after a check on first use that it still matches the gallery."""
         self._collection = self._collection or self._matching_collection()
         if self._collection is None:
-            raise UserError(
-                f"the collection {self.collection} at {self.uri} does not match this index",
-                "synchronize it with `tfret index`",
-            )
+            raise UserError(f"{self._address} does not match this index", SYNCHRONIZE)
         return self._collection
 
     def _matching_collection(self) -> MilvusCollection | None:

@@ -9,7 +9,6 @@ import tensorflow as tf
 from tfretrieval.data.read_image import JPEG_OVERSAMPLING, MAX_PIXELS, TOO_LARGE
 from tfretrieval.data.resample import resample
 
-FITS = ("crop", "pad", "stretch")
 JPEG_DIVISORS = (8, 4, 2)
 _EXIF_BYTES = 1 << 16
 _EXIF_START_BYTES = 4096
@@ -67,7 +66,7 @@ def resize(image: tf.Tensor, size: int, fit: str = "crop") -> tf.Tensor:
         side = tf.maximum(height, width)
         image = tf.image.pad_to_bounding_box(image, (side - height) // 2, (side - width) // 2, side, side)
     elif fit != "stretch":
-        raise ValueError(f"fit must be one of {', '.join(FITS)}, not {fit!r}")
+        raise ValueError(f"fit must be crop, pad or stretch, not {fit!r}")
     return tf.ensure_shape(resample(image, size), [size, size, 3])
 
 

@@ -10,8 +10,6 @@ import numpy as np
 
 from tfretrieval.artifacts import ArtifactType
 from tfretrieval.atomic import create_array
-from tfretrieval.data.cache import cache_folder
-from tfretrieval.data.content_digests import content_digests
 from tfretrieval.errors import UserError
 
 DECODER_VERSION = 1  # to be increased when decoding changes pixels
@@ -20,13 +18,10 @@ CACHE = ArtifactType("image cache", "images.json", 2, "delete the directory")
 WriteBatch = Callable[[np.ndarray, np.ndarray], None]
 
 
-def image_folder(paths: Iterable[str], size: int, fit: str) -> Path:
-    """Cache folder of the decoded images of these files."""
-    return cache_folder() / "images" / images_fingerprint(paths, size, fit)
-
-
 def images_fingerprint(paths: Iterable[str], size: int, fit: str) -> str:
     """Short hash of the contents of files and of how they are decoded."""
+    from tfretrieval.data.content_digests import content_digests  # imports SQLite, which a query does not need
+
     description = "\n".join([f"{DECODER_VERSION} {size} {fit}", *content_digests(list(paths))])
     return hashlib.sha256(description.encode()).hexdigest()[:16]
 
@@ -53,7 +48,7 @@ def write_images(folder: Path, n: int, size: int, decode: Callable[[WriteBatch],
     """Write n decoded images to a cache folder, completely or not at all.
 
     Args:
-        folder: see `image_folder`.
+        folder: cache folder of the images, named by `images_fingerprint`.
         n: number of images.
         size: side of the images in pixels.
         decode: calls its argument with rows int [b] and images uint8 [b, size, size, 3], and returns {row: reason} of

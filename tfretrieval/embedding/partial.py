@@ -60,10 +60,6 @@ class PartialStore:
         if self._folder.exists():
             self._flush()
 
-    def missing(self) -> np.ndarray:
-        """Rows that are not done, int64, in order."""
-        return np.flatnonzero(~self.done)
-
     def put(self, rows: np.ndarray, vectors: np.ndarray) -> None:
         """Write vectors float32 [b, d] to rows int [b]."""
         self._vectors[rows], self.done[rows] = vectors, True

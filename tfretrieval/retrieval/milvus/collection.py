@@ -77,11 +77,13 @@ class MilvusCollection:
             schema.add_field(field, DataType.VARCHAR, max_length=TEXT_BYTES)
         schema.add_field("digest", DataType.INT64)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dim)
-        properties = {FINGERPRINT: fingerprint}
         self._call(
             self._client.create_collection,
-            schema=schema, properties=properties, consistency_level="Strong", timeout=TIMEOUT,
-        )  # fmt: skip
+            schema=schema,
+            properties={FINGERPRINT: fingerprint},
+            consistency_level="Strong",
+            timeout=TIMEOUT,
+        )
 
     def drop(self) -> None:
         """Drop the collection."""

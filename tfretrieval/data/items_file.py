@@ -38,9 +38,9 @@ def read_items(path: Path, class_names: Sequence[str], artifact: ArtifactType) -
     """
     catalog = object.__new__(_StoredCatalog)
     catalog.__dict__.update(class_names=tuple(class_names), _path=path, _artifact=artifact)
-    index = {name: label for label, name in enumerate(class_names)}
+    index = dict(zip([None, *class_names], range(-1, len(class_names))))
     codes, names = catalog._codes("label")
-    catalog.__dict__["labels"] = np.array([*(index[name] for name in names), -1], np.int32)[codes]
+    catalog.__dict__["labels"] = np.array([index[name] for name in names], np.int32)[codes]
     return catalog
 
 
@@ -63,14 +63,14 @@ class _StoredCatalog(Catalog):
         codes, names = self._codes("split")
         return as_strings(names)[codes]
 
-    def _codes(self, name: str) -> tuple[np.ndarray, list[str]]:
-        """Indices int32 [n] into the distinct strings of a column, -1 for null, and those strings.
+    def _codes(self, name: str) -> tuple[np.ndarray, list[Any]]:
+        """Indices int32 [n] into the distinct values of a column, and those values.
 
         Reads the Arrow buffer directly: pyarrow's own conversions to NumPy import pandas where it is installed, which
         a query would wait for.
         """
-        encoded = self._column(name).dictionary_encode()
-        codes = encoded.indices.fill_null(-1)
+        encoded = self._column(name).dictionary_encode(null_encoding="encode")
+        codes = encoded.indices
         return np.frombuffer(codes.buffers()[1], np.int32)[codes.offset :][: len(codes)], encoded.dictionary.to_pylist()
 
     def _column(self, name: str) -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tfretrieval.atomic import replaced_directory, write_json
-from tfretrieval.errors import UserError
+from tfretrieval.errors import UserError, one_line
 
 T = TypeVar("T")
 READ_ERRORS = (
@@ -102,8 +102,7 @@ class ArtifactType:
 
     def corrupt(self, directory: str | os.PathLike[str], reason: object) -> CorruptArtifact:
         """The error for a damaged artifact."""
-        words = " ".join(str(reason).split())[:200]
-        return CorruptArtifact(f"the {self.name} in {directory} is corrupt ({words})", self.remedy)
+        return CorruptArtifact(f"the {self.name} in {directory} is corrupt ({one_line(reason)})", self.remedy)
 
 
 def load_or_none(load: Callable[[Path], T], directory: Path) -> T | None:

@@ -53,3 +53,12 @@ def in_one_line(text: str) -> str:
     'a\\nb'
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def one_line(error: object, limit: int = 200) -> str:
+    r"""The message of an error in one line of at most `limit` characters; the name of its class if it has none.
+
+    >>> one_line(ValueError("first\n  second")), one_line(KeyError())
+    ('first second', 'KeyError')
+    """
+    return (" ".join(str(error).split()) or type(error).__name__)[:limit]

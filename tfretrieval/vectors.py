@@ -51,6 +51,15 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
     return np.divide(vectors, norms[:, None]).astype(np.float32)
 
 
+def relative_difference(values: np.ndarray, reference: np.ndarray) -> float:
+    """The largest difference of two arrays of the same shape, relative to the largest value of the reference.
+
+    >>> relative_difference(np.array([1.0, 3.0]), np.array([1.0, 4.0]))
+    0.25
+    """
+    return float(np.abs(values - reference).max()) / max(float(np.abs(reference).max()), 1e-12)
+
+
 def cosines(vectors: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Cosine similarity of corresponding rows.
 

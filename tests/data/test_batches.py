@@ -8,18 +8,15 @@ import tensorflow as tf
 
 from tfretrieval.data.batches import (
     BalancedBatches,
-    BatchSizes,
     ImageBatches,
     PairBatches,
-    StreamOptions,
     TripletBatches,
 )
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.images import ImageTable
 from tfretrieval.data.pipelines import WHOLE_BATCH, BatchShard
 
-SIZES = BatchSizes(batch_size=7, classes_per_batch=3, images_per_class=4)
-OPTIONS = StreamOptions(seed=0, steps_per_epoch=5)
+SIZES = {"batch_size": 7, "classes_per_batch": 3, "images_per_class": 4}
 BATCH_TYPES = (ImageBatches, PairBatches, TripletBatches, BalancedBatches)
 
 
@@ -38,48 +35,48 @@ def label_of(table):
 
 
 def test_targets_of_pairs_are_1_where_both_images_share_a_class(table, label_of):
-    for (anchors, others), same in PairBatches(SIZES).stream(table, OPTIONS).take(20):
+    for (anchors, others), same in PairBatches(**SIZES).stream(table, 5).take(20):
         np.testing.assert_array_equal(label_of(anchors) == label_of(others), same.numpy() == 1)
         assert same.dtype == tf.float32
         assert not any((a == b).all() for a, b in zip(anchors.numpy(), others.numpy()))
 
 
 def test_positives_share_the_class_of_the_anchor_and_negatives_do_not(table, label_of):
-    for (anchors, positives, negatives), _ in TripletBatches(SIZES).stream(table, OPTIONS).take(20):
+    for (anchors, positives, negatives), _ in TripletBatches(**SIZES).stream(table, 5).take(20):
         np.testing.assert_array_equal(label_of(anchors), label_of(positives))
         assert not (label_of(anchors) == label_of(negatives)).any()
 
 
 def test_image_batches_have_the_labels_of_their_images(table, label_of):
-    for images, labels in ImageBatches(SIZES).stream(table, OPTIONS).take(12):
+    for images, labels in ImageBatches(**SIZES).stream(table, 5).take(12):
         np.testing.assert_array_equal(label_of(images), labels)
 
 
 def test_balanced_batches_have_k_images_of_p_classes(table, label_of):
-    for images, labels in BalancedBatches(SIZES).stream(table, OPTIONS).take(12):
+    for images, labels in BalancedBatches(**SIZES).stream(table, 5).take(12):
         np.testing.assert_array_equal(label_of(images), labels)
         assert np.bincount(labels).tolist() == [4, 4, 4]
 
 
 def test_an_epoch_of_image_batches_shows_every_image_once(table):
-    batches = ImageBatches(SIZES)
-    shown = np.concatenate([images for images, _ in batches.stream(table, OPTIONS).take(batches.steps_per_epoch(27))])
+    batches = ImageBatches(**SIZES)
+    shown = np.concatenate([images for images, _ in batches.stream(table, 5).take(batches.steps_per_epoch(27))])
     expected = table.gather(tf.range(len(table))).numpy()
     assert sorted(image.tobytes() for image in shown) == sorted(image.tobytes() for image in expected)
 
 
 @pytest.mark.parametrize(("batch_type", "steps"), [(PairBatches, 15), (TripletBatches, 10), (BalancedBatches, 18)])
 def test_an_epoch_of_drawn_batches_shows_each_image_eight_times_on_average(batch_type, steps):
-    batches = batch_type(SIZES)
+    batches = batch_type(**SIZES)
     assert batches.steps_per_epoch(27) == 8 * 27 // batches.images_per_step == steps
     assert batches.steps_per_epoch(27, requested=2) == 2
 
 
 @pytest.mark.parametrize("augmentation", ["none", "flip", "standard"])
 def test_a_stream_that_starts_later_continues_the_same_batches(table, augmentation):
-    batches = BalancedBatches(SIZES)
-    full = [images for images, _ in batches.stream(table, StreamOptions(7, 4, augmentation)).take(8)]
-    resumed = [images for images, _ in batches.stream(table, StreamOptions(7, 4, augmentation, first_epoch=1)).take(4)]
+    batches = BalancedBatches(**SIZES, seed=7, augmentation=augmentation)
+    full = [images for images, _ in batches.stream(table, 4).take(8)]
+    resumed = [images for images, _ in batches.stream(table, 4, epoch=1).take(4)]
     for expected, actual in zip(full[4:], resumed):
         np.testing.assert_array_equal(expected, actual)
     assert any((a != b).numpy().any() for a, b in zip(full[:4], resumed))
@@ -90,9 +87,8 @@ def test_a_stream_that_starts_later_continues_the_same_batches(table, augmentati
 @pytest.mark.parametrize("batch_type", BATCH_TYPES)
 def test_the_shards_of_a_batch_concatenate_to_the_batch(table, batch_type, n_shards, augmentation):
     shards = [WHOLE_BATCH, *(BatchShard(index, n_shards) for index in range(n_shards))]
-    streams = [
-        batch_type(SIZES).stream(table, StreamOptions(0, 5, augmentation, shard=shard)).take(12) for shard in shards
-    ]
+    batches = batch_type(**SIZES, augmentation=augmentation)
+    streams = [batches.stream(table, 5, shard=shard).take(12) for shard in shards]
     for batch, *parts in zip(*streams):
         concatenated = tf.nest.map_structure(lambda *values: np.concatenate(values), *parts)
         for expected, actual in zip(tf.nest.flatten(batch), tf.nest.flatten(concatenated)):
@@ -100,7 +96,7 @@ def test_the_shards_of_a_batch_concatenate_to_the_batch(table, batch_type, n_sha
 
 
 def test_streams_run_without_python_between_files_and_batches(table):
-    dataset = PairBatches(SIZES).stream(table, StreamOptions(0, 5, "standard"))
+    dataset = PairBatches(**SIZES, augmentation="standard").stream(table, 5)
     graph = tf.compat.v1.GraphDef.FromString(tf.raw_ops.DatasetToGraphV2(input_dataset=dataset._variant_tensor).numpy())
     operations = {node.op for function in graph.library.function for node in function.node_def}
     assert {"StatelessRandomUniformIntV2", "GatherV2"} & operations
@@ -109,14 +105,14 @@ def test_streams_run_without_python_between_files_and_batches(table):
 
 def test_images_decoded_on_demand_give_the_same_batches(scenes, table):
     uncached = ImageTable(Catalog.from_source(scenes), 24, cache="none")
-    streams = [PairBatches(SIZES).stream(images, OPTIONS).take(3) for images in (table, uncached)]
+    streams = [PairBatches(**SIZES).stream(images, 5).take(3) for images in (table, uncached)]
     for expected, actual in zip(*streams):
         np.testing.assert_array_equal(expected[0][0], actual[0][0])
 
 
 @pytest.mark.parametrize("batch_type", BATCH_TYPES)
 def test_validation_batches_are_the_same_every_epoch(table, batch_type):
-    batches = batch_type(SIZES).validation_batches(table, seed=3)
+    batches = batch_type(**SIZES, seed=3).validation_batches(table)
     for first, second in zip(batches, batches):
         for expected, actual in zip(tf.nest.flatten(first), tf.nest.flatten(second)):
             np.testing.assert_array_equal(expected, actual)
@@ -125,5 +121,5 @@ def test_validation_batches_are_the_same_every_epoch(table, batch_type):
 @pytest.mark.parametrize("batch_type", [PairBatches, TripletBatches, BalancedBatches])
 def test_a_class_with_one_image_has_no_drawn_validation_batches(table, batch_type):
     single = ImageTable(table.catalog.subset(np.array([0, 9, 10])), 24)
-    assert batch_type(SIZES).validation_batches(single, seed=0) is None
-    assert ImageBatches(SIZES).validation_batches(single, seed=0) is not None
+    assert batch_type(**SIZES).validation_batches(single) is None
+    assert ImageBatches(**SIZES).validation_batches(single) is not None

@@ -37,7 +37,7 @@ def write_archive(folder: Path, paths=PATHS, content=content) -> Path:
 @pytest.fixture
 def archive_of(monkeypatch):
     """A function that writes an archive; the manifest lists four small files."""
-    entries = [mit_split.Entry(p, len(content(p)), hashlib.sha256(content(p)).hexdigest()) for p in PATHS]
+    entries = {path: hashlib.sha256(content(path)).hexdigest() for path in PATHS}
     monkeypatch.setattr(mit_split, "manifest", lambda: entries)
     return write_archive
 
@@ -120,8 +120,8 @@ def test_folder_is_in_the_cache_or_at_tfret_mit_split(archive_of, tmp_path, monk
 
 def test_manifest_has_2688_images_of_8_classes():
     entries = mit_split.manifest()
-    parts = [PurePosixPath(entry.path).parts for entry in entries]
-    assert len(entries) == len({entry.path for entry in entries}) == 2688
+    parts = [PurePosixPath(path).parts for path in entries]
+    assert len(entries) == 2688
     assert sum(part[0] == "train" for part in parts) == 1881
     assert len({part[1] for part in parts}) == 8
     assert len({part[1:] for part in parts}) == 2688, "names are unique within a class"

@@ -55,12 +55,6 @@ def test_unreadable_images_are_an_error_or_skipped(tmp_path, on_disk):
     np.testing.assert_array_equal(store.vectors[:, 0], [0, 2, 4])
 
 
-def test_vectors_are_in_the_order_of_the_paths():
-    vectors = CountingEngine(unreadable="c").vectors([f"/images/{name}" for name in "dca"])
-    np.testing.assert_array_equal(vectors[:, 0], [3, 0])
-    assert CountingEngine().vectors([]).shape == (0, 2)
-
-
 def test_interrupted_embedding_on_disk_reads_only_the_missing_images(tmp_path):
     class Interrupted(CountingEngine):
         def batches(self, paths):

@@ -25,7 +25,7 @@ VECTORS = np.arange(15, dtype=np.float32).reshape(5, 3)
 def test_finished_store_has_the_vectors_at_their_rows(tmp_path):
     with PartialStore(tmp_path / "s", 5, 3, PROVENANCE) as partial:
         partial.put(np.array([3, 0]), VECTORS[[3, 0]])
-        np.testing.assert_array_equal(partial.missing(), [1, 2, 4])
+        np.testing.assert_array_equal(np.flatnonzero(~partial.done), [1, 2, 4])
         partial.put(np.array([1, 2, 4]), VECTORS[[1, 2, 4]])
         store = partial.finish(CATALOG)
     np.testing.assert_array_equal(store.vectors, VECTORS)
@@ -41,8 +41,8 @@ def test_interrupted_store_is_resumed(tmp_path):
         raise KeyboardInterrupt
     assert not (tmp_path / "s").exists()
     with PartialStore(tmp_path / "s", 5, 3, PROVENANCE) as partial:
-        np.testing.assert_array_equal(partial.missing(), [0, 2, 3])
-        partial.put(partial.missing(), VECTORS[[0, 2, 3]])
+        np.testing.assert_array_equal(np.flatnonzero(~partial.done), [0, 2, 3])
+        partial.put(np.flatnonzero(~partial.done), VECTORS[[0, 2, 3]])
         np.testing.assert_array_equal(partial.finish(CATALOG).vectors, VECTORS)
 
 
@@ -57,8 +57,8 @@ def test_store_of_a_killed_process_is_resumed(tmp_path):
     """
     assert subprocess.run([sys.executable, "-c", textwrap.dedent(code)]).returncode == 9
     with PartialStore(tmp_path / "s", 5, 3, PROVENANCE) as partial:
-        np.testing.assert_array_equal(partial.missing(), [0, 1, 3, 4])
-        partial.put(partial.missing(), VECTORS[[0, 1, 3, 4]])
+        np.testing.assert_array_equal(np.flatnonzero(~partial.done), [0, 1, 3, 4])
+        partial.put(np.flatnonzero(~partial.done), VECTORS[[0, 1, 3, 4]])
         assert (partial.finish(CATALOG).vectors[2] == 7).all()
 
 
@@ -67,7 +67,7 @@ def test_store_of_other_provenance_or_shape_is_started_over(tmp_path, n, dim, mo
     with PartialStore(tmp_path / "s", 5, 3, PROVENANCE) as partial:
         partial.put(np.arange(5), VECTORS)
     with PartialStore(tmp_path / "s", n, dim, {**PROVENANCE, "model": model}) as partial:
-        assert len(partial.missing()) == n
+        assert len(np.flatnonzero(~partial.done)) == n
 
 
 @pytest.mark.parametrize("missing", ["vectors.npy", "done.npy", "partial.json"])
@@ -76,7 +76,7 @@ def test_store_with_a_missing_file_is_started_over(tmp_path, missing):
         partial.put(np.arange(5), VECTORS)
     (tmp_path / ".partial-s" / missing).unlink()
     with PartialStore(tmp_path / "s", 5, 3, PROVENANCE) as partial:
-        assert len(partial.missing()) == 5
+        assert len(np.flatnonzero(~partial.done)) == 5
 
 
 def test_missing_rows_are_excluded(tmp_path):

@@ -13,7 +13,7 @@ from tfretrieval.retrieval.index import Index
 from tfretrieval.retrieval.recall import recall_at_k
 from tfretrieval.retrieval.settings import FaissSettings
 from tfretrieval.retrieval.transformed import TransformedVectors
-from tfretrieval.retrieval.tuning import Trial, Tuning, _Bench, _chosen, _worth_showing, tune
+from tfretrieval.retrieval.tuning import Trial, Tuning, _Bench, _chosen, _table, tune
 
 
 def clusters(n, part, d=16, c=60):
@@ -50,16 +50,17 @@ def trial(factory, recall, speed, memory=100.0):
     return Trial(factory, {}, recall, recall, speed, memory)
 
 
-def test_without_one_that_reaches_the_target_the_highest_recall_is_chosen():
+def test_without_one_that_reaches_the_target_the_highest_recall_is_chosen(caplog):
     trials = [trial("Flat", 1.0, 10), trial("IVF", 0.8, 100), trial("HNSW", 0.85, 50)]
     assert _chosen(trials, 0.9).factory == "Flat"
+    assert "HNSW reaches 0.8500" in caplog.text
     assert _chosen(trials[1:], 0.9).factory == "HNSW"
     assert _chosen(trials, 0.8).factory == "IVF"
 
 
 def test_a_trial_that_another_beats_in_everything_is_not_shown_unless_it_is_the_best_of_its_kind():
     fast, slow, best = trial("A", 0.8, 100), trial("A", 0.7, 90), trial("B", 0.75, 80)
-    assert list(_worth_showing([fast, slow, best])) == [fast, best]
+    assert list(_table([fast, slow, best])) == [fast, best]
 
 
 def test_few_vectors_are_searched_exactly_without_a_trial():
@@ -72,7 +73,7 @@ def test_lists_around_known_centroids_are_those_around_learnt_ones(metric):
     bench = _Bench(clusters(3000, 1), metric, k=10, seed=0)
     learned, known = bench.fitted("IVF16,Flat"), bench.fitted("IVF16,Flat")
     alone = FaissRetriever("IVF16,Flat", metric).fit(bench.gallery)
-    trials = [bench.trial(one, {"nprobe": 2}) for one in (learned, known, alone)]
+    trials = [bench.trial(one, {"nprobe": 2}, n_bytes=0.0) for one in (learned, known, alone)]
     assert trials[0].recall == trials[1].recall == trials[2].recall < 1
 
 

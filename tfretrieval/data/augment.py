@@ -39,7 +39,8 @@ def augment(
 
     is_flipped = uniform([], keys[0]) < 0.5
     if kind == "flip":
-        both = tf.concat([images, _flipped(images)], axis=0)
+        rows = tf.reshape(images, [-1, tf.shape(images)[2], 3])  # TensorFlow reverses three-dimensional tensors fastest
+        both = tf.concat([images, tf.reshape(tf.reverse(rows, [1]), tf.shape(images))], axis=0)
         return tf.ensure_shape(tf.gather(both, tf.range(n) + n * tf.cast(is_flipped, tf.int32)), images.shape)
     side = uniform([1], keys[1], 0.7, 1.0)
     top, left = tf.split(uniform([2], keys[2]) * (1.0 - side), 2, axis=1)
@@ -54,9 +55,3 @@ def augment(
     brightness = uniform([1, 1, 1], keys[4], 0.85, 1.15)
     adjusted = cropped * (contrast * brightness) + (mean * (1.0 - contrast) * brightness + 0.5)
     return tf.cast(tf.raw_ops.ClipByValue(t=adjusted, clip_value_min=0.0, clip_value_max=255.0), tf.uint8)
-
-
-def _flipped(images: tf.Tensor) -> tf.Tensor:
-    """Flip horizontally; TensorFlow reverses three-dimensional tensors fastest."""
-    rows = tf.reshape(images, [-1, tf.shape(images)[2], 3])
-    return tf.reshape(tf.reverse(rows, [1]), tf.shape(images))

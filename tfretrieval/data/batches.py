@@ -7,8 +7,8 @@ epoch and the step alone, so that a resumed run sees the batches that an uninter
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -20,59 +20,43 @@ VIEWS_PER_EPOCH = 8  # average number of times that an epoch of drawn batches sh
 
 
 @dataclass(frozen=True)
-class BatchSizes:
-    """Sizes of a training batch; each batch type reads those that apply to it.
+class BatchType(ABC):
+    """One type of training batch; each type reads the sizes that apply to it.
 
     Attributes:
         batch_size: b, number of images, pairs or triplets.
         classes_per_batch: P of P x K batches.
         images_per_class: K of P x K batches.
+        seed: random seed.
+        augmentation: "none", "flip" or "standard", see `augment`.
     """
 
     batch_size: int = 64
     classes_per_batch: int = 8
     images_per_class: int = 12
-
-
-@dataclass(frozen=True)
-class StreamOptions:
-    """How a stream of batches is drawn.
-
-    Attributes:
-        seed: random seed.
-        steps_per_epoch: number of steps in an epoch of drawn batches.
-        augmentation: "none", "flip" or "standard", see `augment`.
-        first_epoch: epoch at which the stream starts.
-        shard: part of each batch that the stream yields.
-    """
-
-    seed: int
-    steps_per_epoch: int = 1
+    seed: int = 0
     augmentation: str = "none"
-    first_epoch: int = 0
-    shard: BatchShard = WHOLE_BATCH
-
-
-class BatchType(ABC):
-    """One type of training batch, of the given sizes."""
-
-    def __init__(self, sizes: BatchSizes) -> None:
-        self.sizes = sizes
 
     @abstractmethod
     def steps_per_epoch(self, n: int, requested: int | None = None) -> int:
         """Number of steps in an epoch over n images."""
 
     @abstractmethod
-    def stream(self, table: Table, options: StreamOptions) -> tf.data.Dataset:
+    def stream(self, table: Table, steps: int, epoch: int = 0, shard: BatchShard = WHOLE_BATCH) -> tf.data.Dataset:
         """An endless stream of (inputs, targets).
+
+        Args:
+            table: images or features.
+            steps: number of steps in an epoch.
+            epoch: the epoch at which the stream starts.
+            shard: part of each batch that the stream yields.
 
         Raises:
             UserError: the table has too few classes, or a class too few images.
         """
 
     @abstractmethod
-    def validation_batches(self, table: Table, seed: int) -> tf.data.Dataset | None:
+    def validation_batches(self, table: Table) -> tf.data.Dataset | None:
         """A finite set of batches, the same every epoch; None if the table cannot form any."""
 
 
@@ -80,38 +64,39 @@ class ImageBatches(BatchType):
     """(images uint8 [b, s, s, 3], labels int32 [b]); an epoch shows every image once, in a new random order."""
 
     def steps_per_epoch(self, n: int, requested: int | None = None) -> int:
-        return -(-n // self.sizes.batch_size)
+        return -(-n // self.batch_size)
 
-    def stream(self, table: Table, options: StreamOptions) -> tf.data.Dataset:
+    def stream(self, table: Table, steps: int, epoch: int = 0, shard: BatchShard = WHOLE_BATCH) -> tf.data.Dataset:
         labels = tf.constant(table.catalog.labels, tf.int32)
 
         def epoch_steps(epoch: tf.Tensor) -> tf.data.Dataset:
-            order = tf.data.Dataset.from_tensor_slices(shuffled_rows(len(table), options.seed, epoch))
-            return order.batch(self.sizes.batch_size).enumerate().map(lambda step, rows: (epoch, step, rows))
+            order = tf.data.Dataset.from_tensor_slices(shuffled_rows(len(table), self.seed, epoch))
+            return order.batch(self.batch_size).enumerate().map(lambda step, rows: (epoch, step, rows))
 
         def load(epoch: tf.Tensor, step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            key = step_key(options.seed, epoch, step)
-            (images,) = augmented_images(table, (rows,), key, options.augmentation, options.shard)
-            return images, tf.gather(labels, options.shard.rows(rows))
+            key = step_key(self.seed, epoch, step)
+            (images,) = augmented_images(table, (rows,), key, self.augmentation, shard)
+            return images, tf.gather(labels, shard.rows(rows))
 
-        epochs = tf.data.Dataset.counter(start=options.first_epoch)
-        return parallel_map(epochs.flat_map(epoch_steps), load)
+        return parallel_map(tf.data.Dataset.counter(start=epoch).flat_map(epoch_steps), load)
 
-    def validation_batches(self, table: Table, seed: int) -> tf.data.Dataset | None:
+    def validation_batches(self, table: Table) -> tf.data.Dataset | None:
         if not len(table):
             return None
         labels = tf.constant(table.catalog.labels, tf.int32)
-        rows = tf.data.Dataset.range(len(table)).batch(self.sizes.batch_size)
+        rows = tf.data.Dataset.range(len(table)).batch(self.batch_size)
         return rows.map(lambda batch: (table.gather(batch), tf.gather(labels, batch)))
 
 
 class DrawnBatches(BatchType):
     """Batches whose rows are drawn by class at every step."""
 
+    images_per_row: ClassVar[int] = 1  # of a batch
+
     @property
-    @abstractmethod
     def images_per_step(self) -> int:
         """Number of images that a step shows."""
+        return self.images_per_row * self.batch_size
 
     @abstractmethod
     def draw(self, sampler: ClassSampler, key: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
@@ -120,37 +105,35 @@ class DrawnBatches(BatchType):
     def steps_per_epoch(self, n: int, requested: int | None = None) -> int:
         return requested or max(1, VIEWS_PER_EPOCH * n // self.images_per_step)
 
-    def stream(self, table: Table, options: StreamOptions) -> tf.data.Dataset:
+    def stream(self, table: Table, steps: int, epoch: int = 0, shard: BatchShard = WHOLE_BATCH) -> tf.data.Dataset:
         sampler = ClassSampler(table.catalog.labels, table.catalog.class_names)
-        n = tf.constant(options.steps_per_epoch, tf.int64)
+        n = tf.constant(steps, tf.int64)
 
         def load(step: tf.Tensor) -> tuple[Any, tf.Tensor]:
-            key = step_key(options.seed, step // n, step % n)
+            key = step_key(self.seed, step // n, step % n)
             columns, targets = self.draw(sampler, key)
-            images = augmented_images(table, columns, key, options.augmentation, options.shard)
-            return tuple(images) if len(images) > 1 else images[0], options.shard.rows(targets)
+            images = augmented_images(table, columns, key, self.augmentation, shard)
+            return tuple(images) if len(images) > 1 else images[0], shard.rows(targets)
 
-        return parallel_map(tf.data.Dataset.counter(start=options.first_epoch * options.steps_per_epoch), load)
+        return parallel_map(tf.data.Dataset.counter(start=epoch * steps), load)
 
-    def validation_batches(self, table: Table, seed: int) -> tf.data.Dataset | None:
+    def validation_batches(self, table: Table) -> tf.data.Dataset | None:
         counts = table.catalog.counts()
         if (counts >= 2).sum() < 2 or (counts == 1).any():
             return None
         steps = max(1, -(-len(table) // self.images_per_step))
-        validation_seed = int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
-        return self.stream(table, StreamOptions(validation_seed, steps)).take(steps)
+        seed = int(np.random.SeedSequence([self.seed, 1]).generate_state(1)[0])
+        return replace(self, seed=seed, augmentation="none").stream(table, steps).take(steps)
 
 
 class PairBatches(DrawnBatches):
     """((anchors, others), same): images uint8 [b, s, s, 3] twice and float32 [b], 1 where both share a class."""
 
-    @property
-    def images_per_step(self) -> int:
-        return 2 * self.sizes.batch_size
+    images_per_row = 2
 
     def draw(self, sampler: ClassSampler, key: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        pairs = sampler.pairs(key, self.sizes.batch_size)
-        return (pairs.anchor, pairs.other), tf.cast(pairs.same, tf.float32)
+        anchor, other, same = sampler.pairs(key, self.batch_size)
+        return (anchor, other), tf.cast(same, tf.float32)
 
 
 class TripletBatches(DrawnBatches):
@@ -159,12 +142,10 @@ class TripletBatches(DrawnBatches):
     Keras expects a target, so there are zeros; the triplet loss ignores them.
     """
 
-    @property
-    def images_per_step(self) -> int:
-        return 3 * self.sizes.batch_size
+    images_per_row = 3
 
     def draw(self, sampler: ClassSampler, key: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        return tuple(sampler.triplets(key, self.sizes.batch_size)), tf.zeros([self.sizes.batch_size])
+        return sampler.triplets(key, self.batch_size), tf.zeros([self.batch_size])
 
 
 class BalancedBatches(DrawnBatches):
@@ -172,8 +153,8 @@ class BalancedBatches(DrawnBatches):
 
     @property
     def images_per_step(self) -> int:
-        return self.sizes.classes_per_batch * self.sizes.images_per_class
+        return self.classes_per_batch * self.images_per_class
 
     def draw(self, sampler: ClassSampler, key: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        rows = sampler.balanced(key, self.sizes.classes_per_batch, self.sizes.images_per_class)
+        rows = sampler.balanced(key, self.classes_per_batch, self.images_per_class)
         return (rows,), tf.gather(sampler.labels, rows)

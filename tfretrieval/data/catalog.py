@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -160,16 +162,10 @@ class Catalog:
 
     def subset(self, rows: np.ndarray) -> Catalog:
         """The items at `rows`, an index array or a boolean mask [n]. Class names stay the same."""
-        return Catalog(
-            ids=self.ids[rows],
-            paths=self.paths[rows],
-            labels=self.labels[rows],
-            class_names=self.class_names,
-            splits=self.splits[rows],
-            is_query=None if self.is_query is None else self.is_query[rows],
-            is_gallery=None if self.is_gallery is None else self.is_gallery[rows],
-            source=self.source,
-        )
+        columns = ("ids", "paths", "labels", "splits", "is_query", "is_gallery")
+        values = {name: getattr(self, name) for name in columns}
+        selected: dict[str, Any] = {name: None if value is None else value[rows] for name, value in values.items()}
+        return replace(self, **selected)
 
     def concat(self, other: Catalog) -> Catalog:
         """The items of this catalog followed by those of another. Classes match by name; new classes come last.
@@ -182,20 +178,16 @@ class Catalog:
         if common := set(self.ids) & set(other.ids):
             raise UserError(f"{other.source or 'the other catalog'} has an id that exists already: {min(common)}")
         class_names = tuple(dict.fromkeys([*self.class_names, *other.class_names]))
-        flags = {}
+        flags: dict[str, Any] = {}
         for name, default in (("is_query", False), ("is_gallery", True)):
             own, added = getattr(self, name), getattr(other, name)
             if own is not None:
                 flags[name] = np.concatenate([own, np.full(len(other), default) if added is None else added])
-        return Catalog(
-            ids=np.concatenate([self.ids, other.ids]),
-            paths=np.concatenate([self.paths, other.paths]),
-            labels=np.concatenate([self.labels, other.labels_among(class_names)]),
-            class_names=class_names,
-            splits=np.concatenate([self.splits, other.splits]),
-            source=self.source,
-            **flags,
-        )
+        strings: dict[str, Any] = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in ("ids", "paths", "splits")
+        }
+        labels = np.concatenate([self.labels, other.labels_among(class_names)])
+        return replace(self, labels=labels, class_names=class_names, **strings, **flags)
 
     def split(self, name: str) -> Catalog:
         """The items of one split. "query" and "gallery" also name the items marked so, "all" is everything.
@@ -205,13 +197,12 @@ class Catalog:
         """
         if name in self.split_names:
             return self.subset(self.splits == name)
-        if name == "query" and self.is_query is not None:
-            return self.subset(self.is_query)
-        if name == "gallery" and self.is_gallery is not None:
-            return self.subset(self.is_gallery)
+        flags = {"query": self.is_query, "gallery": self.is_gallery}
+        marked = {kind: flag for kind, flag in flags.items() if flag is not None}
+        if name in marked:
+            return self.subset(marked[name])
         if name == "all":
             return self
-        marked = [kind for kind, flag in (("query", self.is_query), ("gallery", self.is_gallery)) if flag is not None]
         known = ", ".join([*self.split_names, *marked])
         raise UserError(f"{self.source or 'the catalog'} has no split {name!r}", f"choose from {known}")
 
@@ -280,8 +271,7 @@ class Catalog:
             if len(getattr(self, column)) != n:
                 raise UserError(f"{name} has {n} paths but {len(getattr(self, column))} {column}")
         if len(set(self.ids)) != n:
-            seen: set[str] = set()
-            repeated = next(item for item in self.ids if item in seen or seen.add(item))  # type: ignore[func-returns-value]
+            repeated = Counter(self.ids).most_common(1)[0][0]
             raise UserError(f"{name} lists {repeated} more than once", "ids must be unique")
         if n and not -1 <= self.labels.min() <= self.labels.max() < max(1, self.n_classes):
             raise UserError(f"{name} has a label outside -1..{self.n_classes - 1}")

@@ -9,7 +9,6 @@ import tensorflow as tf
 from tfretrieval.data.read_image import JPEG_OVERSAMPLING, MAX_PIXELS, TOO_LARGE
 from tfretrieval.data.resample import resample
 
-FITS = ("crop", "pad", "stretch")
 JPEG_DIVISORS = (8, 4, 2)
 _EXIF_BYTES = 1 << 16
 _EXIF_START_BYTES = 4096
@@ -31,7 +30,7 @@ def decode_and_resize(content: tf.Tensor, size: int, fit: str = "crop") -> tf.Te
     return resize(decode(content, min_side=JPEG_OVERSAMPLING * size), size, fit)
 
 
-def decode(content: tf.Tensor, min_side: int | None = None) -> tf.Tensor:
+def decode(content: tf.Tensor, min_side: int) -> tf.Tensor:
     """Decode an image file to uint8 [h, w, 3], RGB, in its EXIF orientation.
 
     Gray is converted to RGB, transparency is blended with white, 16 bits are reduced to 8, and of an animation the
@@ -40,7 +39,7 @@ def decode(content: tf.Tensor, min_side: int | None = None) -> tf.Tensor:
     Args:
         content: bytes of the file, a string scalar.
         min_side: scale a JPEG down to 1/2, 1/4 or 1/8 during decoding, while its shorter side keeps at least this
-            many pixels; None for the full size.
+            many pixels.
 
     Raises:
         tf.errors.InvalidArgumentError: the bytes are not a complete image, or have more than `MAX_PIXELS` pixels.
@@ -67,7 +66,7 @@ def resize(image: tf.Tensor, size: int, fit: str = "crop") -> tf.Tensor:
         side = tf.maximum(height, width)
         image = tf.image.pad_to_bounding_box(image, (side - height) // 2, (side - width) // 2, side, side)
     elif fit != "stretch":
-        raise ValueError(f"fit must be one of {', '.join(FITS)}, not {fit!r}")
+        raise ValueError(f"fit must be crop, pad or stretch, not {fit!r}")
     return tf.ensure_shape(resample(image, size), [size, size, 3])
 
 
@@ -102,12 +101,10 @@ def _header_pixels(content: tf.Tensor) -> tf.Tensor:
     return tf.where(signature == b"\x89PNG", png, tf.where(signature == b"GIF8", gif, zero))
 
 
-def _decode_jpeg(content: tf.Tensor, min_side: int | None) -> tf.Tensor:
+def _decode_jpeg(content: tf.Tensor, min_side: int) -> tf.Tensor:
     def divided_by(divisor: int) -> tf.Tensor:
         return tf.io.decode_jpeg(content, ratio=divisor, dct_method="INTEGER_ACCURATE")
 
-    if min_side is None:
-        return divided_by(1)
     ratio = tf.reduce_min(tf.image.extract_jpeg_shape(content)[:2]) // min_side
     branch = tf.reduce_sum(tf.cast(ratio >= tf.constant(JPEG_DIVISORS), tf.int32))
     divisors = (1, *reversed(JPEG_DIVISORS))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import numpy as np
 
 from tfretrieval.artifacts import ArtifactType
 from tfretrieval.atomic import create_array
-from tfretrieval.data.cache import cache_folder
 from tfretrieval.errors import UserError
 
 DECODER_VERSION = 1  # to be increased when decoding changes pixels
@@ -20,32 +18,24 @@ CACHE = ArtifactType("image cache", "images.json", 2, "delete the directory")
 WriteBatch = Callable[[np.ndarray, np.ndarray], None]
 
 
-def image_folder(paths: Iterable[str], size: int, fit: str) -> Path:
-    """Cache folder of the decoded images of these files."""
-    return cache_folder() / "images" / images_fingerprint(paths, size, fit)
-
-
 def images_fingerprint(paths: Iterable[str], size: int, fit: str) -> str:
-    """Short hash of the names, sizes and modification times of files, and of how they are decoded."""
-    digest = hashlib.sha256(f"{DECODER_VERSION} {size} {fit}".encode())
-    for path in paths:
-        stat = os.stat(path) if os.path.exists(path) else None
-        state = f"{stat.st_size} {stat.st_mtime_ns}" if stat else "missing"
-        digest.update(f"\n{os.path.abspath(path)} {state}".encode(errors="surrogateescape"))
-    return digest.hexdigest()[:16]
+    """Short hash of the contents of files and of how they are decoded."""
+    from tfretrieval.data.content_digests import content_digests  # imports SQLite, which a query does not need
+
+    description = "\n".join([f"{DECODER_VERSION} {size} {fit}", *content_digests(list(paths))])
+    return hashlib.sha256(description.encode()).hexdigest()[:16]
 
 
-def read_images(folder: Path, n: int, size: int) -> tuple[np.ndarray, dict[int, str]] | None:
+def read_images(folder: Path, n: int, size: int) -> tuple[np.ndarray, dict[int, str]]:
     """Read cached images.
 
     Returns:
-        Images uint8 [n, size, size, 3], memory-mapped, and {row: reason} of unreadable files; None if not cached.
+        Images uint8 [n, size, size, 3], memory-mapped, and {row: reason} of unreadable files.
 
     Raises:
+        MissingArtifact: they are not cached.
         CorruptArtifact: the folder is damaged.
     """
-    if not CACHE.exists(folder):
-        return None
     with CACHE.reading(folder):
         broken = {int(row): str(reason) for row, reason in CACHE.read_header(folder)["broken"].items()}
         images = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
@@ -58,7 +48,7 @@ def write_images(folder: Path, n: int, size: int, decode: Callable[[WriteBatch],
     """Write n decoded images to a cache folder, completely or not at all.
 
     Args:
-        folder: see `image_folder`.
+        folder: cache folder of the images, named by `images_fingerprint`.
         n: number of images.
         size: side of the images in pixels.
         decode: calls its argument with rows int [b] and images uint8 [b, size, size, 3], and returns {row: reason} of

@@ -10,8 +10,9 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
+from tfretrieval.data.cache import cache_folder
 from tfretrieval.data.catalog import Catalog
-from tfretrieval.data.image_cache import WriteBatch, image_folder, read_images, write_images
+from tfretrieval.data.image_cache import CACHE, WriteBatch, images_fingerprint, read_images, write_images
 from tfretrieval.data.read_image import BrokenImageError, broken_reason, read_image, report_broken_images
 from tfretrieval.data.threaded_map import map_in_threads
 from tfretrieval.progress import progress
@@ -128,10 +129,7 @@ def _decoded(paths: list[str], size: int, fit: str, cache: str) -> tuple[np.ndar
             return None, decode_each(paths, size, fit, lambda rows, batch: None)
         images = np.zeros((len(paths), size, size, 3), np.uint8)
         return images, decode_each(paths, size, fit, images.__setitem__)
-    folder = image_folder(paths, size, fit)
-    cached = read_images(folder, len(paths), size)
-    if cached is None:
+    folder = cache_folder() / "images" / images_fingerprint(paths, size, fit)
+    if not CACHE.exists(folder):
         write_images(folder, len(paths), size, lambda write: decode_each(paths, size, fit, write))
-        cached = read_images(folder, len(paths), size)
-    assert cached is not None
-    return cached
+    return read_images(folder, len(paths), size)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,65 +36,45 @@ def read_items(path: Path, class_names: Sequence[str], artifact: ArtifactType) -
         CorruptArtifact: the file is missing or damaged.
         KeyError: a label is not one of `class_names`.
     """
-    items = _ItemsFile(path, artifact)
-    index = {name: label for label, name in enumerate(class_names)}
-    codes, names = items.dictionary_codes("label")
-    labels = np.array([*(index[name] for name in names), -1], np.int32)[codes]
     catalog = object.__new__(_StoredCatalog)
-    catalog.__dict__.update(labels=labels, class_names=tuple(class_names), _file=items)
+    catalog.__dict__.update(class_names=tuple(class_names), _path=path, _artifact=artifact)
+    index = dict(zip([None, *class_names], range(-1, len(class_names))))
+    codes, names = catalog._codes("label")
+    catalog.__dict__["labels"] = np.array([index[name] for name in names], np.int32)[codes]
     return catalog
-
-
-@dataclass(frozen=True)
-class _ItemsFile:
-    """The columns of a catalog on disk."""
-
-    path: Path
-    artifact: ArtifactType
-
-    def strings(self, name: str) -> np.ndarray:
-        """A string column [n]."""
-        return as_strings(self._column(name).to_pylist())
-
-    def dictionary_codes(self, name: str) -> tuple[np.ndarray, list[str]]:
-        """Indices int64 [n] into the distinct strings of a column, -1 for null, and those strings.
-
-        Reads the Arrow buffers directly: pyarrow's own conversions to NumPy import pandas where it is installed,
-        which a query would wait for.
-        """
-        encoded = self._column(name).dictionary_encode()
-        validity, indices = encoded.indices.buffers()
-        start, stop = encoded.indices.offset, encoded.indices.offset + len(encoded)
-        codes = np.frombuffer(indices, np.int32)[start:stop].astype(np.int64)
-        if validity is not None:
-            codes[np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[start:stop] == 0] = -1
-        return codes, encoded.dictionary.to_pylist()
-
-    def _column(self, name: str) -> Any:
-        try:
-            return pq.ParquetFile(self.path).read(columns=[name])[name].combine_chunks()
-        except (OSError, KeyError, pa.ArrowException) as error:
-            reason = f"{self.path.name}: {str(error).splitlines()[0]}"
-            raise self.artifact.corrupt(self.path.parent, reason) from None
 
 
 class _StoredCatalog(Catalog):
     """A catalog whose string columns are read on first access."""
 
-    is_query = None
-    is_gallery = None
-    source = ""
-    _file: _ItemsFile
+    _path: Path
+    _artifact: ArtifactType
 
     @cached_property
     def ids(self) -> np.ndarray:
-        return self._file.strings("id")
+        return as_strings(self._column("id").to_pylist())
 
     @cached_property
     def paths(self) -> np.ndarray:
-        return self._file.strings("path")
+        return as_strings(self._column("path").to_pylist())
 
     @cached_property
     def splits(self) -> np.ndarray:
-        codes, names = self._file.dictionary_codes("split")
+        codes, names = self._codes("split")
         return as_strings(names)[codes]
+
+    def _codes(self, name: str) -> tuple[np.ndarray, list[Any]]:
+        """Indices int32 [n] into the distinct values of a column, and those values.
+
+        Reads the Arrow buffer directly: pyarrow's own conversions to NumPy import pandas where it is installed, which
+        a query would wait for.
+        """
+        encoded = self._column(name).dictionary_encode(null_encoding="encode")
+        codes = encoded.indices
+        return np.frombuffer(codes.buffers()[1], np.int32)[codes.offset :][: len(codes)], encoded.dictionary.to_pylist()
+
+    def _column(self, name: str) -> Any:
+        try:
+            return pq.ParquetFile(self._path).read(columns=[name])[name].combine_chunks()
+        except (OSError, KeyError, pa.ArrowException) as error:
+            raise self._artifact.corrupt(self._path.parent, f"{self._path.name}: {error}") from None

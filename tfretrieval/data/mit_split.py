@@ -1,7 +1,7 @@
 """The data set `mit-split`: 2,688 photographs of eight outdoor scenes, split into train and test.
 
 Source: A. Oliva and A. Torralba, Modeling the shape of the scene, IJCV 42(3), 2001. The original archive has all files
-in one folder, named `<class>_<name>.jpg`; a manifest lists the split, size and hash of each.
+in one folder, named `<class>_<name>.jpg`; a manifest lists the split and hash of each.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import csv
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
 
@@ -24,19 +22,10 @@ from tfretrieval.progress import progress
 RENAMED = {"insidecity": "inside_city", "opencountry": "Opencountry"}
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One file of the manifest: its path, size in bytes and hash."""
-
-    path: str
-    bytes: int
-    sha256: str
-
-
-def manifest() -> list[Entry]:
-    """The files of the data set, in the order of the manifest."""
+def manifest() -> dict[str, str]:
+    """{path: SHA-256} of the files of the data set, in the order of the manifest."""
     with resources.files("tfretrieval.data").joinpath("mit_split.csv").open(encoding="utf-8") as file:
-        return [Entry(row["path"], int(row["bytes"]), row["sha256"]) for row in csv.DictReader(file)]
+        return {row["path"]: row["sha256"] for row in csv.DictReader(file)}
 
 
 def folder() -> Path:
@@ -45,8 +34,7 @@ def folder() -> Path:
     Raises:
         UserError: the folder does not exist.
     """
-    named = os.environ.get("TFRET_MIT_SPLIT")
-    path = Path(named) if named else cache_folder() / "mit-split"
+    path = _location()
     if not path.is_dir():
         raise UserError(f"mit-split is missing at {path}; run `tfret data prepare mit-split --archive FILE|URL` first")
     return path
@@ -54,11 +42,7 @@ def folder() -> Path:
 
 def is_prepared() -> bool:
     """Whether the data set is prepared, with every file."""
-    try:
-        path = folder()
-    except UserError:
-        return False
-    return all((path / entry.path).is_file() for entry in manifest())
+    return all((_location() / name).is_file() for name in manifest())
 
 
 def prepare(archive: str, target: Path | None = None) -> Path:
@@ -75,7 +59,7 @@ def prepare(archive: str, target: Path | None = None) -> Path:
         UserError: the archive is missing or damaged, or its files differ from the manifest.
     """
     target = target or cache_folder() / "mit-split"
-    missing = [entry for entry in manifest() if _difference(target, entry) is not None]
+    missing = {name: sha256 for name, sha256 in manifest().items() if _difference(target / name, sha256)}
     if not missing:
         return target
     downloaded = "://" in archive
@@ -104,27 +88,30 @@ def verify(path: Path) -> list[str]:
     """
     if not path.is_dir():
         raise UserError(f"the folder {path} does not exist")
-    entries = manifest()
+    expected = manifest()
     differences = [
-        f"{entry.path}: {difference}"
-        for entry in progress(entries, "verify")
-        if (difference := _difference(path, entry)) is not None
+        f"{name}: {difference}"
+        for name, sha256 in progress(list(expected.items()), "verify")
+        if (difference := _difference(path / name, sha256))
     ]
-    expected = {entry.path for entry in entries}
-    extra = [p.relative_to(path).as_posix() for p in sorted(path.rglob("*.jpg"))]
-    return differences + [f"{name}: not in the manifest" for name in extra if name not in expected]
+    present = [file.relative_to(path).as_posix() for file in sorted(path.rglob("*.jpg"))]
+    return differences + [f"{name}: not in the manifest" for name in present if name not in expected]
 
 
-def _extract(archive: zipfile.ZipFile, entries: Iterable[Entry], target: Path) -> None:
+def _location() -> Path:
+    return Path(os.environ.get("TFRET_MIT_SPLIT") or cache_folder() / "mit-split")
+
+
+def _extract(archive: zipfile.ZipFile, missing: dict[str, str], target: Path) -> None:
     members = {_target_name(name): name for name in archive.namelist() if name.lower().endswith(".jpg")}
-    for entry in progress(list(entries), "prepare"):
-        name = "/".join(PurePosixPath(entry.path).parts[1:])
-        if name not in members:
-            raise UserError(f"{entry.path} is missing in the archive; use the original archive")
-        content = archive.read(members[name])
-        if len(content) != entry.bytes or hashlib.sha256(content).hexdigest() != entry.sha256:
-            raise UserError(f"{members[name]} in the archive differs from the manifest; use the original archive")
-        with replaced_file(target / entry.path) as temporary:
+    for path, sha256 in progress(list(missing.items()), "prepare"):
+        member = members.get(path.partition("/")[2])
+        if member is None:
+            raise UserError(f"{path} is missing in the archive; use the original archive")
+        content = archive.read(member)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise UserError(f"{member} in the archive differs from the manifest; use the original archive")
+        with replaced_file(target / path) as temporary:
             temporary.write_bytes(content)
 
 
@@ -137,11 +124,8 @@ def _target_name(member: str) -> str:
     return f"{RENAMED.get(prefix, prefix)}/{name}"
 
 
-def _difference(root: Path, entry: Entry) -> str | None:
-    file = root / entry.path
+def _difference(file: Path, sha256: str) -> str:
+    """How a file differs from the manifest; "" if it does not."""
     if not file.is_file():
         return "missing"
-    content = file.read_bytes()
-    if len(content) != entry.bytes:
-        return f"{len(content)} bytes, not {entry.bytes}"
-    return None if hashlib.sha256(content).hexdigest() == entry.sha256 else "content differs (sha256)"
+    return "" if hashlib.sha256(file.read_bytes()).hexdigest() == sha256 else "content differs (SHA-256)"

@@ -9,13 +9,13 @@ import contextlib
 import logging
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from tfretrieval.errors import UserError, in_one_line
+from tfretrieval.errors import UserError, in_one_line, one_line
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,15 @@ def read_thumbnail(path: Source, side: int) -> np.ndarray:
         return np.asarray(thumbnail)
 
 
+def read_decodable(paths: Iterable[str], size: int, fit: str) -> np.ndarray:
+    """The images of those files that can be decoded, in order: uint8 [m, size, size, 3]."""
+    images = []
+    for path in paths:
+        with contextlib.suppress(BrokenImageError):
+            images.append(read_image(path, size, fit))
+    return np.array(images, np.uint8).reshape(-1, size, size, 3)
+
+
 def broken_reason(path: str, size: int, fit: str) -> str:
     """Why a file cannot be decoded."""
     try:
@@ -109,16 +118,12 @@ def _read(path: Source, min_side: int) -> Iterator[Image.Image]:
                 return
             file.draft("RGB", (min_side, min_side))
             yield ImageOps.exif_transpose(file)
-    except FileNotFoundError:
-        raise BrokenImageError("the file does not exist") from None
-    except PermissionError:
-        raise BrokenImageError("no permission to read the file") from None
     except Image.DecompressionBombError:
         raise BrokenImageError(TOO_LARGE) from None
     except Image.UnidentifiedImageError:
         raise BrokenImageError("the file is empty" if _is_empty(path) else NOT_AN_IMAGE) from None
     except UNREADABLE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        reason = one_line(getattr(error, "strerror", None) or error, 120)
         raise BrokenImageError(TRUNCATED if "truncated" in reason.lower() else reason) from None
 
 

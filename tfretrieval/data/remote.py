@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from tfretrieval.errors import require
+from tfretrieval.errors import one_line, require
 
 CONCURRENT_DOWNLOADS = 16
 
@@ -37,17 +37,14 @@ def fetched(paths: Sequence[str]) -> Iterator[tuple[list[str], dict[int, str]]]:
         return
     fsspec = require("fsspec", "ray")
 
-    def fetch(index: int) -> str:
-        """The reason of a failure, else ""."""
+    def fetch(index: int) -> None:
+        files[index] = os.path.join(folder, f"{index}{os.path.splitext(paths[index])[1][:8]}")
         try:
             with fsspec.open(paths[index], "rb") as source, open(files[index], "wb") as target:
                 target.write(source.read())
         except Exception as error:  # file systems raise errors of any class
-            return " ".join(f"download failed: {type(error).__name__} {error}".split())[:160]
-        return ""
+            failures[index] = f"download failed: {type(error).__name__} {one_line(error, 120)}"
 
     with tempfile.TemporaryDirectory(prefix="tfretrieval-") as folder, ThreadPoolExecutor(CONCURRENT_DOWNLOADS) as pool:
-        for index in remote:
-            files[index] = os.path.join(folder, f"{index}{os.path.splitext(paths[index])[1][:8]}")
-        failures.update((index, reason) for index, reason in zip(remote, pool.map(fetch, remote)) if reason)
+        list(pool.map(fetch, remote))
         yield files, failures

@@ -6,8 +6,6 @@ at any step.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import tensorflow as tf
 
@@ -19,22 +17,6 @@ def step_key(seed: int, epoch: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
     key = tf.constant([seed, 0x7F4A7C15], tf.int64)
     fold = tf.random.experimental.stateless_fold_in
     return fold(fold(key, tf.cast(epoch, tf.int64)), tf.cast(step, tf.int64))
-
-
-class Pairs(NamedTuple):
-    """Rows of b pairs, and whether both rows share a class: int64 [b], int64 [b], bool [b]."""
-
-    anchor: tf.Tensor
-    other: tf.Tensor
-    same: tf.Tensor
-
-
-class Triplets(NamedTuple):
-    """Rows of b triplets, each int64 [b]: anchor and positive share a class, the negative has another."""
-
-    anchor: tf.Tensor
-    positive: tf.Tensor
-    negative: tf.Tensor
 
 
 class ClassSampler:
@@ -69,8 +51,8 @@ class ClassSampler:
         self._counts = tf.constant(counts, tf.int64)
         self._starts = tf.constant(np.cumsum(counts) - counts, tf.int64)
 
-    def pairs(self, seed: tf.Tensor, batch_size: int) -> Pairs:
-        """Pairs that share a class with probability 1/2.
+    def pairs(self, seed: tf.Tensor, batch_size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Pairs that share a class with probability 1/2: rows int64 [b] twice, and whether they do, bool [b].
 
         Classes are drawn uniformly, then items uniformly within a class; a pair never repeats its anchor.
         """
@@ -81,21 +63,22 @@ class ClassSampler:
         position = _below(tf.gather(self._counts, first), keys[3], batch_size)
         anchor = self._row(first, position)
         other = tf.where(same, self._another_row(first, position, keys[4]), self._any_row(second, keys[4]))
-        return Pairs(anchor, other, same)
+        return anchor, other, same
 
-    def triplets(self, seed: tf.Tensor, batch_size: int) -> Triplets:
-        """Triplets from two distinct classes, drawn uniformly; anchor and positive are distinct items."""
+    def triplets(self, seed: tf.Tensor, batch_size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Rows of anchors, positives and negatives, each int64 [b], from two distinct classes, drawn uniformly.
+
+        Anchor and positive are distinct items.
+        """
         keys = _split(seed, 6)
         first = _below(self.n_classes, keys[0], batch_size)
         second = self._another_class(first, keys[1])
         keep_order = _below(2, keys[2], batch_size) == 1
         positive_class, negative_class = tf.where(keep_order, first, second), tf.where(keep_order, second, first)
         position = _below(tf.gather(self._counts, positive_class), keys[3], batch_size)
-        return Triplets(
-            self._row(positive_class, position),
-            self._another_row(positive_class, position, keys[4]),
-            self._any_row(negative_class, keys[5]),
-        )
+        anchor = self._row(positive_class, position)
+        positive = self._another_row(positive_class, position, keys[4])
+        return anchor, positive, self._any_row(negative_class, keys[5])
 
     def balanced(self, seed: tf.Tensor, n_classes: int, n_items: int) -> tf.Tensor:
         """P x K rows, int64 [P * K]: `n_items` distinct items of each of `n_classes` distinct classes.

@@ -99,11 +99,11 @@ def read_folder(folder: Path) -> Columns:
     Raises:
         UserError: the folder has no class folders, or a class has no images.
     """
-    top = _class_folders(folder, folder)
+    top = _class_folders(folder)
     has_splits = all(child.name.lower() in SPLIT_NAMES for child in top)
     files: list[tuple[str, str, Path]] = []
     for split_folder in top if has_splits else [folder]:
-        for class_folder in _class_folders(split_folder, split_folder):
+        for class_folder in _class_folders(split_folder):
             files += [(split_folder.name.lower(), class_folder.name, file) for file in _image_files(class_folder)]
     return {
         "ids": [file.relative_to(folder).as_posix() for _, _, file in files],
@@ -121,7 +121,8 @@ def read_csv(path: Path) -> Columns:
     Raises:
         UserError: a column or a file is missing, or a value cannot be used.
     """
-    names, rows = _read_rows(path)
+    rows = _read_rows(path)
+    names = rows[0].keys()
     files = [row["path"] if is_remote(row["path"]) else str((path.parent / row["path"]).absolute()) for row in rows]
     missing = [file for file in files if not (is_remote(file) or os.path.isfile(file))]
     if missing:
@@ -141,7 +142,7 @@ def _location(source: str | os.PathLike[str]) -> Path:
     return importlib.import_module(BUILT_IN[name]).folder() if name in BUILT_IN else Path(name).expanduser()
 
 
-def _read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+def _read_rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -158,7 +159,7 @@ def _read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     for line, row in enumerate(rows, start=2):
         if None in row.values():
             raise UserError(f"{path}, line {line}: the line is shorter than the header")
-    return names, rows
+    return rows
 
 
 def _flags(path: Path, rows: list[dict[str, str]], column: str) -> np.ndarray:
@@ -168,10 +169,10 @@ def _flags(path: Path, rows: list[dict[str, str]], column: str) -> np.ndarray:
     return np.array([FLAG_VALUES[row[column].strip().lower()] for row in rows], bool)
 
 
-def _class_folders(folder: Path, root: Path) -> list[Path]:
+def _class_folders(folder: Path) -> list[Path]:
     folders = _subfolders(folder)
     if not folders:
-        raise UserError(f"{folder} has no class folders", f"images belong in {root}/<class>/<file>")
+        raise UserError(f"{folder} has no class folders", f"images belong in {folder}/<class>/<file>")
     return folders
 
 

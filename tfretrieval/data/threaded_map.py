@@ -17,15 +17,14 @@ def map_in_threads(function: Callable[[int], T], items: Iterable[int], n_threads
     >>> list(map_in_threads(lambda item: 2 * item, range(3), n_threads=2))
     [0, 2, 4]
     """
-    with ThreadPoolExecutor(n_threads) as pool:
-        pending: deque[Future[T]] = deque()
-        try:
-            for item in items:
-                pending.append(pool.submit(function, item))
-                if len(pending) > PENDING_PER_THREAD * n_threads:
-                    yield pending.popleft().result()
-            while pending:
+    pool = ThreadPoolExecutor(n_threads)
+    pending: deque[Future[T]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > PENDING_PER_THREAD * n_threads:
                 yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

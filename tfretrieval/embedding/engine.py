@@ -70,40 +70,32 @@ class Engine(ABC):
         if directory is not None:
             with PartialStore(directory, len(catalog), self.dim, provenance) as partial:
                 was_begun = partial.done.any()
-                self._compute(catalog, partial.missing(), partial.put)
-                done = partial.done
-                self._report_broken(catalog, done, on_error)
+                self._compute(catalog, partial.done, partial.put, on_error)
                 cost = {} if was_begun else {"embedding_seconds": round(perf_counter() - started, 3)}
-                return partial.finish(catalog.subset(done), cost)
+                return partial.finish(catalog.subset(partial.done), cost)
         vectors = np.zeros((len(catalog), self.dim), np.float32)
         done = np.zeros(len(catalog), bool)
 
         def put(rows: np.ndarray, batch: np.ndarray) -> None:
             vectors[rows], done[rows] = batch, True
 
-        self._compute(catalog, np.arange(len(catalog)), put)
-        self._report_broken(catalog, done, on_error)
+        self._compute(catalog, done, put, on_error)
         return Embeddings(catalog.subset(done), vectors if done.all() else vectors[done], provenance)
 
     def broken_reason(self, path: str) -> str:
         """Why a file cannot be decoded."""
         return broken_reason(path, self.image_size, self.fit)
 
-    def vectors(self, paths: Sequence[str]) -> np.ndarray:
-        """Vectors of the decodable files, in the order of `paths`: float32 [m, d], m <= n."""
-        batches = list(self.batches(paths))
-        indices = np.concatenate([indices for indices, _ in batches] or [np.empty(0, np.int64)])
-        vectors = np.concatenate([vectors for _, vectors in batches] or [np.empty((0, self.dim), np.float32)])
-        return vectors[np.argsort(indices)]
-
-    def _compute(self, catalog: Catalog, rows: np.ndarray, put: Callable[[np.ndarray, np.ndarray], None]) -> None:
+    def _compute(
+        self, catalog: Catalog, done: np.ndarray, put: Callable[[np.ndarray, np.ndarray], None], on_error: str
+    ) -> None:
+        """Pass the rows that are not done, bool [n], and their vectors to `put`, which marks them as done."""
+        rows = np.flatnonzero(~done)
         with progress(None, "embed", total=len(catalog)) as bar:
             bar.update(len(catalog) - len(rows))
             for indices, vectors in self.batches(list(catalog.paths[rows])):
                 put(rows[indices], vectors)
                 bar.update(len(indices))
-
-    def _report_broken(self, catalog: Catalog, done: np.ndarray, on_error: str) -> None:
         broken = {str(path): self.broken_reason(str(path)) for path in catalog.paths[~done]}
         if broken:
             report_broken_images(broken, on_error, all_broken=not done.any())

@@ -6,19 +6,14 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from tfretrieval.artifacts import ArtifactType
+from tfretrieval.artifacts import ArtifactType, load_or_none
 from tfretrieval.atomic import create_array, readable_os_errors
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
-from tfretrieval.errors import UserError
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 PARTIAL = ArtifactType("unfinished embedding store", "partial.json", 2, "delete it")
 SECONDS_BETWEEN_FLUSHES = 2.0
@@ -58,16 +53,12 @@ class PartialStore:
         self.done = self._done_on_disk.astype(bool)
         self._flushed_at = time.monotonic()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> PartialStore:
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self._folder.exists():
             self._flush()
-
-    def missing(self) -> np.ndarray:
-        """Rows that are not done, int64, in order."""
-        return np.flatnonzero(~self.done)
 
     def put(self, rows: np.ndarray, vectors: np.ndarray) -> None:
         """Write vectors float32 [b, d] to rows int [b]."""
@@ -95,10 +86,8 @@ class PartialStore:
 
     def _can_resume(self, header: dict[str, Any]) -> bool:
         is_complete = all((self._folder / name).is_file() for name in ("vectors.npy", "done.npy"))
-        try:
-            return is_complete and header.items() <= PARTIAL.read_header(self._folder).items()
-        except UserError:
-            return False
+        stored = load_or_none(PARTIAL.read_header, self._folder)
+        return is_complete and stored is not None and header.items() <= stored.items()
 
     def _create(self, header: dict[str, Any]) -> None:
         self._folder.mkdir(parents=True)

@@ -9,11 +9,11 @@ from typing import Any
 
 import faiss
 
+from tfretrieval.retrieval.faiss import MIN_POINTS_PER_CENTROID
+
 MAX_GRAPH_ITEMS = 200_000
-MIN_POINTS_PER_CENTROID = 39
 MIN_EF, MAX_EF = 16, 1024
 REFINE_FACTOR = 16
-LINK_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,7 @@ def candidates(n: int, d: int) -> Iterator[Candidate]:
     >>> [one.factory for one in candidates(100_000, 64)]
     ['IVF1024,Flat', 'IVF1024,PQ32x4fs,RFlat', 'IVF1024,PQ32x4fs,Refine(SQ8)', 'HNSW32']
     """
-    lists = 1 << round(math.log2(4 * math.sqrt(n)))
-    while lists > 1 and n < MIN_POINTS_PER_CENTROID * lists:
-        lists //= 2
+    lists = number_of_lists(n, n)
     yield Candidate(f"IVF{lists},Flat", "nprobe", 1, lists)
     if d % 4 == 0:
         for refinement in ("RFlat", "Refine(SQ8)"):
@@ -60,15 +58,17 @@ def candidates(n: int, d: int) -> Iterator[Candidate]:
         yield Candidate("HNSW32", "efSearch", MIN_EF, MAX_EF)
 
 
+def number_of_lists(n: int, n_training: int) -> int:
+    """The power of two nearest to 4 sqrt(n), or a smaller one so that each list has 39 training vectors."""
+    lists = 1 << round(math.log2(4 * math.sqrt(n)))
+    while lists > 1 and n_training < MIN_POINTS_PER_CENTROID * lists:
+        lists //= 2
+    return lists
+
+
 def bytes_per_vector(index: Any) -> float:
-    """Memory of a FAISS index per vector: codes, ids, links of the lowest layer of a graph, part of the centroids."""
-    index = faiss.downcast_index(index)
-    if isinstance(index, faiss.IndexRefine):
-        return bytes_per_vector(index.base_index) + bytes_per_vector(index.refine_index)
-    if isinstance(index, faiss.IndexPreTransform):
-        return bytes_per_vector(index.index)
-    if isinstance(index, faiss.IndexHNSW):
-        return bytes_per_vector(index.storage) + LINK_BYTES * index.hnsw.nb_neighbors(0)  # type: ignore[attr-defined]
-    if isinstance(index, faiss.IndexIVF):
-        return float(index.code_size + 8 + index.nlist * index.d * 4 / max(index.ntotal, 1))
-    return float(index.sa_code_size())
+    """Size of a FAISS index, as it would be written to disk, per vector."""
+    sizes: list[int] = []
+    writer = faiss.PyCallbackIOWriter(lambda block: sizes.append(len(block)))  # type: ignore[attr-defined]
+    faiss.write_index(index, writer)
+    return sum(sizes) / max(index.ntotal, 1)

@@ -15,6 +15,7 @@ from tfretrieval.atomic import readable_os_errors
 from tfretrieval.errors import UserError
 from tfretrieval.progress import progress
 from tfretrieval.quiet import STDOUT, silent
+from tfretrieval.retrieval.candidates import number_of_lists
 from tfretrieval.retrieval.distances import blocks
 from tfretrieval.retrieval.faiss import LISTS, FaissRetriever, new_index
 from tfretrieval.retrieval.transformed import TransformedVectors
@@ -22,7 +23,7 @@ from tfretrieval.retrieval.transformed import TransformedVectors
 log = logging.getLogger(__name__)
 
 MIN_MEMORY = 96 << 20
-MIN_POINTS_PER_CENTROID, MAX_POINTS_PER_CENTROID = 39, 64
+MAX_POINTS_PER_CENTROID = 64
 MIN_TRAINING_POINTS = 1 << 16
 BLOCK_BYTES = 16 << 20
 ID_BYTES = 8
@@ -76,9 +77,7 @@ def fit_on_disk(
 
 def default_factory(n: int, dim: int, memory: int) -> str:
     """An IVF index over n vectors whose centroids can be trained within `memory` bytes."""
-    points = min(n, _max_training_points(memory, dim))
-    lists = max(1, min(int(4 * n**0.5), points // MIN_POINTS_PER_CENTROID))
-    return f"IVF{1 << (lists.bit_length() - 1)},Flat"
+    return f"IVF{number_of_lists(n, min(n, _max_training_points(memory, dim)))},Flat"
 
 
 def exceeds(memory_limit: int, vectors: np.ndarray) -> bool:

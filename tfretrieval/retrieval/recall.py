@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faiss
 import numpy as np
 from faiss.contrib.exhaustive_search import knn_ground_truth
 
@@ -39,14 +40,12 @@ def recall_at_k(
         raise UserError(f"recall@{k} is out of range", f"each item has {len(vectors) - 1} neighbors")
     rows, queries = vectors.sample(n_queries, seed)
     exact = true_neighbors(vectors, queries, k + 1).excluding(rows).first(k)
-    found = Neighbors(*retriever.kneighbors(queries, k + 1)).excluding(rows).first(k)
-    return float(is_true_neighbor(vectors, queries, found.rows, exact.distances[:, -1:]).mean())
+    returned = Neighbors(*retriever.kneighbors(queries, k + 1)).excluding(rows).first(k)
+    return float(is_true_neighbor(vectors, queries, returned.rows, exact.distances[:, -1:]).mean())
 
 
 def true_neighbors(vectors: TransformedVectors, queries: np.ndarray, k: int) -> Neighbors:
     """The exact k nearest rows of queries float32 [q, d], reading the gallery block by block."""
-    import faiss
-
     metric = faiss.METRIC_INNER_PRODUCT if vectors.metric == "cosine" else faiss.METRIC_L2
     _, rows = knn_ground_truth(queries, vectors.in_blocks(ROWS_PER_BLOCK), k, metric, ngpu=0)
     return Neighbors(*sort_neighbors(_distances(vectors, queries, rows), rows))

@@ -42,13 +42,13 @@ def rerank(
         return search(expand_query(query, vectors[rows[rows >= 0]])[None], k)
     if name != "reciprocal":
         raise UserError(f"there is no re-ranker {name!r}", f"choose from {', '.join(RERANKERS)}")
-    found = search(query[None], max(k, CANDIDATES))
-    returned = found.rows[0] >= 0
-    distances, rows = found.distances[:, returned], found.rows[:, returned]
+    candidates = search(query[None], max(k, CANDIDATES))
+    returned = candidates.rows[0] >= 0
+    distances, rows = candidates.distances[:, returned], candidates.rows[:, returned]
     if not rows.size:
         return Neighbors(distances, rows)
-    theirs = search(vectors[rows[0]], RECIPROCAL_K + 1)
-    order = reciprocal_order(distances[0], rows[0], theirs.rows, theirs.distances[:, -1])[:k]
+    neighbors = search(vectors[rows[0]], RECIPROCAL_K + 1)
+    order = reciprocal_order(distances[0], rows[0], neighbors.rows, neighbors.distances[:, -1])[:k]
     return Neighbors(distances[:, order], rows[:, order])
 
 
@@ -97,7 +97,7 @@ def reciprocal_order(
     Returns:
         int64 [m], indices into `rows`, best first.
     """
-    known = {int(row): {int(other) for other in near if other >= 0} for row, near in zip(rows, neighbors)}
+    known = {int(row): {int(other) for other in others if other >= 0} for row, others in zip(rows, neighbors)}
     j = neighbors.shape[1]
     query_set = {int(row) for row in rows[:j][distances[:j] <= radii[:j]]}
     jaccard = np.empty(len(rows))

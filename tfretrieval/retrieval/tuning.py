@@ -18,7 +18,7 @@ from tfretrieval.retrieval.candidates import Candidate, bytes_per_vector, candid
 from tfretrieval.retrieval.faiss import FaissRetriever
 from tfretrieval.retrieval.recall import is_true_neighbor
 from tfretrieval.retrieval.transformed import TransformedVectors
-from tfretrieval.vectors import checked_vectors, unit_rows
+from tfretrieval.vectors import checked_vectors
 
 log = logging.getLogger(__name__)
 
@@ -96,37 +96,45 @@ def tune(vectors: Any, target_recall: float, metric: str = "euclidean", k: int =
         flat = Trial("Flat", {}, 1.0, 1.0, None, 4.0 * gallery.shape[1])
         return Tuning(flat, target_recall, k, (flat,))
     bench = _Bench(gallery, metric, k, seed)
-    trials = [bench.exact_trial()]
-    log.info("Flat: %.0f queries per second", bench.exact_speed)
+    trials = [bench.exact]
+    log.info("Flat: %.0f queries per second", _speed(bench.exact))
     for candidate in progress(list(candidates(len(bench.gallery), gallery.shape[1])), "tune", unit="index"):
         measured = list(_trials(candidate, bench, target_recall))
         best = max(measured, key=lambda trial: trial.recall)
         log.info("%s: recall@%d %.4f at %.0f queries per second", best.factory, k, best.recall, best.queries_per_second)
         trials += measured
-    return Tuning(_chosen(trials, target_recall), target_recall, k, tuple(_worth_showing(trials)))
+    return Tuning(_chosen(trials, target_recall), target_recall, k, tuple(_table(trials)))
 
 
 def _chosen(trials: list[Trial], target: float) -> Trial:
-    """The fastest trial that reaches the target, else that of the highest recall."""
+    """The fastest trial that reaches the target, else that of the highest recall; warns if that is exact search."""
     reaching = [trial for trial in trials if trial.recall_lower_bound >= target]
-    return max(reaching, key=_speed) if reaching else max(trials, key=lambda trial: (trial.recall, _speed(trial)))
+    chosen = max(reaching, key=_speed) if reaching else max(trials, key=lambda trial: (trial.recall, _speed(trial)))
+    if chosen.factory == "Flat":
+        best = max((trial for trial in trials if trial is not chosen), key=lambda trial: trial.recall)
+        log.warning(
+            "no index reaches a recall of %g faster than exact search; using exact search (%s reaches %.4f)",
+            target, best.factory, best.recall,
+        )  # fmt: skip
+    return chosen
 
 
 def _speed(trial: Trial) -> float:
     return trial.queries_per_second or 0.0
 
 
-def _worth_showing(trials: list[Trial]) -> Iterator[Trial]:
+def _table(trials: list[Trial]) -> Iterator[Trial]:
+    """The Pareto front of the trials, and the trial of the highest recall of every index."""
     highest = {trial.factory: trial for trial in sorted(trials, key=lambda trial: trial.recall)}
     for trial in trials:
-        if trial is highest[trial.factory] or not any(_is_better(other, trial) for other in trials):
+        if trial is highest[trial.factory] or not any(_dominates(other, trial) for other in trials):
             yield trial
 
 
-def _is_better(one: Trial, other: Trial) -> bool:
-    ours = (one.recall, _speed(one), -one.bytes_per_vector)
-    theirs = (other.recall, _speed(other), -other.bytes_per_vector)
-    return ours != theirs and all(a >= b for a, b in zip(ours, theirs))
+def _dominates(trial: Trial, other: Trial) -> bool:
+    """Whether a trial is better in something and worse in nothing."""
+    scores, other_scores = ((t.recall, _speed(t), -t.bytes_per_vector) for t in (trial, other))
+    return scores != other_scores and all(score >= limit for score, limit in zip(scores, other_scores))
 
 
 def _trials(candidate: Candidate, bench: _Bench, target: float) -> Iterator[Trial]:
@@ -136,16 +144,17 @@ def _trials(candidate: Candidate, bench: _Bench, target: float) -> Iterator[Tria
     """
     log.info("building %s", candidate.factory)
     retriever = bench.fitted(candidate.factory)
+    n_bytes = bytes_per_vector(retriever.index_)
     low, high, before = 0, 0, 0.0
     value = candidate.smallest
     while value:
-        trial = bench.trial(retriever, candidate.search(value))
+        trial = bench.trial(retriever, candidate.search(value), n_bytes)
         yield trial
         if trial.recall_lower_bound >= target:
             high = value
         else:
             low = value
-            if _speed(trial) < bench.exact_speed or (not high and trial.recall < before + MIN_GAIN):
+            if _speed(trial) < _speed(bench.exact) or (not high and trial.recall < before + MIN_GAIN):
                 return
             before = trial.recall
         if high:
@@ -159,17 +168,16 @@ class _Bench:
 
     def __init__(self, vectors: np.ndarray, metric: str, k: int, seed: int) -> None:
         drawn = np.random.default_rng(seed).choice(len(vectors), min(MAX_QUERIES, len(vectors) // 5), replace=False)
-        is_query = np.zeros(len(vectors), bool)
-        is_query[drawn] = True
         self.metric = metric
         self.k = k
-        self.gallery, self.queries = vectors[~is_query], vectors[is_query]
-        self._queries = unit_rows(self.queries) if metric == "cosine" else self.queries
+        self.gallery = np.delete(vectors, drawn, axis=0)
+        self.queries = TransformedVectors(vectors, metric=metric)[drawn]
         self._centroids: np.ndarray | None = None
-        self._exact = FaissRetriever("Flat", metric).fit(self.gallery)
+        flat = FaissRetriever("Flat", metric).fit(self.gallery)
         started = perf_counter()
-        self._limits = self._exact.kneighbors(self.queries, k)[0][:, -1:]
-        self.exact_speed = len(self.queries) / (perf_counter() - started)
+        self._limits = flat.kneighbors(self.queries, k)[0][:, -1:]
+        speed = len(self.queries) / (perf_counter() - started)
+        self.exact = Trial("Flat", {}, 1.0, 1.0, speed, bytes_per_vector(flat.index_))
 
     def fitted(self, factory: str) -> FaissRetriever:
         """A fitted retriever. All candidates have the same inverted lists, so that centroids are trained once."""
@@ -181,10 +189,7 @@ class _Bench:
             self._centroids = ivf.quantizer.reconstruct_n(0, ivf.nlist)
         return retriever
 
-    def exact_trial(self) -> Trial:
-        return Trial("Flat", {}, 1.0, 1.0, self.exact_speed, bytes_per_vector(self._exact.index_))
-
-    def trial(self, retriever: FaissRetriever, search: dict[str, float]) -> Trial:
+    def trial(self, retriever: FaissRetriever, search: dict[str, float], n_bytes: float) -> Trial:
         retriever.set_search(search)
         seconds: list[float] = []
         while len(seconds) < REPEATS and sum(seconds) < MAX_SECONDS:
@@ -192,15 +197,15 @@ class _Bench:
             rows = retriever.kneighbors(self.queries, self.k)[1]
             seconds.append(perf_counter() - started)
         vectors = TransformedVectors(self.gallery, metric=self.metric)
-        found = is_true_neighbor(vectors, self._queries, rows, self._limits).mean(axis=1)
-        recall = float(found.mean())
+        recalls = is_true_neighbor(vectors, self.queries, rows, self._limits).mean(axis=1)
+        recall = float(recalls.mean())
         return Trial(
             factory=retriever.factory,
             search=search,
             recall=recall,
-            recall_lower_bound=recall - ONE_SIDED_95 * float(found.std()) / math.sqrt(len(found)),
-            queries_per_second=len(found) / min(seconds),
-            bytes_per_vector=bytes_per_vector(retriever.index_),
+            recall_lower_bound=recall - ONE_SIDED_95 * float(recalls.std()) / math.sqrt(len(recalls)),
+            queries_per_second=len(recalls) / min(seconds),
+            bytes_per_vector=n_bytes,
         )
 
 

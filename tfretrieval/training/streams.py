@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tfretrieval.data.batches import BatchSizes, BatchType, StreamOptions
+from tfretrieval.data.batches import BatchType
 from tfretrieval.data.pipelines import WHOLE_BATCH, BatchShard, Table
 from tfretrieval.losses import loss_spec
 from tfretrieval.training.config import TrainConfig
@@ -28,17 +28,15 @@ def training_stream(
     """
     batches = _batch_type(config)
     steps = batches.steps_per_epoch(len(table), config.steps_per_epoch)
-    streams = [
-        batches.stream(table, StreamOptions(config.seed, steps, config.augment, first_epoch, shard)) for shard in shards
-    ]
-    return tf.data.Dataset.zip(tuple(streams)), steps
+    streams = tuple(batches.stream(table, steps, first_epoch, shard) for shard in shards)
+    return tf.data.Dataset.zip(streams), steps
 
 
 def validation_set(table: Table, config: TrainConfig) -> tf.data.Dataset | None:
     """Validation batches, the same every epoch; None if the held-out part cannot form any."""
-    return _batch_type(config).validation_batches(table, config.seed)
+    return _batch_type(config).validation_batches(table)
 
 
 def _batch_type(config: TrainConfig) -> BatchType:
-    sizes = BatchSizes(config.batch_size, config.classes_per_batch, config.images_per_class)
-    return loss_spec(config.loss).batches(sizes)
+    batches = loss_spec(config.loss).batches
+    return batches(config.batch_size, config.classes_per_batch, config.images_per_class, config.seed, config.augment)

@@ -13,6 +13,7 @@ import numpy as np
 
 from tfretrieval.artifacts import load_or_none
 from tfretrieval.data.catalog import Catalog
+from tfretrieval.data.read_image import read_decodable
 from tfretrieval.data.remote import fetched, is_remote
 from tfretrieval.embedding.engine import Engine
 from tfretrieval.embedding.openvino.engine import OpenVINOEngine, has_bfloat16, is_installed
@@ -152,11 +153,13 @@ def _select_precision(catalog: Catalog, directory: Path) -> str:
     """bfloat16 if the CPU has it and its vectors of a sample agree with those of float32; else float32."""
     if not has_bfloat16():
         return "float32"
-    if "bfloat16" not in read_header(directory):
+    header = read_header(directory)
+    if "bfloat16" not in header:
         with fetched(list(catalog.paths[_evenly_spaced(len(catalog), PRECISION_SAMPLE)])) as (paths, _):
-            reference, vectors = (OpenVINOEngine(directory, name).vectors(paths) for name in ("float32", "bfloat16"))
-        if not len(reference):
+            images = read_decodable(paths, header["image_size"], header["fit"])
+        if not len(images):
             return "float32"
+        reference, vectors = (OpenVINOEngine(directory, name).embed_pixels(images) for name in ("float32", "bfloat16"))
         lowest = float(cosines(vectors, reference).min())
         update_header(directory, bfloat16={"lowest_cosine": lowest, "n": len(reference)})
         if lowest < MIN_COSINE:
@@ -173,12 +176,10 @@ def _int8(run: Run, catalog: Catalog, source: Path) -> OpenVINOEngine:
         sample = catalog.subset(_evenly_spaced(len(catalog), CALIBRATION_SAMPLE))
         log.info("quantizing the model to int8 on %d images", len(sample))
         with fetched(list(sample.paths)) as (paths, _):
-            quantize(source, directory, paths, {})
+            quantize(source, directory, paths)
             local = replace(sample, paths=np.array(paths, dtype=object))
-            update_header(
-                directory, int8=_quantization_loss(local, OpenVINOEngine(source), OpenVINOEngine(directory, "int8"))
-            )
-        measured = read_header(directory)["int8"]
+            measured = _quantization_loss(local, OpenVINOEngine(source), OpenVINOEngine(directory, "int8"))
+        update_header(directory, int8=measured)
         if "map" in measured:
             log.info(
                 "int8 on %d images: mAP %.4f, with float32 %.4f; lowest cosine %.4f",

@@ -16,6 +16,7 @@ from tfretrieval.atomic import replaced_directory
 from tfretrieval.data.decode import decode_and_resize
 from tfretrieval.errors import UserError
 from tfretrieval.models.embedder import image_size_of
+from tfretrieval.vectors import relative_difference
 
 TOLERANCE = 1e-5
 
@@ -88,9 +89,8 @@ def _largest_difference(embedder: keras.Model, directory: Path, size: int, fit: 
     decoded = np.stack([decode_and_resize(content, size, fit).numpy() for content in encoded]).astype(np.float32)
     expected = np.asarray(embedder(decoded, training=False))
     loaded = tf.saved_model.load(str(directory))
-    answers = (
+    outputs = (
         loaded.signatures["serving_default"](images=tf.constant(decoded))["embeddings"],
         loaded.signatures["encoded"](encoded_images=tf.stack(encoded))["embeddings"],
     )
-    scale = max(float(np.abs(expected).max()), 1e-12)
-    return max(float(np.abs(answer.numpy() - expected).max()) for answer in answers) / scale
+    return max(relative_difference(output.numpy(), expected) for output in outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -114,13 +115,10 @@ def change_gallery(
 def _changes(run: Run) -> list[dict[str, Any]]:
     if not run.gallery_path.exists():
         return []
-    changes = GALLERY.read_header(run.directory).get("changes")
-    if not isinstance(changes, list) or not all(map(_is_change, changes)):
-        raise GALLERY.corrupt(run.directory, "gallery.json does not hold a list of changes")
-    return changes
-
-
-def _is_change(value: Any) -> bool:
-    if not isinstance(value, dict):
-        return False
-    return isinstance(value.get("remove"), list) or {str} == {type(value.get(name)) for name in ("add", "split")}
+    with GALLERY.reading(run.directory):
+        return [
+            {"remove": list(change["remove"])}
+            if "remove" in change
+            else {"add": os.fspath(change["add"]), "split": os.fspath(change["split"])}
+            for change in GALLERY.read_header(run.directory)["changes"]
+        ]

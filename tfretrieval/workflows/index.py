@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from tfretrieval.artifacts import CorruptArtifact, MissingArtifact
+from tfretrieval.artifacts import CorruptArtifact, MissingArtifact, load_or_none
 from tfretrieval.atomic import readable_os_errors
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
@@ -67,7 +67,7 @@ def ensure_index(run: Run, gallery: Embeddings, request: IndexRequest) -> Index:
     directory = run.index(request.directory_name)
     default = settings_for(request.retriever, metric=run_config(run).metric)
     stored = _stored_index(run, request)
-    settings = with_changes(stored.settings if stored else _stored_settings(directory) or default, request.changes)
+    settings = with_changes(load_or_none(_read_settings, directory) or default, request.changes)
     if stored and stored.settings == settings and stored.gallery_fingerprint == gallery.fingerprint:
         retriever = stored.retriever
         if not request.rebuild_corrupt or not isinstance(retriever, KeepsItems) or retriever.is_up_to_date():
@@ -134,26 +134,15 @@ def with_changes(settings: IndexSettings, changes: Mapping[str, Any]) -> IndexSe
 def _stored_index(run: Run, request: IndexRequest) -> Index | None:
     """The existing index; None if there is none, or a corrupt one that may be rebuilt."""
     directory = run.index(request.directory_name)
-    if not directory.exists():
-        return None
-    try:
-        return load_index(run, request.directory_name)
-    except UserError as error:
-        if not request.rebuild_corrupt:
-            raise
-        log.warning("%s; rebuilding", error.problem)
-        if _stored_settings(directory) is None:
-            log.warning("the settings of the %s index cannot be read; using the defaults", request.directory_name)
-        return None
+    if request.rebuild_corrupt:
+        return load_or_none(Index.load, directory)
+    return load_index(run, request.directory_name) if directory.exists() else None
 
 
-def _stored_settings(directory: Path) -> IndexSettings | None:
+def _read_settings(directory: Path) -> IndexSettings:
     """The settings of an index that may be corrupt otherwise."""
-    try:
-        with INDEX.reading(directory):
-            return settings_for(**INDEX.read_header(directory)["settings"])
-    except UserError:
-        return None
+    with INDEX.reading(directory):
+        return settings_for(**INDEX.read_header(directory)["settings"])
 
 
 def _build_on_disk(directory: Path, gallery: Embeddings, settings: IndexSettings, memory_limit: int) -> Index:
@@ -185,16 +174,10 @@ def _build_on_disk(directory: Path, gallery: Embeddings, settings: IndexSettings
 def _measured(index: Index, gallery: Embeddings, seconds: float) -> Index:
     """The index with its build time and, if it is approximate, its recall."""
     notes: dict[str, Any] = {"build_seconds": round(seconds, 4)}
-    target = getattr(index.settings, "target_recall", None)
     if not index.retriever.is_exact:
         recall = notes[f"recall_at_{RECALL_K}"] = index_recall(index, gallery)
         log.info("%s: recall@%d %.4f", index.effective_settings.describe(), RECALL_K, recall)
+        target = getattr(index.settings, "target_recall", None)
         if target and recall < target:
             log.warning("the recall of %.4f is below the target of %g", recall, target)
-    elif target and (others := [t for t in index.provenance["tuning"]["table"] if t["factory"] != "Flat"]):
-        best = max(others, key=lambda trial: trial["recall"])
-        log.warning(
-            "no index reaches a recall of %g faster than exact search; using exact search (%s reaches %.4f)",
-            target, best["factory"], best["recall"],
-        )  # fmt: skip
     return replace(index, provenance={**index.provenance, **notes})

@@ -41,9 +41,9 @@ def test_embeddings_of_pixels_agree_with_keras(embedder, converted):
 
 @pytest.mark.skipif(not has_bfloat16(), reason="this CPU does not support bfloat16")
 def test_bfloat16_is_close_to_float32(converted, scenes):
-    paths = list(Catalog.from_source(scenes).paths)
-    expected, actual = (OpenVINOEngine(converted, precision).vectors(paths) for precision in ("float32", "bfloat16"))
-    assert 0.99 < cosines(actual, expected).min() < 1 - 1e-9
+    engines = [OpenVINOEngine(converted, precision) for precision in ("float32", "bfloat16")]
+    expected, rounded = (engine.embed(Catalog.from_source(scenes)).vectors for engine in engines)
+    assert 0.99 < cosines(rounded, expected).min() < 1 - 1e-9
 
 
 def test_bfloat16_is_an_error_without_support_of_the_cpu(converted, monkeypatch):
@@ -80,7 +80,7 @@ def test_unreadable_model_is_an_error_without_output(converted, tmp_path, capfd,
     engine = OpenVINOEngine(directory)
     (directory / MODEL).write_text("damage")
     with pytest.raises(UserError, match=str(directory)) as error:
-        engine.vectors(["a.jpg"])
+        list(engine.batches(["a.jpg"]))
     assert "\n" not in str(error.value)
     assert not capfd.readouterr().err
 
@@ -103,7 +103,7 @@ from tfretrieval.embedding.openvino.engine import OpenVINOEngine
 signal.signal(signal.SIGINT, signal.default_int_handler)
 first, second = OpenVINOEngine(Path(sys.argv[1])), OpenVINOEngine(Path(sys.argv[1]))
 for engine in (first, second):
-    engine.vectors([sys.argv[2]])
+    list(engine.batches([sys.argv[2]]))
 del engine, first
 del second
 try:

@@ -19,21 +19,22 @@ from tfretrieval.embedding.openvino.quantize import quantize
 
 def test_quantized_embeddings_are_close_to_float32(converted, scenes, tmp_path):
     pytest.importorskip("nncf", reason="NNCF is not installed")
-    paths = list(Catalog.from_source(scenes).paths)
-    quantize(converted, tmp_path / "q", [*paths, str(tmp_path / "missing.jpg")], {"data": "d"})
+    catalog = Catalog.from_source(scenes)
+    quantize(converted, tmp_path / "q", [*catalog.paths, str(tmp_path / "missing.jpg")])
     header = read_header(tmp_path / "q")
-    assert (header["calibrated_on"], header["data"], header["model"]) == (len(paths), "d", "m")
-    expected, actual = OpenVINOEngine(converted).vectors(paths), OpenVINOEngine(tmp_path / "q", "int8").vectors(paths)
-    assert 0.95 < cosines(actual, expected).min() < 1 - 1e-9
+    assert (header["calibrated_on"], header["model"]) == (len(catalog), "m")
+    engines = OpenVINOEngine(converted), OpenVINOEngine(tmp_path / "q", "int8")
+    expected, quantized = (engine.embed(catalog).vectors for engine in engines)
+    assert 0.95 < cosines(quantized, expected).min() < 1 - 1e-9
 
 
 def test_calibration_without_readable_images_is_an_error(converted, tmp_path):
     pytest.importorskip("nncf", reason="NNCF is not installed")
     with pytest.raises(UserError, match="calibration"):
-        quantize(converted, tmp_path / "q", [str(tmp_path / "missing.jpg")], {})
+        quantize(converted, tmp_path / "q", [str(tmp_path / "missing.jpg")])
 
 
 def test_missing_nncf_is_an_error(converted, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "nncf", None)
     with pytest.raises(UserError, match=r"tfretrieval\[int8\]"):
-        quantize(converted, tmp_path / "q", ["a.jpg"], {})
+        quantize(converted, tmp_path / "q", ["a.jpg"])

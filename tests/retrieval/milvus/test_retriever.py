@@ -264,7 +264,7 @@ def test_a_collection_that_changed_elsewhere_is_noticed(gallery, queries, uri, n
 
 
 def test_ids_of_more_bytes_than_milvus_keeps_are_one_clear_line(gallery, uri, name):
-    items = replace(gallery.items.subset(np.array([0])), ids=np.array(["ö" * 3000], object))
+    items = replace(gallery.items.subset(np.array([0])), ids=np.array(["ö" * 5000], object))
     long = Embeddings(items, gallery.vectors[:1], gallery.provenance)
     with pytest.raises(UserError, match="4096"):
         built(long, uri, name)

@@ -14,8 +14,9 @@ from openvino.preprocess import PrePostProcessor
 
 from tfretrieval.embedding.openvino.engine import core
 from tfretrieval.embedding.openvino.model_dir import write_engine
-from tfretrieval.errors import UserError
+from tfretrieval.errors import UserError, one_line
 from tfretrieval.models.embedder import image_size_of, in_float32
+from tfretrieval.vectors import relative_difference
 
 TOLERANCE = 1e-4
 
@@ -39,7 +40,10 @@ def save_openvino_model(
     size = image_size_of(embedder)
     embedder = in_float32(embedder)
     model = _converted(embedder, size)
-    difference = _relative_difference(embedder, model, size, seed)
+    images = np.random.default_rng(seed).integers(0, 256, (2, size, size, 3), np.uint8)
+    compiled = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    expected = np.asarray(embedder(images.astype(np.float32), training=False))
+    difference = relative_difference(compiled(images)[0], expected)
     if not difference <= TOLERANCE:
         raise UserError(f"the OpenVINO model differs from the Keras model (by {difference:.2g}); use --engine keras")
     dim = int(embedder.output_shape[-1])
@@ -52,16 +56,7 @@ def _converted(embedder: keras.Model, size: int) -> Any:
     try:
         model = openvino.convert_model(traced)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise UserError(f"OpenVINO cannot convert this model ({reason}); use --engine keras") from None
+        raise UserError(f"OpenVINO cannot convert this model ({one_line(error)}); use --engine keras") from None
     preprocessor = PrePostProcessor(model)
     preprocessor.input().tensor().set_element_type(openvino.Type.u8)
     return preprocessor.build()
-
-
-def _relative_difference(embedder: keras.Model, model: Any, size: int, seed: int) -> float:
-    """Largest difference of the outputs on random images, relative to the largest output."""
-    images = np.random.default_rng(seed).integers(0, 256, (2, size, size, 3), np.uint8)
-    expected = np.asarray(embedder(images.astype(np.float32), training=False))
-    compiled = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return float(np.abs(compiled(images)[0] - expected).max()) / max(float(np.abs(expected).max()), 1e-12)

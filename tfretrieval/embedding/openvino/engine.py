@@ -6,12 +6,12 @@ one stream, so that every core is either decoding or computing.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import queue
 import threading
 from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,7 @@ class OpenVINOEngine(Engine):
         self.image_size, self.dim = int(self.header["image_size"]), int(self.header["dim"])
         self.fit = self.header["fit"]
         self.directory = directory
-        self._compiled_models: dict[tuple[int, str], Any] = {}
-        self._single: _Request | None = None
+        self._compiled = cache(self._compile)
         self._lock = threading.Lock()
         if precision == "bfloat16" and not has_bfloat16():
             raise UserError("this CPU does not support bfloat16; use --precision float32 or auto")
@@ -79,13 +78,12 @@ class OpenVINOEngine(Engine):
 
     def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:
         with self._lock:
-            if self._single is None:
-                self._single = _Request(self._compiled(1, "LATENCY"), 1, self.image_size, self.dim)
+            request = _Request(self._compiled(1, "LATENCY"), 1, self.image_size, self.dim)
             vectors = np.empty((len(pixels), self.dim), np.float32)
             for index, image in enumerate(pixels):
-                self._single.images[0] = image
-                self._single.compute()
-                vectors[index] = self._single.vectors[0]
+                request.images[0] = image
+                request.compute()
+                vectors[index] = request.vectors[0]
         return vectors
 
     def _embed_batch(self, request: _Request, paths: Sequence[str], indices: range) -> Batch:
@@ -100,11 +98,6 @@ class OpenVINOEngine(Engine):
             request.compute()
         return np.array(decoded, np.int64), request.vectors[: len(decoded)].copy()
 
-    def _compiled(self, batch_size: int, hint: str) -> Any:
-        if (batch_size, hint) not in self._compiled_models:
-            self._compiled_models[batch_size, hint] = self._compile(batch_size, hint)
-        return self._compiled_models[batch_size, hint]
-
     def _compile(self, batch_size: int, hint: str) -> Any:
         try:
             with silent(STDERR):  # OpenVINO also prints the message of its exception
@@ -118,8 +111,7 @@ class OpenVINOEngine(Engine):
                 settings["CACHE_DIR"] = str(self.directory / "cache")
             return core().compile_model(model, "CPU", settings)
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[-160:]
-            raise ENGINE.corrupt(self.directory, reason) from None
+            raise ENGINE.corrupt(self.directory, str(error)[-160:]) from None  # the reason comes last
 
 
 class _Request:
@@ -156,11 +148,8 @@ def core() -> Any:
 
 def is_installed() -> bool:
     """Whether OpenVINO is installed, without importing it."""
-    try:
-        metadata.version("openvino")
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+    spec = importlib.util.find_spec("openvino")
+    return spec is not None and spec.origin is not None  # a directory of that name has no origin
 
 
 def has_bfloat16() -> bool:

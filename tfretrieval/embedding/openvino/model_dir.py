@@ -56,12 +56,9 @@ def update_header(directory: Path, **added: Any) -> None:
 
 
 def _fingerprints(directory: Path) -> dict[str, str]:
-    """Hash of each file of the model, "" for a missing one."""
-    files = [directory / name for name in (MODEL, WEIGHTS)]
-    return {
-        file.name: _fingerprint(file, file.stat().st_size, file.stat().st_mtime_ns) if file.is_file() else ""
-        for file in files
-    }
+    """Hash of each file of the model."""
+    stats = {file: file.stat() for file in (directory / MODEL, directory / WEIGHTS)}
+    return {file.name: _fingerprint(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()}
 
 
 @lru_cache(maxsize=8)

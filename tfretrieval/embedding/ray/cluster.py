@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tfretrieval.connectivity import connection_error
-from tfretrieval.errors import UserError, require
+from tfretrieval.errors import UserError, one_line, require
 from tfretrieval.quiet import STDERR, silent
 
 CONNECTION_TIMEOUT = 10.0
@@ -44,28 +44,17 @@ def connected(address: str | None) -> Iterator[Any]:
         UserError: the cluster cannot be reached, or Ray raises an error inside the block.
     """
     ray = load_ray()
-    if ray.is_initialized():
-        with _one_line_errors(ray):
-            yield ray
-        return
-    if address is not None:
-        _check_connection(address)
-    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    if address is None:
-        options["include_dashboard"] = False
+    is_connected = ray.is_initialized()
+    if not is_connected:
+        _connect(ray, address)
     try:
-        with silent(STDERR):
-            ray.init(address=address, **options)
-    except Exception as error:
-        where = address or "this machine"
-        raise UserError(f"cannot connect to Ray at {where}: {' '.join(str(error).split())[:200]}") from None
-    try:
-        ray.data.DataContext.get_current().enable_progress_bars = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
-        with _one_line_errors(ray):
-            yield ray
+        yield ray
+    except ray.exceptions.RayError as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        raise UserError(f"Ray: {one_line(lines[-1] if lines else error, 300)}") from None
     finally:
-        ray.shutdown()
+        if not is_connected:
+            ray.shutdown()
 
 
 def cores_of_nodes(ray: Any) -> list[int]:
@@ -80,18 +69,22 @@ def cores_of_nodes(ray: Any) -> list[int]:
     return [count for count in counts if count]
 
 
+def _connect(ray: Any, address: str | None) -> None:
+    if address is not None:
+        _check_connection(address)
+    dashboard = False if address is None else None
+    try:
+        with silent(STDERR):
+            ray.init(address=address, include_dashboard=dashboard, logging_level=logging.ERROR, log_to_driver=False)
+    except Exception as error:
+        raise UserError(f"cannot connect to Ray at {address or 'this machine'}: {one_line(error)}") from None
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
 def _check_connection(address: str) -> None:
     """Raise an error if no server listens at host:port; Ray itself would wait for minutes."""
     host_and_port = address.rpartition("://")[2]
     has_port = host_and_port.rpartition(":")[2].isdigit()  # "auto" has none
     if has_port and (reason := connection_error(host_and_port, CONNECTION_TIMEOUT)):
         raise UserError(f"cannot connect to Ray at {address}: {reason}")
-
-
-@contextlib.contextmanager
-def _one_line_errors(ray: Any) -> Iterator[None]:
-    try:
-        yield
-    except ray.exceptions.RayError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise UserError(f"Ray: {lines[-1][:300] if lines else type(error).__name__}") from None

@@ -49,9 +49,8 @@ class RayEngine(Engine):
         self._reasons: dict[str, str] = {}
 
     def batches(self, paths: Sequence[str]) -> Iterator[Batch]:
-        columns = {"row": np.arange(len(paths)), "path": np.array([str(path) for path in paths], dtype=object)}
-        blocks = [_arrow_table(columns, start, FILES_PER_BLOCK) for start in range(0, len(paths), FILES_PER_BLOCK)]
-        for batch in self._map_blocks(Worker, (), blocks):
+        columns = {"row": np.arange(len(paths)), "path": [str(path) for path in paths]}
+        for batch in self._map_blocks(Worker, (), list(_blocks(columns, FILES_PER_BLOCK).values())):
             decoded = batch["reason"] == ""
             for row, reason in zip(batch["row"][~decoded], batch["reason"][~decoded]):
                 self._reasons[str(paths[row])] = str(reason)
@@ -83,25 +82,23 @@ class RayEngine(Engine):
         """
         provenance = {"engine": self.name, "precision": self.precision, **(provenance or {})}
         existing = shards.begin(self.dim, catalog.class_names, provenance)
-        names = np.array([*catalog.class_names, ""], dtype=object)
         columns = {
             "row": np.arange(len(catalog)),
             "id": catalog.ids,
             "path": catalog.paths,
-            "label": names[catalog.labels],
+            "label": catalog.classes(),
             "split": catalog.splits,
         }
-        starts = range(0, len(catalog), FILES_PER_SHARD)
-        blocks = [_arrow_table(columns, start, FILES_PER_SHARD) for start in starts if part_name(start) not in existing]
+        parts = {part_name(start): block for start, block in _blocks(columns, FILES_PER_SHARD).items()}
+        blocks = [block for name, block in parts.items() if name not in existing]
         with progress(None, "embed", total=len(catalog)) as bar:
             bar.update(len(catalog) - sum(len(block) for block in blocks))
             for batch in self._map_blocks(ShardWriter, (shards.where,), blocks):
                 bar.update(len(batch["row"]))
-        parts = [part_name(start) for start in starts]
-        n, broken = shards.count(parts)
+        n, broken = shards.count(list(parts))
         if broken:
             report_broken_images(broken, on_error, all_broken=not n)
-        shards.finish(parts, n)
+        shards.finish(list(parts), n)
         return n
 
     def _map_blocks(
@@ -123,9 +120,9 @@ class RayEngine(Engine):
             yield from dataset.iter_batches(batch_size=None)
 
 
-def _arrow_table(columns: Mapping[str, np.ndarray], start: int, n: int) -> Any:
-    """Up to n rows of columns as an Arrow table."""
+def _blocks(columns: Mapping[str, Any], size: int) -> dict[int, Any]:
+    """Arrow tables of up to `size` rows each, by their first rows."""
     import pyarrow as pa
 
-    rows = {name: column[start : start + n] for name, column in columns.items()}
-    return pa.table({name: pa.array(c.tolist() if c.dtype == object else c) for name, c in rows.items()})
+    table = pa.table(dict(columns))
+    return {start: table.slice(start, size) for start in range(0, len(table), size)}

@@ -11,7 +11,6 @@ import contextlib
 import json
 import posixpath
 import re
-import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tfretrieval.artifacts import load_or_none
+from tfretrieval.atomic import replaced_file
 from tfretrieval.data.cache import cache_folder
-from tfretrieval.data.catalog import label_indices
+from tfretrieval.data.catalog import Catalog, label_indices
+from tfretrieval.embedding.partial import PartialStore
 from tfretrieval.embedding.store import Embeddings
-from tfretrieval.errors import UserError
+from tfretrieval.errors import UserError, one_line
 
 HEADER = "shards.json"
 FORMAT = 1
@@ -67,9 +69,9 @@ class Shards:
         """
         header = {"format": FORMAT, "dim": dim, "class_names": list(class_names), "provenance": dict(provenance)}
         existing = self.header()
-        if existing is not None and {name: existing.get(name) for name in header} != header:
+        if existing is not None and not header.items() <= existing.items():
             raise UserError(f"{self.where} holds vectors of another model or other images; use another --shards")
-        with self._one_line_errors():
+        with self._one_line_errors(HEADER):
             self._files.makedirs(self._root, exist_ok=True)
             if existing is None:
                 self._write(HEADER, json.dumps(header).encode())
@@ -99,22 +101,18 @@ class Shards:
             UserError: a part is missing or damaged.
         """
         n, broken = 0, {}
-        with self._one_line_errors():
-            for name in parts:
-                try:
-                    with self._files.open(f"{self._root}/{name}", "rb") as file:
-                        metadata = pq.ParquetFile(file).metadata
-                        n += metadata.num_rows
-                        broken.update(json.loads((metadata.metadata or {}).get(BROKEN_KEY, b"{}")))
-                except (FileNotFoundError, pa.ArrowException):
-                    raise UserError(f"{self.where} is damaged: delete {name} and embed again") from None
+        for name in parts:
+            with self._one_line_errors(name):
+                metadata = pq.read_metadata(f"{self._root}/{name}", filesystem=self._files)
+                n += metadata.num_rows
+                broken.update(json.loads(metadata.metadata[BROKEN_KEY]))
         return n, broken
 
     def finish(self, parts: list[str], n: int) -> None:
         """Mark the shards as finished, with these parts and n items."""
-        header = self.header() or {}
-        with self._one_line_errors():
-            self._write(HEADER, json.dumps({**header, "parts": parts, "n": n}).encode())
+        header = {**(self.header() or {}), "parts": parts, "n": n}
+        with self._one_line_errors(HEADER):
+            self._write(HEADER, json.dumps(header).encode())
 
     def header(self) -> dict[str, Any] | None:
         """Content of `shards.json`; None if it is missing.
@@ -122,13 +120,9 @@ class Shards:
         Raises:
             UserError: it is damaged or cannot be read.
         """
-        with self._one_line_errors():
-            try:
-                return dict(json.loads(self._files.cat_file(f"{self._root}/{HEADER}")))
-            except FileNotFoundError:
-                return None
-            except ValueError:
-                raise UserError(f"{self.where} is damaged: {HEADER} cannot be read") from None
+        with self._one_line_errors(HEADER), contextlib.suppress(FileNotFoundError):
+            return dict(json.loads(self._files.cat_file(f"{self._root}/{HEADER}")))
+        return None
 
     def to_store(self, directory: Path) -> Embeddings:
         """Concatenate all parts into an embedding store; memory holds the ids and one part.
@@ -139,82 +133,52 @@ class Shards:
         Raises:
             UserError: the shards are unfinished or damaged, or the directory cannot be written.
         """
-        header = self._finished_header()
-        if (directory / "embeddings.json").is_file():
-            stored = Embeddings.load(directory)
-            if stored.provenance == header["provenance"] and len(stored) == header["n"]:
-                return stored
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        file = directory.parent / f".tmp-{uuid.uuid4().hex}.npy"
-        try:
-            vectors, columns = self._read_parts(header, file)
-            Embeddings.from_arrays(
-                vectors,
-                label_indices(columns["label"], header["class_names"]),
-                header["class_names"],
-                columns["id"],
-                columns["path"],
-                columns["split"],
-                header["provenance"],
-            ).save(directory, file)
-        except (KeyError, ValueError, FileNotFoundError, pa.ArrowException) as error:
-            raise UserError(f"{self.where} is damaged: {str(error).splitlines()[0][:160]}") from None
-        finally:
-            file.unlink(missing_ok=True)
-        return Embeddings.load(directory)
-
-    def _finished_header(self) -> dict[str, Any]:
         header = self.header()
         if header is None:
             raise UserError(f"{self.where} is neither an embedding store nor shards of one")
         if "parts" not in header:
             raise UserError(f"{self.where} is not finished; repeat the `tfret embed --shards` that wrote it")
-        with self._one_line_errors():
-            existing = {posixpath.basename(path) for path in self._files.ls(self._root, detail=False)}
-        if missing := sorted(set(header["parts"]) - existing):
-            raise UserError(
-                f"{self.where} is damaged: {missing[0]} is missing; repeat the `tfret embed --shards` that wrote it"
-            )
-        return header
-
-    def _read_parts(self, header: Mapping[str, Any], file: Path) -> tuple[np.ndarray, dict[str, list[Any]]]:
-        """Copy the vectors of all parts to a .npy file; the memory-mapped vectors and the other columns."""
+        with self._one_line_errors(HEADER):
+            n, dim, class_names, provenance = (header[key] for key in ("n", "dim", "class_names", "provenance"))
+        stored = load_or_none(Embeddings.load, directory)
+        if stored is not None and stored.provenance == provenance and len(stored) == n:
+            return stored
         columns: dict[str, list[Any]] = {"id": [], "path": [], "label": [], "split": []}
-        vectors = np.lib.format.open_memmap(file, "w+", np.float32, (header["n"], header["dim"]))
-        start = 0
-        for name in header["parts"]:
-            with self._one_line_errors():
-                content = self._files.cat_file(f"{self._root}/{name}")
-            table = pq.read_table(pa.BufferReader(content))
-            flat = table["vector"].combine_chunks().flatten()
-            vectors[start : start + len(table)] = np.asarray(flat).reshape(-1, header["dim"])
-            start += len(table)
-            for key, values in columns.items():
-                values.extend(table[key].to_pylist())
-        vectors.flush()
-        if start != header["n"]:
-            raise ValueError(f"{start} items instead of {header['n']}")
-        return vectors, columns
+        with PartialStore(directory, n, dim, provenance) as store:
+            for name in header["parts"]:
+                path = f"{self._root}/{name}"
+                with self._one_line_errors(name), pq.ParquetFile(path, filesystem=self._files) as file:
+                    table = file.read()
+                    vectors = np.asarray(table["vector"].combine_chunks().flatten()).reshape(-1, dim)
+                    store.put(len(columns["id"]) + np.arange(len(vectors)), vectors)
+                    for key, values in columns.items():
+                        values.extend(table[key].to_pylist())
+            if len(columns["id"]) != n:
+                raise UserError(f"{self.where} is damaged: it holds {len(columns['id'])} items instead of {n}")
+            labels = label_indices(columns["label"], class_names)
+            items = Catalog.from_lists(columns["path"], labels, class_names, columns["split"], columns["id"])
+            return store.finish(items)
 
     def _write(self, name: str, content: bytes) -> None:
         path = f"{self._root}/{name}"
-        if "file" not in (self._files.protocol if isinstance(self._files.protocol, tuple) else (self._files.protocol,)):
+        if "file" in self._files.protocol:
+            with replaced_file(path) as temporary:
+                temporary.write_bytes(content)
+        else:
             self._files.pipe_file(path, content)  # object stores write files atomically
-            return
-        temporary = f"{self._root}/.tmp-{uuid.uuid4().hex}"
-        self._files.pipe_file(temporary, content)
-        Path(temporary).replace(path)
 
     @contextlib.contextmanager
-    def _one_line_errors(self) -> Iterator[None]:
-        """Turn the errors of a file system inside the block, of any class, into one line; missing files excepted."""
+    def _one_line_errors(self, name: str) -> Iterator[None]:
+        """Turn errors of using a file into one line; file systems and damaged files raise errors of any class."""
         try:
             yield
-        except (UserError, FileNotFoundError):
+        except UserError:
             raise
         except Exception as error:
-            reason = " ".join(f"{type(error).__name__} {error}".split())[:160]
-            raise UserError(f"cannot use {self.where}: {reason}") from None
+            raise UserError(
+                f"cannot use {name} in {self.where} ({type(error).__name__}: {one_line(error, 160)})",
+                "if it is missing or damaged, delete it and repeat the `tfret embed --shards` that wrote it",
+            ) from None
 
 
 def part_name(first_row: int) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tfretrieval.errors import UserError, require
+from tfretrieval.errors import UserError, one_line, require
 
 NOISY = ("pymilvus", "milvus_lite", "grpc")
 
@@ -38,7 +38,7 @@ def connect(uri: str, token_env: str | None, seconds: float) -> Any:
                 return pymilvus.MilvusClient(uri, token=token, timeout=seconds)
         except UserError as error:
             if reasons := [str(record.exc_info[1]) for record in records if record.exc_info and record.exc_info[1]]:
-                raise UserError(f"Milvus Lite cannot open {uri}: {_one_line(reasons[-1])}") from None
+                raise UserError(f"Milvus Lite cannot open {uri}: {one_line(reasons[-1], 300)}") from None
             if token:
                 raise UserError(f"{error}; or the token in {token_env} is not valid") from None
             raise
@@ -54,7 +54,7 @@ def one_line_errors(uri: str) -> Iterator[None]:
         yield
     except (pymilvus.MilvusException, grpc.RpcError, grpc.FutureTimeoutError, OSError) as error:
         reason = error.details() if isinstance(error, grpc.Call) else getattr(error, "message", "") or str(error)
-        raise UserError(f"Milvus at {uri}: {_one_line(reason or type(error).__name__)}") from None
+        raise UserError(f"Milvus at {uri}: {one_line(reason or type(error).__name__, 300)}") from None
 
 
 def check_address(uri: str, name: str) -> None:
@@ -115,7 +115,3 @@ def _lite_errors() -> Iterator[list[logging.LogRecord]]:
     finally:
         log.removeHandler(handler)
         log.level, log.propagate = before
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,18 +50,16 @@ class MilvusCollection:
         Raises:
             UserError: the collection was not created by this package.
         """
-        with one_line_errors(self.uri):
-            if not self._client.has_collection(self.name, timeout=TIMEOUT):
-                return None
-            found = self._client.describe_collection(self.name, timeout=TIMEOUT)
-            fingerprint = dict(found.get("properties") or {}).get(FINGERPRINT)
-            dims = {field["name"]: field.get("params", {}).get("dim") for field in found["fields"]}
-            if fingerprint is None or set(dims) != set(FIELDS):
-                raise UserError(
-                    f"the collection {self.name} at {self.uri} was not created by tfretrieval",
-                    "give another --collection",
-                )
-            index = self._client.describe_index(self.name, "vector", timeout=TIMEOUT) or {}
+        if not self._call(self._client.has_collection, timeout=TIMEOUT):
+            return None
+        description = self._call(self._client.describe_collection, timeout=TIMEOUT)
+        fingerprint = dict(description.get("properties") or {}).get(FINGERPRINT)
+        dims = {field["name"]: field.get("params", {}).get("dim") for field in description["fields"]}
+        if fingerprint is None or set(dims) != set(FIELDS):
+            raise UserError(
+                f"the collection {self.name} at {self.uri} was not created by tfretrieval", "give another --collection"
+            )
+        index = self._call(self._client.describe_index, index_name="vector", timeout=TIMEOUT) or {}
         return {
             "fingerprint": fingerprint,
             "dim": int(dims["vector"]),
@@ -78,100 +77,93 @@ class MilvusCollection:
             schema.add_field(field, DataType.VARCHAR, max_length=TEXT_BYTES)
         schema.add_field("digest", DataType.INT64)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dim)
-        with one_line_errors(self.uri):
-            self._client.create_collection(
-                self.name,
-                schema=schema,
-                properties={FINGERPRINT: fingerprint},
-                consistency_level="Strong",
-                timeout=TIMEOUT,
-            )
+        self._call(
+            self._client.create_collection,
+            schema=schema,
+            properties={FINGERPRINT: fingerprint},
+            consistency_level="Strong",
+            timeout=TIMEOUT,
+        )
 
     def drop(self) -> None:
         """Drop the collection."""
-        with one_line_errors(self.uri):
-            self._client.drop_collection(self.name, timeout=TIMEOUT)
+        self._call(self._client.drop_collection, timeout=TIMEOUT)
 
     def create_index(self, metric_type: str, index_type: str, params: Mapping[str, Any]) -> None:
         """Replace the index of the vectors, and load the collection."""
-        with one_line_errors(self.uri):
-            indexes = self._client.prepare_index_params()
-            indexes.add_index("vector", index_type=index_type, metric_type=metric_type, params=dict(params))
-            if self._client.list_indexes(self.name):
-                self._client.release_collection(self.name, timeout=TIMEOUT)
-                self._client.drop_index(self.name, "vector", timeout=TIMEOUT)
-            self._client.create_index(self.name, indexes, retry_times=RETRIES)
-            self._client.load_collection(self.name, retry_times=RETRIES)
+        indexes = self._client.prepare_index_params()
+        indexes.add_index("vector", index_type=index_type, metric_type=metric_type, params=dict(params))
+        if self._call(self._client.list_indexes):
+            self._call(self._client.release_collection, timeout=TIMEOUT)
+            self._call(self._client.drop_index, index_name="vector", timeout=TIMEOUT)
+        self._call(self._client.create_index, index_params=indexes, retry_times=RETRIES)
+        self.load()
 
     def load(self) -> None:
         """Load the collection, so that it can be searched."""
-        with one_line_errors(self.uri):
-            self._client.load_collection(self.name, retry_times=RETRIES)
+        self._call(self._client.load_collection, retry_times=RETRIES)
 
     def digests(self) -> dict[str, int]:
         """{id: digest} of all items of a loaded collection."""
-        found: dict[str, int] = {}
+        digests: dict[str, int] = {}
         with one_line_errors(self.uri):
             rows = self._client.query_iterator(self.name, batch_size=5000, output_fields=["id", "digest"])
             while batch := rows.next():
-                found.update((row["id"], row["digest"]) for row in batch)
+                digests.update((row["id"], row["digest"]) for row in batch)
             rows.close()
-        return found
+        return digests
 
     def put(self, items: Catalog, vectors: np.ndarray, digests: Sequence[int]) -> None:
         """Insert items or replace those with the same ids, in batches."""
-        texts = {"id": items.ids, "path": items.paths, "label": items.classes(), "split": items.splits}
-        columns = {name: [str(value) for value in values] for name, values in texts.items()}
-        for values in columns.values():
-            for value in values:
-                if len(value.encode("utf-8", "surrogateescape")) > TEXT_BYTES:
-                    raise UserError(f"{value[:60]!r}... is too long: Milvus stores strings of up to {TEXT_BYTES} bytes")
+        columns = {
+            "id": map(str, items.ids),
+            "path": map(str, items.paths),
+            "label": map(str, items.classes()),
+            "split": map(str, items.splits),
+            "digest": digests,
+            "vector": vectors,
+        }
+        rows = (dict(zip(columns, values)) for values in zip(*columns.values()))
         rows_per_batch = max(1, min(MAX_ROWS, BATCH_BYTES // (4 * vectors.shape[1])))
-        with one_line_errors(self.uri), progress(None, "insert into Milvus", total=len(items)) as bar:
+        with progress(None, "insert into Milvus", total=len(items)) as bar:
             for block in blocks(len(items), rows_per_batch):
-                rows = [
-                    {
-                        **{name: values[i] for name, values in columns.items()},
-                        "digest": digests[i],
-                        "vector": vectors[i],
-                    }
-                    for i in range(block.start, block.stop)
-                ]
-                self._client.upsert(self.name, rows, timeout=TIMEOUT)
-                bar.update(len(rows))
+                batch = list(itertools.islice(rows, block.stop - block.start))
+                self._call(self._client.upsert, data=batch, timeout=TIMEOUT)
+                bar.update(len(batch))
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete items by their ids."""
-        with one_line_errors(self.uri):
-            for block in blocks(len(ids), IDS_PER_REQUEST):
-                self._client.delete(self.name, ids=list(ids[block]), timeout=TIMEOUT)
+        for block in blocks(len(ids), IDS_PER_REQUEST):
+            self._call(self._client.delete, ids=list(ids[block]), timeout=TIMEOUT)
 
     def flush(self) -> None:
         """Write everything to disk."""
-        with one_line_errors(self.uri):
-            self._client.flush(self.name, retry_times=RETRIES)
+        self._call(self._client.flush, retry_times=RETRIES)
 
     def count(self) -> int:
         """Number of items of a loaded collection."""
-        with one_line_errors(self.uri):
-            (row,) = self._client.query(self.name, filter="", output_fields=["count(*)"], timeout=TIMEOUT)
+        (row,) = self._call(self._client.query, filter="", output_fields=["count(*)"], timeout=TIMEOUT)
         return int(row["count(*)"])
 
     def search(
         self, queries: np.ndarray, k: int, params: Mapping[str, Any], expression: str = ""
     ) -> list[tuple[list[str], list[float]]]:
         """Ids and scores of up to k items for each query, best first."""
+        results = self._call(
+            self._client.search,
+            data=list(queries),
+            limit=k,
+            filter=expression,
+            output_fields=["id"],
+            search_params={"params": dict(params)},
+            timeout=TIMEOUT,
+        )
+        return [([hit["id"] for hit in hits], [hit["distance"] for hit in hits]) for hits in results]
+
+    def _call(self, method: Callable[..., Any], **arguments: Any) -> Any:
+        """Call a method of the client for this collection; its errors become one line."""
         with one_line_errors(self.uri):
-            found = self._client.search(
-                self.name,
-                data=list(queries),
-                limit=k,
-                filter=expression,
-                output_fields=["id"],
-                search_params={"params": dict(params)},
-                timeout=TIMEOUT,
-            )
-            return [([hit["id"] for hit in hits], [hit["distance"] for hit in hits]) for hits in found]
+            return method(self.name, **arguments)
 
 
 def filter_expression(where: Mapping[str, Sequence[str]]) -> str:

@@ -28,6 +28,7 @@ HITS_PER_REQUEST = 1 << 15
 LITE_BYTES_PER_REQUEST = 1 << 29
 MIN_EF, MAX_EF = 64, 32_768
 MIN_NPROBE = 8
+SYNCHRONIZE = "synchronize it with `tfret index`"
 FILTERED_EF = 16  # a graph search also visits items that the filter rejects
 
 
@@ -115,7 +116,7 @@ class MilvusRetriever(Retriever):
 
     def kneighbors_among(self, X: Any, n_neighbors: int, rows: np.ndarray, where: Where) -> Found:
         """The nearest of some gallery rows, see `Filterable`."""
-        return self._request(self._check_queries(X), n_neighbors, filter_expression(where), len(rows) / self.n_items_)
+        return self._search(self._check_queries(X), n_neighbors, filter_expression(where), len(rows) / self.n_items_)
 
     def _build(self, vectors: np.ndarray) -> None:
         self._build_collection(vectors, _numbered(len(vectors)), fingerprint="", replace=False)
@@ -129,7 +130,7 @@ class MilvusRetriever(Retriever):
         if description and any(description[name] not in (value, None) for name, value in expected.items()):
             if not replace:
                 raise UserError(
-                    f"the collection {self.collection} at {self.uri} holds vectors of another model or metric",
+                    f"{self._address} holds vectors of another model or metric",
                     "give another --collection, or replace its content with `tfret index --replace`",
                 )
             collection.drop()
@@ -137,8 +138,7 @@ class MilvusRetriever(Retriever):
         if description is None:
             collection.create(dim, fingerprint)
         if description is None or description["index_type"] != self.index_type:
-            params = {**_default_params(self.index_type, *vectors.shape), **(self.index_params or {})}
-            collection.create_index(METRIC_TYPES[self.metric], self.index_type, params)
+            collection.create_index(METRIC_TYPES[self.metric], self.index_type, self._index_params(*vectors.shape))
         else:
             collection.load()
         self._synchronize(collection, vectors, items)
@@ -157,18 +157,15 @@ class MilvusRetriever(Retriever):
             collection.flush()
         if (n := collection.count()) != len(items):
             raise UserError(
-                f"the collection {self.collection} at {self.uri} holds {n} items after {len(items)} were inserted",
+                f"{self._address} holds {n} items after {len(items)} were inserted",
                 "make sure that no other process writes to it",
             )
 
-    def _search(self, queries: np.ndarray, k: int) -> Found:
-        return self._request(queries, k, "", fraction=1.0)
-
-    def _request(self, queries: np.ndarray, k: int, expression: str, fraction: float) -> Found:
+    def _search(self, queries: np.ndarray, k: int, expression: str = "", fraction: float = 1.0) -> Found:
         """Neighbors among the fraction of the items that a filter expression selects."""
         if k > self.max_neighbors + 1:
             raise UserError(f"Milvus returns at most {self.max_neighbors + 1} neighbors per query, not {k}")
-        params = self._params(k, fraction)
+        params = self._search_params(k, fraction)
         scores = np.full((len(queries), k), np.inf, np.float32)
         rows = np.full((len(queries), k), -1, np.int64)
         for block in blocks(len(queries), self._queries_per_request(k)):
@@ -179,10 +176,21 @@ class MilvusRetriever(Retriever):
         distances = np.maximum(1 - scores, 0) if self.metric == "cosine" else np.sqrt(np.maximum(scores, 0))
         return sort_neighbors(np.where(rows >= 0, distances, np.float32(np.inf)), rows)
 
-    def _params(self, k: int, fraction: float) -> dict[str, Any]:
+    def _index_params(self, n: int, dim: int) -> dict[str, Any]:
+        """Parameters of the index over n vectors; older servers have no defaults of their own."""
+        defaults: dict[str, Any] = {}
+        if self.index_type == "HNSW":
+            defaults = {"M": 16, "efConstruction": 200}
+        if self.index_type in INVERTED_LISTS:
+            defaults = {"nlist": max(1, min(65_536, int(4 * n**0.5)))}
+        if self.index_type == "IVF_PQ":
+            defaults |= {"m": next(m for m in range(max(1, dim // 4), 0, -1) if dim % m == 0), "nbits": 8}
+        return {**defaults, **(self.index_params or {})}
+
+    def _search_params(self, k: int, fraction: float) -> dict[str, Any]:
         params = dict(self.search_params or {})
         if self.index_type in INVERTED_LISTS:
-            nlist = (self.index_params or {}).get("nlist", _default_nlist(self.n_items_))
+            nlist = self._index_params(self.n_items_, self.n_features_in_)["nlist"]
             params.setdefault("nprobe", min(nlist, max(MIN_NPROBE, nlist // 16)))
         if self.index_type == "HNSW":
             default = max(MIN_EF, 2 * k) if fraction == 1 else int(FILTERED_EF * k / fraction)
@@ -196,13 +204,13 @@ class MilvusRetriever(Retriever):
         return max(1, count)
 
     def _row(self, name: str) -> int:
-        try:
-            return self._row_of[name]
-        except KeyError:
-            raise UserError(
-                f"the collection {self.collection} at {self.uri} holds an item {name!r} that this index does not have",
-                "synchronize it with `tfret index`",
-            ) from None
+        if name not in self._row_of:
+            raise UserError(f"{self._address} holds an item {name!r} that this index does not have", SYNCHRONIZE)
+        return self._row_of[name]
+
+    @property
+    def _address(self) -> str:
+        return f"the collection {self.collection} at {self.uri}"
 
     def _set_ids(self, ids: np.ndarray) -> None:
         self.ids_ = ids
@@ -214,10 +222,7 @@ class MilvusRetriever(Retriever):
         """The collection, after a check on first use that it still matches the gallery."""
         self._collection = self._collection or self._matching_collection()
         if self._collection is None:
-            raise UserError(
-                f"the collection {self.collection} at {self.uri} does not match this index",
-                "synchronize it with `tfret index`",
-            )
+            raise UserError(f"{self._address} does not match this index", SYNCHRONIZE)
         return self._collection
 
     def _matching_collection(self) -> MilvusCollection | None:
@@ -259,19 +264,3 @@ def _digests(items: Catalog, vectors: np.ndarray) -> list[int]:
             digest.update(b"\0" + text.encode("utf-8", "surrogateescape"))
         digests.append(int.from_bytes(digest.digest(), "little", signed=True))
     return digests
-
-
-def _default_params(index_type: str, n: int, dim: int) -> dict[str, Any]:
-    """Parameters of an index over n vectors; older servers have no defaults of their own."""
-    if index_type == "HNSW":
-        return {"M": 16, "efConstruction": 200}
-    if index_type not in INVERTED_LISTS:
-        return {}
-    params = {"nlist": _default_nlist(n)}
-    if index_type == "IVF_PQ":
-        params |= {"m": next(m for m in range(max(1, dim // 4), 0, -1) if dim % m == 0), "nbits": 8}
-    return params
-
-
-def _default_nlist(n: int) -> int:
-    return max(1, min(65_536, int(4 * n**0.5)))

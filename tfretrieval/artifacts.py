@@ -1,7 +1,5 @@
 """Artifacts: directories with a JSON header that holds format, fingerprint and provenance."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import hashlib

@@ -1,7 +1,5 @@
 """Check whether a server listens at an address, for libraries that would wait for it silently."""
 
-from __future__ import annotations
-
 import socket
 
 

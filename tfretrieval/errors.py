@@ -1,7 +1,5 @@
 """The exception raised for a user's mistake."""
 
-from __future__ import annotations
-
 import importlib
 from types import ModuleType
 

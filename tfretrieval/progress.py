@@ -1,7 +1,5 @@
 """Progress bars on stderr, only on a terminal and only for work that takes a while."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import sys

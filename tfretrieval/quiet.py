@@ -1,7 +1,5 @@
 """Suppress what native libraries print."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import os

@@ -1,7 +1,5 @@
 """Validate, normalize and compare vectors."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

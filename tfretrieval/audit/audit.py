@@ -1,7 +1,5 @@
 """Audit of a catalog: its files, duplicates, leaks between splits and label issues."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

@@ -4,8 +4,6 @@ Similar scenes have similar embeddings, and images of sky over sea have similar 
 in their details: the residual of 32 x 32 gray pixels after subtracting the mean of their surroundings.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.ndimage import uniform_filter
 from scipy.sparse import coo_matrix

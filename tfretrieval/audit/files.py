@@ -1,7 +1,5 @@
 """Audit of the files of a catalog: broken files, image issues, duplicates, small classes."""
 
-from __future__ import annotations
-
 import contextlib
 from collections import defaultdict
 from dataclasses import dataclass

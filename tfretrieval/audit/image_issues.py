@@ -1,7 +1,5 @@
 """Image issues: unusual properties of decodable images, from the file header and a few pixels."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from typing import BinaryIO

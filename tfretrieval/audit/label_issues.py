@@ -8,8 +8,6 @@ Sources: R. Rifkin and R. Lippert, Notes on Regularized Least Squares, MIT-CSAIL
 a class is the mean score of its own items).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The audit page: issues and duplicates, with their images side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any

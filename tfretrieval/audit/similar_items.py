@@ -1,7 +1,5 @@
 """Nearest neighbors of the items of a collection within the same collection."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The `tfret` command line. Commands are imported when they run, so that start-up needs click alone."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import sys

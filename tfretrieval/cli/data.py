@@ -1,7 +1,5 @@
 """`tfret data`: prepare, verify and audit data sets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """`tfret embed`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

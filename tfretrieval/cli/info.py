@@ -1,7 +1,5 @@
 """`tfret info`."""
 
-from __future__ import annotations
-
 import os
 from importlib.util import find_spec
 from typing import Any

@@ -1,7 +1,5 @@
 """Printing of results: results to stdout, everything else to stderr."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import json

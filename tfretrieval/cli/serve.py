@@ -1,7 +1,5 @@
 """`tfret serve`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

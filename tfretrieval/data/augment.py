@@ -1,7 +1,5 @@
 """Random augmentation of images in the graph."""
 
-from __future__ import annotations
-
 import tensorflow as tf
 
 AUGMENTATIONS = ("none", "flip", "standard")

@@ -4,8 +4,6 @@ Each type draws an endless stream of steps. Step s belongs to epoch s // steps_p
 epoch and the step alone, so that a resumed run sees the batches that an uninterrupted one would have seen.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """Digests of the contents of image files, cached by size and modification time."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Decode and resize images in the TensorFlow graph."""
 
-from __future__ import annotations
-
 import functools
 
 import tensorflow as tf

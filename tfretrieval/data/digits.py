@@ -4,8 +4,6 @@ Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UC
 scikit-learn ships a copy.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

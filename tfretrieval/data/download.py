@@ -1,7 +1,5 @@
 """Download a file over HTTP, resuming an interrupted download."""
 
-from __future__ import annotations
-
 import hashlib
 import urllib.error
 import urllib.request

@@ -1,7 +1,5 @@
 """Cache of decoded images on disk: one memory-mapped file per catalog, image size and resize mode."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`ImageTable`: the decoded images of a catalog, in memory, on disk, or decoded on demand."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence

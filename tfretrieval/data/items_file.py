@@ -1,7 +1,5 @@
 """A catalog on disk: the columns id, path, label and split of a Parquet file."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path

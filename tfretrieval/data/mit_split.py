@@ -4,8 +4,6 @@ Source: A. Oliva and A. Torralba, Modeling the shape of the scene, IJCV 42(3), 2
 in one folder, named `<class>_<name>.jpg`; a manifest lists the split and hash of each.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """tf.data pipelines over a table of images or features, and the shard of each batch that one replica computes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -3,8 +3,6 @@
 Every command and engine reads images here. The pixels of exported models, see `decode_and_resize`, are identical.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

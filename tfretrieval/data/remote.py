@@ -1,7 +1,5 @@
 """Remote images: fsspec paths such as s3://bucket/a.jpg, downloaded temporarily."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import tempfile

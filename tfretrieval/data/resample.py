@@ -4,8 +4,6 @@ Images are resampled horizontally, rounded, then vertically, in integers with 22
 Source: Pillow, src/libImaging/Resample.c.
 """
 
-from __future__ import annotations
-
 import tensorflow as tf
 
 WEIGHT_BITS = 22

@@ -4,8 +4,6 @@ Draws are exact by construction, without rejection: a key gives the same rows on
 at any step.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import tensorflow as tf
 

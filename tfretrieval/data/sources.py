@@ -1,7 +1,5 @@
 """Readers of folders, CSV files and built-in data sets."""
 
-from __future__ import annotations
-
 import csv
 import importlib
 import logging

@@ -1,7 +1,5 @@
 """`Engine`: the base class of everything that computes embeddings from images."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`KerasEngine`: computes embeddings with Keras on any device of TensorFlow."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import keras

@@ -1,7 +1,5 @@
 """The confusion matrix of the nearest neighbor."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

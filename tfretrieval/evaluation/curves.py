@@ -1,7 +1,5 @@
 """Precision-recall curves pooled over the queries of a class."""
 
-from __future__ import annotations
-
 import numpy as np
 
 MAX_THRESHOLDS = 2048

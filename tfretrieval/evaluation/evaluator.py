@@ -1,7 +1,5 @@
 """`evaluate`: measure how well an index finds items of each query's class."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from time import perf_counter
 

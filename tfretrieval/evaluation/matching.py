@@ -1,7 +1,5 @@
 """Which gallery items are relevant to which query."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

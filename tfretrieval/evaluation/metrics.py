@@ -5,8 +5,6 @@ gallery item, and `NOT_FOUND` for items that are not in the ranking. `n_relevant
 items in the gallery. All functions return one value per query, float64 [q]; it is NaN where R is the denominator and 0.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from tfretrieval.errors import UserError

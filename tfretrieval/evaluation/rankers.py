@@ -1,7 +1,5 @@
 """Rankings of many queries, from all distances or from search results, and what is measured of them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

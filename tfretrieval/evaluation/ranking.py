@@ -1,7 +1,5 @@
 """`Ranking`: ranks and distances of the relevant items of some queries."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

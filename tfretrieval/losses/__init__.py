@@ -1,7 +1,5 @@
 """Losses by name. Each declares the batches and the network that it needs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Losses of tensorflow-addons by name. The only file that imports it."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Contrastive loss on the distances of pairs."""
 
-from __future__ import annotations
-
 import keras
 import tensorflow as tf
 

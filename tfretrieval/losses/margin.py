@@ -1,7 +1,5 @@
 """Base class of the metric losses."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

@@ -1,7 +1,5 @@
 """Base class of the losses that mine triplets within a batch."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 
 import tensorflow as tf

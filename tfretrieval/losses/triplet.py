@@ -1,7 +1,5 @@
 """Triplet loss on explicit triplets."""
 
-from __future__ import annotations
-
 import keras
 import tensorflow as tf
 

@@ -1,7 +1,5 @@
 """Triplet loss on all triplets of a batch."""
 
-from __future__ import annotations
-
 import keras
 import tensorflow as tf
 

@@ -1,7 +1,5 @@
 """Triplet loss on the hardest positive and negative of each anchor."""
 
-from __future__ import annotations
-
 import keras
 import tensorflow as tf
 

@@ -1,7 +1,5 @@
 """Triplet loss on a semi-hard negative of each positive pair."""
 
-from __future__ import annotations
-
 import keras
 import tensorflow as tf
 

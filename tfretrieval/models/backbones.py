@@ -1,7 +1,5 @@
 """Backbones by name: the models of `keras.applications` and a small convnet."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import sys

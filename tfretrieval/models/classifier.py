@@ -1,7 +1,5 @@
 """An embedder with a classification head."""
 
-from __future__ import annotations
-
 import keras
 
 from tfretrieval.errors import UserError

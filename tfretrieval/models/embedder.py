@@ -1,7 +1,5 @@
 """The embedder, a model from images to vectors, around which every other model is built."""
 
-from __future__ import annotations
-
 import zipfile
 from pathlib import Path
 from typing import Any

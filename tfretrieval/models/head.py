@@ -1,7 +1,5 @@
 """An embedder in two parts: its backbone, and the head that maps features to embeddings."""
 
-from __future__ import annotations
-
 import keras
 
 BACKBONE = "backbone"

@@ -1,7 +1,5 @@
 """Registered layers, which saved models can load."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

@@ -4,8 +4,6 @@ Sources: R. Hadsell, S. Chopra, Y. LeCun, Dimensionality reduction by learning a
 F. Schroff, D. Kalenichenko, J. Philbin, FaceNet, CVPR 2015 (three inputs).
 """
 
-from __future__ import annotations
-
 import keras
 
 from tfretrieval.models.layers import AnchorDistances

@@ -1,7 +1,5 @@
 """Figure captions, computed from the plotted values."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Embedding of images and plots into a page as data URIs."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re

@@ -1,7 +1,5 @@
 """Rendering of a `Report` to one self-contained HTML file."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import re

@@ -1,7 +1,5 @@
 """Sections of a report: data and protocol, one model, costs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

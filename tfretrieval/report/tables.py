@@ -1,7 +1,5 @@
 """Tables of a report, from evaluations, catalogs and the recorded costs of runs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The FAISS indexes that tuning tries for a gallery, and the memory they take."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ both are accurate to the precision of float32 and equal vectors have equal dista
 squared distance of unit vectors, which is 1 - cosine similarity; the distance to a vector of zeros is 1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import faiss

@@ -1,7 +1,5 @@
 """Exact neighbors from a library's search, whose distances are rounded."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """FAISS indexes larger than memory: built in shards, merged on disk and searched from there."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 from typing import Any

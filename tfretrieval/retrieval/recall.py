@@ -1,7 +1,5 @@
 """Recall of an index: how many of the true neighbors it returns."""
 
-from __future__ import annotations
-
 import faiss
 import numpy as np
 from faiss.contrib.exhaustive_search import knn_ground_truth

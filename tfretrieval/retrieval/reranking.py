@@ -3,8 +3,6 @@
 Both methods need a search and vectors only, no labels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

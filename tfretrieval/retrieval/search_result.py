@@ -1,7 +1,5 @@
 """`SearchResult` and `Hit`: search results as people read them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any

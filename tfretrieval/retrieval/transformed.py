@@ -1,7 +1,5 @@
 """`TransformedVectors`: the vectors of a gallery as an index searches them, computed when they are read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

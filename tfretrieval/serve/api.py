@@ -1,7 +1,5 @@
 """Routes of the HTTP API."""
 
-from __future__ import annotations
-
 from time import perf_counter
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """The ASGI application: routes, static files, middleware and error handlers."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """`BackgroundTask`: a slow computation that runs once, in a thread, when it is first requested."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`Collection`: the data of a run that the page shows, and search in it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

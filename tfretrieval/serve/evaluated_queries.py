@@ -1,7 +1,5 @@
 """Single queries of an evaluation: the hardest and the confused ones."""
 
-from __future__ import annotations
-
 import numpy as np
 from starlette.exceptions import HTTPException
 

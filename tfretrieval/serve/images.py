@@ -1,7 +1,5 @@
 """Images of requests: decoding of uploads, media types and thumbnails of files."""
 
-from __future__ import annotations
-
 import io
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Limits of requests: size, duration and number."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 

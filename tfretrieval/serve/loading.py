@@ -1,7 +1,5 @@
 """Loading of a run as a `Collection`; missing or stale parts are computed first."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """Maps: two-dimensional projections of the gallery, and the position of a query."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass

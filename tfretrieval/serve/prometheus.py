@@ -1,7 +1,5 @@
 """Prometheus metrics of the server, in the default registry of the process."""
 
-from __future__ import annotations
-
 from time import perf_counter
 
 from prometheus_client import Counter, Gauge, Histogram

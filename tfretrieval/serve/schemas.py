@@ -1,7 +1,5 @@
 """Response models of the HTTP API, as described by its OpenAPI document."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """`Service`: search, and the slow computations that run once."""
 
-from __future__ import annotations
-
 import json
 import os
 import threading

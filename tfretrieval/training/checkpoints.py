@@ -5,8 +5,6 @@
 uses cached features of a frozen backbone, both hold only the head, and `frozen.keras` is the embedder before training.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 from dataclasses import asdict, dataclass, field

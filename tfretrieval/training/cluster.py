@@ -3,8 +3,6 @@
 Source: the format that `tf.distribute` reads, https://www.tensorflow.org/guide/distributed_training.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import socket

@@ -1,7 +1,5 @@
 """Features of a frozen backbone, computed once and cached for later runs."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from pathlib import Path

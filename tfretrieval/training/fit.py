@@ -1,7 +1,5 @@
 """`train`: train an embedder on a catalog and write it to a run."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Training history as a CSV file with one row per epoch."""
 
-from __future__ import annotations
-
 import csv
 import io
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reliable handling of Ctrl-C during training."""
 
-from __future__ import annotations
-
 import contextlib
 import signal
 import threading

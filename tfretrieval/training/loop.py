@@ -1,7 +1,5 @@
 """The training loop: epochs of training steps, each followed by validation, a checkpoint and logs."""
 
-from __future__ import annotations
-
 import functools
 import logging
 import math

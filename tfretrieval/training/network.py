@@ -1,7 +1,5 @@
 """The compiled network of a training run: an embedder inside the network that its loss needs."""
 
-from __future__ import annotations
-
 import keras
 
 from tfretrieval.errors import UserError

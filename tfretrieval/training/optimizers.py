@@ -1,7 +1,5 @@
 """Optimizers of a training run."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

@@ -1,7 +1,5 @@
 """`Option`: the values that a setting accepts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -4,8 +4,6 @@ Strategies of `tf.distribute` are used only for collectives. Variables are creat
 one device, so that optimizers and checkpoints are independent of replicas, in Keras 2 and 3.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import signal

@@ -1,7 +1,5 @@
 """Retrieval metrics on held-out images after every epoch."""
 
-from __future__ import annotations
-
 import logging
 
 import keras

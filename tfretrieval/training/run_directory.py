@@ -1,7 +1,5 @@
 """Check and prepare the run directory of a training."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 from typing import Any

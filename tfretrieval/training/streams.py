@@ -1,7 +1,5 @@
 """The tf.data streams of a training run: training and validation batches."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import tensorflow as tf

@@ -1,7 +1,5 @@
 """`TableEmbedder`: embeddings of the rows of a table, with an embedder in training."""
 
-from __future__ import annotations
-
 import math
 
 import keras

@@ -5,8 +5,6 @@ gradients are averaged, and every worker takes the same optimizer step. The repl
 network.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 from collections.abc import Callable, Iterator

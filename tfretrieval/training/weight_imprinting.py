@@ -4,8 +4,6 @@ A randomly initialized head would propagate noise into pretrained weights. Sourc
 D. Lowe, Low-shot learning with imprinted weights, CVPR 2018, equation 4.
 """
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 

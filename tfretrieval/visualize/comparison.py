@@ -1,7 +1,5 @@
 """Plot of metrics by model and retriever."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Plot of a training history."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Plot of queries with their nearest neighbors."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Plot of precision-recall curves by class."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

@@ -4,8 +4,6 @@ Neither preserves distances between distant clusters. t-SNE cannot transform new
 projected together.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import warnings

@@ -1,7 +1,5 @@
 """Scatter plot of projected embeddings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -9,8 +9,6 @@ where the SVG is viewed, Verdana, which is as wide, is used; fonts after it are 
 Font sizes allow for showing a figure at half its size.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import textwrap

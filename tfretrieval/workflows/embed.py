@@ -1,7 +1,5 @@
 """Embed the images of a run, or reuse embeddings that are up to date."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass

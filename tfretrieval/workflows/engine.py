@@ -1,7 +1,5 @@
 """Choose the engine that embeds images, and convert the model of a run for it."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Evaluate a run: embed and index what is missing or stale, then measure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter

@@ -1,7 +1,5 @@
 """From a run's model to a SavedModel that plain TensorFlow can serve."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

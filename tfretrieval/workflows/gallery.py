@@ -1,7 +1,5 @@
 """The catalog of a run, and changes of its gallery since training."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Sequence

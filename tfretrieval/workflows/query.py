@@ -1,7 +1,5 @@
 """Search the gallery of a run for images like given ones."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Search results for figures and reports: of random queries and of the hardest ones, with their images."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

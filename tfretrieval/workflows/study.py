@@ -1,7 +1,5 @@
 """Train several models, evaluate each with several indexes, and compare them."""
 
-from __future__ import annotations
-
 import csv
 import logging
 import time

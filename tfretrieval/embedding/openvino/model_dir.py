@@ -1,7 +1,5 @@
 """The directory of a converted model: `model.xml` and `model.bin` of OpenVINO, and `engine.json`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path

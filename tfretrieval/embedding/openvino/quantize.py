@@ -1,7 +1,5 @@
 """Quantize a converted model to int8 by post-training quantization."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import logging

@@ -1,7 +1,5 @@
 """`RayEngine`: distributes another engine over many machines with Ray Data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any

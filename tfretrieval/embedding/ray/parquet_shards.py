@@ -5,8 +5,6 @@ A directory of shards, local or on a file system of fsspec, holds `shards.json` 
 writing it again replaces it. The number of items is added to `shards.json` last, when all parts are written.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import posixpath

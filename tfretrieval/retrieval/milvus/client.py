@@ -1,7 +1,5 @@
 """Connections to Milvus databases."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import logging.config

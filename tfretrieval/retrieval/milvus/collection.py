@@ -1,7 +1,5 @@
 """A collection of a Milvus database."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -156,7 +156,7 @@ class Run:
         with RUN.reading(self.directory):
             try:
                 return dict(yaml.safe_load(self.config_path.read_text(encoding="utf-8")))
-            except yaml.YAMLError as error:
+            except (yaml.YAMLError, TypeError, ValueError) as error:
                 raise ValueError(f"config.yaml: {error}") from None
 
     def record_training(self, **costs: Any) -> None:

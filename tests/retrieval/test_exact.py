@@ -37,7 +37,7 @@ def test_ties_beyond_the_fetched_rows_are_found_by_fetching_more():
 def test_blocks_do_not_change_the_neighbors(monkeypatch):
     vectors = RNG.integers(-2, 3, (60, 3)).astype(np.float32)
     whole = exact_neighbors(high_rows_first(vectors, []), vectors, vectors, 5, "euclidean")
-    monkeypatch.setattr(module, "RESULT_CELLS", 7)
+    monkeypatch.setattr(module, "MAX_RESULTS", 7)
     parts = exact_neighbors(high_rows_first(vectors, []), vectors, vectors, 5, "euclidean")
     for one, other in zip(whole, parts):
         np.testing.assert_array_equal(one, other)

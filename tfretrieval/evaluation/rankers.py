@@ -16,7 +16,7 @@ from tfretrieval.retrieval.distances import all_distances, blocks
 from tfretrieval.retrieval.neighbors import Neighbors
 
 MAX_DISTANCES = 1 << 24  # in memory at a time, in all threads
-MAX_QUERIES_PER_BLOCK = 64
+MAX_QUERIES_PER_BLOCK = 256
 THRESHOLD_SAMPLE = 1 << 22
 
 

@@ -24,15 +24,16 @@ class Ranking:
     def precisions(self) -> np.ndarray:
         """Precision at every relevant item, float64 [b, r]; equally near items share the precision at the last one."""
         precisions = precisions_at(self.ranks)
+        last = self.distances.shape[1] - 1
         before, after = (
-            np.take_along_axis(self.distances, np.clip(self.ranks + step, 0, self.distances.shape[1] - 1), axis=1)
-            for step in (-2, 0)
+            np.take_along_axis(self.distances, np.clip(self.ranks + step, 0, last), axis=1) for step in (-2, 0)
         )
-        may_be_tied = ((before == self.relevant) | (after == self.relevant)) & np.isfinite(self.relevant)
-        for row in np.flatnonzero(may_be_tied.any(axis=1)):
-            distances = self.relevant[row, may_be_tied[row]]
+        before[self.ranks == 1] = after[self.ranks > last] = np.nan
+        is_tied = ((before == self.relevant) | (after == self.relevant)) & np.isfinite(self.relevant)
+        for row in np.flatnonzero(is_tied.any(axis=1)):
+            distances = self.relevant[row, is_tied[row]]
             n_found, n_ranked = (_n_within(ranking[row], distances) for ranking in (self.relevant, self.distances))
-            precisions[row, may_be_tied[row]] = n_found / n_ranked
+            precisions[row, is_tied[row]] = n_found / n_ranked
         return precisions
 
     def n_within(self, thresholds: np.ndarray) -> np.ndarray:

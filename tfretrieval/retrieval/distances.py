@@ -15,6 +15,8 @@ METRICS = ("euclidean", "cosine")
 ROWS_PER_TILE = 1024
 EQUAL = 1e-14  # squared distances below this fraction of the squared norms are rounding errors
 ZERO_VECTOR_TOLERANCE = 1e-4
+MISSING = 0xFFFFFFFF  # -1 as an unsigned integer
+KEYS_PER_BLOCK = 1 << 16  # fit in the cache of a core
 
 
 def blocks(total: int, size: int) -> Iterator[slice]:
@@ -77,15 +79,22 @@ def all_distances(queries: np.ndarray, gallery: np.ndarray, metric: str) -> np.n
 
 
 def sort_neighbors(distances: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both [q, k], sorted by distance and, where distances are equal, by row.
+    """Sort neighbors by distance and, where distances are equal, by row; missing ones last.
 
-    >>> sort_neighbors(np.array([[1.0, 0.5, 0.5]]), np.array([[4, 9, 2]]))[1]
+    Args:
+        distances: float32 [q, k], 0 or more; infinite for missing neighbors.
+        rows: int64 [q, k], -1 for missing neighbors.
+
+    >>> sort_neighbors(np.float32([[1.0, 0.5, 0.5]]), np.array([[4, 9, 2]]))[1]
     array([[2, 9, 4]])
     """
-    before, after = distances[:, :-1], distances[:, 1:]
-    unsorted = ((after < before) | ((after == before) & (rows[:, 1:] < rows[:, :-1]))).any(axis=1)
-    order = np.lexsort((rows[unsorted], distances[unsorted]), axis=1)
-    distances, rows = distances.copy(), rows.copy()
-    distances[unsorted] = np.take_along_axis(distances[unsorted], order, axis=1)
-    rows[unsorted] = np.take_along_axis(rows[unsorted], order, axis=1)
-    return distances, rows
+    sorted_distances, sorted_rows = np.empty(rows.shape, np.float32), np.empty(rows.shape, np.int64)
+    for block in blocks(len(rows), KEYS_PER_BLOCK // max(1, rows.shape[1])):
+        # one sort by both: the bits of non-negative floats have the order of the floats
+        keys = (distances[block].astype(np.float32) + np.float32(0)).view(np.uint32).astype(np.uint64) << np.uint64(32)
+        keys |= rows[block].astype(np.uint32)
+        keys.sort(axis=1)
+        sorted_distances[block] = (keys >> np.uint64(32)).astype(np.uint32).view(np.float32)
+        sorted_rows[block] = keys & np.uint64(MISSING)
+    sorted_rows[sorted_rows == MISSING] = -1
+    return sorted_distances, sorted_rows

@@ -11,7 +11,7 @@ from tfretrieval.retrieval.distances import blocks, row_distances, sort_neighbor
 
 EXTRA_NEIGHBORS = 8  # fetched beyond k
 ROUNDING = 1e-6  # relative error of a library's squared distances
-RESULT_CELLS = 1 << 22
+MAX_RESULTS = 1 << 22  # at a time
 
 
 def exact_neighbors(
@@ -34,7 +34,8 @@ def exact_neighbors(
     fetched = min(len(vectors), k + extra)
     distances = np.empty((len(queries), k), np.float32)
     rows = np.empty((len(queries), k), np.int64)
-    for block in blocks(len(queries), RESULT_CELLS // fetched):
+    block_size = 1 << max(0, (MAX_RESULTS // fetched).bit_length() - 1)  # libraries work on blocks of powers of two
+    for block in blocks(len(queries), block_size):
         part = queries[block]
         candidates = search(part, fetched)
         sorted_distances, candidates = sort_neighbors(row_distances(part, vectors, candidates, metric), candidates)

@@ -6,7 +6,6 @@ one stream, so that every core is either decoding or computing.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import queue
 import threading
@@ -148,8 +147,7 @@ def core() -> Any:
 
 def is_installed() -> bool:
     """Whether OpenVINO is installed, without importing it."""
-    spec = importlib.util.find_spec("openvino")
-    return spec is not None and spec.origin is not None  # a directory of that name has no origin
+    return find_spec("openvino") is not None
 
 
 def has_bfloat16() -> bool:

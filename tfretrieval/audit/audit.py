@@ -19,7 +19,6 @@ from tfretrieval.workflows.model import run_config
 
 N_NEIGHBORS = 20  # neighbors whose labels are counted
 N_EXAMPLES = 4  # nearest items of the suggested class
-BLOCK = 8192
 
 Neighbors = tuple[np.ndarray, np.ndarray]
 
@@ -100,7 +99,7 @@ def _embed_images(run: Run, catalog: Catalog, facts: FileFacts) -> tuple[np.ndar
             choice, vectors = engine_of(store.provenance), np.zeros((len(catalog), store.dim), np.float32)
         rows = catalog.rows_of(store.items.ids)
         embedded[rows] = True
-        for block in blocks(len(rows), BLOCK):
+        for block in blocks(len(rows)):
             vectors[rows[block]] = unit_rows(store.vectors[block])
     return vectors, embedded
 

@@ -19,7 +19,7 @@ MISSING = 0xFFFFFFFF  # -1 as an unsigned integer
 KEYS_PER_BLOCK = 1 << 16  # fit in the cache of a core
 
 
-def blocks(total: int, size: int) -> Iterator[slice]:
+def blocks(total: int, size: int = 8192) -> Iterator[slice]:
     """Slices of at most `size` (at least 1) that cover 0..total.
 
     >>> list(blocks(5, 3))

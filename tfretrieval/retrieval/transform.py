@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 TRANSFORM = ArtifactType("transform", "transform.json", 3, "rebuild it with `tfret index`")
 ARRAYS = "transform.npz"
-ROWS_PER_BLOCK = 8192
 
 
 class Transform(Estimator):
@@ -92,7 +91,7 @@ class Transform(Estimator):
         vectors = self._normalized(checked_vectors(X, "vectors", self.n_features_in_))
         if self.matrix_ is not None:
             products = np.empty((len(vectors), self.n_features_out_), np.float32)
-            for rows in blocks(len(vectors), ROWS_PER_BLOCK):
+            for rows in blocks(len(vectors)):
                 products[rows] = vectors[rows].astype(np.float64) @ self.matrix_ + self.offset_
             vectors = products
         return unit_rows(vectors) if self.renormalize else vectors

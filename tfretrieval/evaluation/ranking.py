@@ -31,17 +31,14 @@ class Ranking:
         before[self.ranks == 1] = after[self.ranks > last] = np.nan
         is_tied = ((before == self.relevant) | (after == self.relevant)) & np.isfinite(self.relevant)
         for row in np.flatnonzero(is_tied.any(axis=1)):
-            distances = self.relevant[row, is_tied[row]]
-            n_found, n_ranked = (_n_within(ranking[row], distances) for ranking in (self.relevant, self.distances))
+            tied = self.relevant[row, is_tied[row]]
+            n_found, n_ranked = (np.searchsorted(r[row], tied, side="right") for r in (self.relevant, self.distances))
             precisions[row, is_tied[row]] = n_found / n_ranked
         return precisions
 
     def n_within(self, thresholds: np.ndarray) -> np.ndarray:
         """Number of relevant pairs, and of all pairs, within each distance, int64 [2, t]."""
-        counts = np.zeros((2, len(thresholds)), np.int64)
-        for relevant, distances in zip(self.relevant, self.distances):
-            counts += _n_within(relevant, thresholds), _n_within(distances, thresholds)
-        return counts
+        return np.stack([_n_within(rankings, thresholds) for rankings in (self.relevant, self.distances)])
 
 
 def rank_neighbors(distances: np.ndarray, is_relevant: np.ndarray) -> Ranking:
@@ -83,6 +80,9 @@ def rank_gallery(distances: np.ndarray, relevant_rows: np.ndarray, own_rows: np.
     return Ranking(distances, relevant, ranks)
 
 
-def _n_within(ranking: np.ndarray, distances: np.ndarray) -> np.ndarray:
-    """How many elements of an ascending ranking are at most as large as each distance."""
-    return np.searchsorted(ranking, distances, side="right")
+def _n_within(rankings: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Number of elements of ascending rankings [b, m] that are at most as large as each threshold, int64 [t]."""
+    if rankings.shape[1] > len(thresholds):
+        return np.sum([np.searchsorted(row, thresholds, side="right") for row in rankings], axis=0)
+    bins = np.searchsorted(thresholds, rankings.ravel())
+    return np.cumsum(np.bincount(bins, minlength=len(thresholds) + 1)[:-1])

@@ -26,10 +26,11 @@ test-slow: $(VENV)/bin/python
 	$(VENV)/bin/$(PIP) --editable '.[test]'
 	$(VENV)/bin/python -m pytest -m slow $(PARALLEL)
 
-# The suite with tensorflow-addons, on TensorFlow 2.15 and Python 3.10 or 3.11, without the tests in a browser.
+# The suite with tensorflow-addons, on TensorFlow 2.15 and Python 3.10 or 3.11, without pages, figures and the README.
 test-addons: $(ADDONS_VENV)/bin/python
 	$(ADDONS_VENV)/bin/$(PIP) --editable '.[addons,test]'
-	$(ADDONS_VENV)/bin/python -m pytest $(PARALLEL) -m 'not slow and not browser'
+	$(ADDONS_VENV)/bin/python -m pytest $(PARALLEL) -m 'not slow and not browser' \
+		--ignore tests/serve --ignore tests/report --ignore tests/visualize --ignore tests/test_readme.py
 
 # Install without extras on another Python, run the demo there and the tests that need no optional package:
 # make test-python PYTHON=python3.12

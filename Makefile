@@ -9,7 +9,7 @@ PARALLEL = --numprocesses auto --dist loadscope --no-loadscope-reorder --max-wor
 PIP = pip install --quiet --disable-pip-version-check
 
 BENCH_PYTHON = $(abspath $(VENV))/bin/python
-BENCHMARKS = start_up embed query serve map evaluation search target_recall growth training input_pipeline head_training beyond
+BENCHMARKS = start_up embed query serve map evaluation search target_recall growth training input_pipeline head_training scale_out
 
 .PHONY: demo test test-slow test-addons test-python lint bench bench-check clean
 

@@ -58,8 +58,8 @@ def main() -> None:
     notes = (
         f"{len(Catalog.from_source(data)):,} photographs of 256 pixels, resized to 224. `tfret embed` is the whole "
         f"process, from files to vectors on disk. The other implementations compute on {IN_MEMORY} images in memory "
-        f"in batches of {BATCH}, without decoding. The combined limit is the time to decode with Pillow on all cores "
-        f"plus the time to compute in benchmark_app, one after the other. {repeats} rounds. {agreement}"
+        f'in batches of {BATCH}, without decoding. "Decoding, then OpenVINO" adds the time to decode on all '
+        f"cores with Pillow and the time of benchmark_app. {repeats} rounds. {agreement}"
     )
     publish("embed", "Embedding images", rows, notes, save=not options.quick)
 
@@ -109,7 +109,9 @@ def measure(backbone: str, run: Run, data: Path, repeats: int, with_torch: bool)
     seconds = time_interleaved(sides, repeats)
     for peer in peers:
         peer.close()
-    seconds["combined limit"] = [a + b for a, b in zip(seconds["OpenVINO benchmark_app"], seconds["decoding only"])]
+    seconds["decoding, then OpenVINO"] = [
+        a + b for a, b in zip(seconds["OpenVINO benchmark_app"], seconds["decoding only"])
+    ]
     ours, model = seconds["tfret embed"], f"{backbone}, {precision}"
     rows = [
         row(model, side, spread([n / s for s in values], 1), spread([a / b for a, b in zip(values, ours)], 2))

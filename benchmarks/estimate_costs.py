@@ -1,7 +1,7 @@
 """Estimate the cost of 10 million and a billion images from measured rates, and write the tables of `docs/scale.md`.
 
-Rates from `results/` are extrapolated by the growth rates that `growth.py` verifies: embedding by images, exact search
-by vectors, building inverted lists by vectors times lists. Nothing was run at those sizes.
+Rates from `results/` are extrapolated by the growth rates of the methods: embedding by images, exact search by vectors,
+building inverted lists by vectors times lists. Nothing was run at those sizes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def embedding() -> list[dict[str, str]]:
         {row["model"].split(",")[0]: number(row["images/s"]) for row in measured("embed", "implementation", name)}
         for name in ("tfret embed", "Keras predict")
     )
-    ray = number(measured("beyond", "step", "embed, Ray, shards")[0]["relative speed"])
+    ray = number(measured("scale_out", "step", "embed, Ray, shards")[0]["relative speed"])
     rates = {f"{model}, OpenVINO": rate for model, rate in openvino.items()}
     rates |= {f"{model}, OpenVINO on Ray": rate * min(1.0, ray) for model, rate in openvino.items()}
     rates |= {f"{model}, Keras": rate for model, rate in keras.items()}
@@ -47,7 +47,7 @@ def embedding() -> list[dict[str, str]]:
         for size, n in SIZES.items():
             core_hours = n / rate / 3600 * CORES
             row[f"{size}: core-hours"] = significant(core_hours)
-            row[f"{size}: cost"] = significant(core_hours * CORE_HOUR)
+            row[f"{size}: cost, $"] = significant(core_hours * CORE_HOUR)
             row[f"{size}: time on 200 cores"] = duration(core_hours / 200)
         rows.append(row)
     return rows
@@ -55,7 +55,7 @@ def embedding() -> list[dict[str, str]]:
 
 def index() -> list[dict[str, str]]:
     """Build time, RAM, disk and monthly cost of each index type."""
-    on_disk = measured("beyond", "step", "FAISS index within")[0]
+    on_disk = measured("scale_out", "step", "FAISS index within")[0]
     core_seconds_per_assignment = CORES / (number(on_disk["items/s"]) * n_lists(on_disk["step"]))
     flat, hnsw = (
         {row["n"]: row["seconds"] for row in growth("index", factory)}[10**6] for factory in ("Flat", "HNSW32")
@@ -81,7 +81,7 @@ def index() -> list[dict[str, str]]:
                     "build, core-hours": significant(core_seconds / 3600),
                     "RAM": gib(ram),
                     "disk": gib(disk),
-                    "cost per month": significant((RAM_GIB_MONTH * ram + DISK_GIB_MONTH * disk) / 2**30),
+                    "cost per month, $": significant((RAM_GIB_MONTH * ram + DISK_GIB_MONTH * disk) / 2**30),
                 }
             )
     return rows
@@ -104,7 +104,7 @@ def search() -> list[dict[str, str]]:
                     "index": factory,
                     "queries/s, 2 cores": significant(queries_per_second),
                     "cores for 100 queries/s": significant(cores),
-                    "cost per month": significant(cores * HOURS_PER_MONTH * CORE_HOUR),
+                    "cost per month, $": significant(cores * HOURS_PER_MONTH * CORE_HOUR),
                 }
             )
     return rows

@@ -82,9 +82,9 @@ def measure(head: str, catalog: Catalog, config: TrainConfig, repeats: int, dire
     return {
         "head": head,
         "epochs": str(config.epochs),
-        "all epochs on cached features, s": spread(seconds, 1),
-        "first run with 1 epoch, s": f"{first_seconds:.1f}",
-        "one epoch on images, s": f"{read_history(images.history_path)[-1]['seconds']:.1f}",
+        "all epochs, features cached, s": spread(seconds, 1),
+        "1 epoch, features not cached yet, s": f"{first_seconds:.1f}",
+        "1 epoch on images, s": f"{read_history(images.history_path)[-1]['seconds']:.1f}",
         "held-out mAP": f"{best['val_map']:.3f}",
         f"under {TARGET_SECONDS} s": "yes" if statistics.median(seconds) < TARGET_SECONDS else "no",
     }

@@ -100,7 +100,7 @@ def synthetic_service(n: int) -> Service:
     )
     index = Index.build(gallery, FaissSettings(metric="euclidean"))
     vectors = np.zeros((1, 2), np.float32)
-    engine = SimpleNamespace(image_size=8, fit="crop", embed_pixels=lambda pixels: vectors)
+    engine = SimpleNamespace(image_size=8, resize_mode="crop", embed_pixels=lambda pixels: vectors)
     service = Service(Collection("synthetic", gallery, gallery, {"faiss": index}, {}, engine, {}, dict, Path("unused")))
     service.maps["umap"] = BackgroundTask("map umap", lambda: Map(np.arange(n, dtype=np.int32), points))
     return service

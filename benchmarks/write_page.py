@@ -12,7 +12,8 @@ HEAD = """# Performance
 
 Measured by the scripts in `benchmarks/`. Compared implementations are interleaved within one run of a script; numbers
 are medians over rounds, with the minimum and maximum in parentheses. Times are specific to the machine named with each
-table; compare the ratios. `make bench` repeats the measurements on your machine and rewrites this page.
+table; compare the ratios. Targets are those that the project has set itself. `make bench` repeats the measurements on
+your machine and rewrites this page.
 """
 
 

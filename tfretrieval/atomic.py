@@ -32,7 +32,7 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     temporary = target.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{target.name}")
-    with readable_os_errors(target):
+    with os_errors_as_user_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
@@ -62,7 +62,7 @@ def replaced_directory(path: str | os.PathLike[str], marker: str) -> Iterator[Pa
     token = uuid.uuid4().hex[:8]
     temporary = target.with_name(f".tmp-{token}-{target.name}")
     retired = target.with_name(f".old-{token}-{target.name}")
-    with readable_os_errors(target):
+    with os_errors_as_user_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             temporary.mkdir()
@@ -122,7 +122,7 @@ def _flush_to_disk(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def readable_os_errors(target: Path) -> Iterator[None]:
+def os_errors_as_user_errors(target: Path) -> Iterator[None]:
     """Raise errors of the operating system inside the block as a `UserError` about writing `target`."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""`Run`: the directory of one training, with everything computed from its model."""
+"""`Run`: the directory of one training run, with everything computed from its model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfretrieval.artifacts import ArtifactType, file_fingerprint
 from tfretrieval.atomic import write_text
 from tfretrieval.errors import UserError
 
-RUN = ArtifactType("run", "run.json", 2, "train one with `tfret train`, or retrain it with --overwrite")
+RUN = ArtifactType("run", "run.json", 3, "train one with `tfret train`, or retrain it with --overwrite")
 RUNS = Path("runs")
 PACKAGES = (
     "tensorflow",
@@ -32,7 +32,7 @@ PACKAGES = (
 
 
 class Run:
-    """The directory of one training and of everything computed from its model.
+    """The directory of one training run and of everything computed from its model.
 
     Layout: `config.yaml`, `run.json`, `model.keras`, `history.csv`, `checkpoints/`, `logs/`,
     `gallery.json`, `engine/<name>/`, `embeddings/<split>/`, `audit/<split>/`, `index/<name>/`, `evaluation/<name>/`,
@@ -61,17 +61,16 @@ class Run:
             UserError: there is none.
         """
         if directory is None:
-            manifests = list(RUNS.glob("*/run.json"))
-            if not manifests:
+            directory = newest_run()
+            if directory is None:
                 raise UserError("there is no run below runs/", "train one with `tfret train`, or give --run DIR")
-            return cls(max(manifests, key=lambda path: path.stat().st_mtime).parent)
         run = cls(directory)
         if not run.exists():
             raise UserError(f"{directory} is not a run: it has no run.json", "train one with `tfret train`")
         return run
 
     def exists(self) -> bool:
-        """Whether a training has started in this directory."""
+        """Whether training has started in this directory."""
         return RUN.exists(self.directory)
 
     def engine(self, name: str) -> Path:
@@ -103,7 +102,7 @@ class Run:
         """Write `config.yaml` and `run.json`.
 
         Args:
-            config: settings of the training, with its "seed".
+            config: training settings, with their "seed".
             data: source, fingerprint and size of the training data.
             argv: command line to record; that of this process by default.
             replicas: number of replicas that train.
@@ -160,7 +159,7 @@ class Run:
                 raise ValueError(f"config.yaml: {error}") from None
 
     def record_training(self, **costs: Any) -> None:
-        """Add costs of the training to `run.json`, under "training".
+        """Add costs of training to `run.json`, under "training".
 
         Raises:
             UserError: the file is damaged or cannot be written.
@@ -178,6 +177,13 @@ class Run:
         if not zipfile.is_zipfile(self.model_path):
             raise RUN.corrupt(self.directory, "model.keras is not a complete .keras file")
         return file_fingerprint(self.model_path)
+
+
+def newest_run(recipe: str | None = None) -> Path | None:
+    """The run below `runs/` that started last, of any recipe or of one; None if there is none."""
+    directories = [path.parent for path in RUNS.glob("*/run.json")]
+    matching = [path for path in directories if recipe in (None, Run(path).config().get("recipe"))]
+    return max(matching, key=lambda path: (path / "run.json").stat().st_mtime, default=None)
 
 
 def new_run_directory(name: str) -> Path:

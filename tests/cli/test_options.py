@@ -9,13 +9,11 @@ from tfretrieval.cli.options import key_values, n_bytes, pca_size
 
 
 def test_choices_are_those_of_the_library():
-    from tfretrieval.cli.options import METRICS, MILVUS_INDEXES, ON_ERROR, RETRIEVERS
-    from tfretrieval.retrieval.milvus.retriever import INDEX_TYPES
+    from tfretrieval.cli.options import METRICS, ON_ERROR, RETRIEVERS
     from tfretrieval.retrieval.settings import SETTINGS
     from tfretrieval.training.config import OPTIONS
 
     assert tuple(SETTINGS) == RETRIEVERS
-    assert INDEX_TYPES == MILVUS_INDEXES
     assert OPTIONS["metric"].choices == METRICS
     assert OPTIONS["on_error"].choices == ON_ERROR
 

@@ -45,8 +45,8 @@ def test_pipelines_read_the_same_images_from_memory_and_from_disk(folder):
 
 def test_another_file_size_or_resize_mode_has_its_own_cache(folder, tmp_path):
     catalog = Catalog.from_source(folder)
-    for size, fit in ((12, "crop"), (12, "pad"), (8, "crop")):
-        ImageTable(catalog, size, fit, cache="disk")
+    for size, resize_mode in ((12, "crop"), (12, "pad"), (8, "crop")):
+        ImageTable(catalog, size, resize_mode, cache="disk")
     file = sorted(folder.rglob("*.png"))[0]
     file.write_bytes(sorted(folder.rglob("*.png"))[1].read_bytes())
     ImageTable(catalog, 12, cache="disk")

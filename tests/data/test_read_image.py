@@ -27,10 +27,10 @@ def image(mode: str = "RGB", height: int = 200, width: int = 300) -> Image.Image
     return image
 
 
-def assert_equal_pixels(path, size: int, fit: str = "crop") -> None:
-    graph = decode_and_resize(tf.io.read_file(str(path)), size, fit).numpy()
+def assert_equal_pixels(path, size: int, resize_mode: str = "crop") -> None:
+    graph = decode_and_resize(tf.io.read_file(str(path)), size, resize_mode).numpy()
     assert graph.shape == (size, size, 3)
-    np.testing.assert_array_equal(read_image(path, size, fit), graph)
+    np.testing.assert_array_equal(read_image(path, size, resize_mode), graph)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "RGBA", "LA"])
@@ -62,11 +62,11 @@ def test_jpeg_of_any_size_equals_the_graph(mode, size, tmp_path):
     assert_equal_pixels(tmp_path / "a.jpg", size)
 
 
-@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+@pytest.mark.parametrize("resize_mode", ["crop", "pad", "stretch"])
 @pytest.mark.parametrize("shape", [(201, 90), (90, 201), (100, 100)])
-def test_every_resize_mode_equals_the_graph(fit, shape, tmp_path):
+def test_every_resize_mode_equals_the_graph(resize_mode, shape, tmp_path):
     image("RGB", *shape).save(tmp_path / "a.jpg", quality=92)
-    assert_equal_pixels(tmp_path / "a.jpg", 50, fit)
+    assert_equal_pixels(tmp_path / "a.jpg", 50, resize_mode)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

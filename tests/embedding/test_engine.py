@@ -17,7 +17,7 @@ class CountingEngine(Engine):
     """Embeds file i as [i, i], in reverse order; some files are unreadable."""
 
     name = "counting"
-    precision, image_size, dim, fit = "float32", 8, 2, "crop"
+    precision, image_size, dim, resize_mode = "float32", 8, 2, "crop"
 
     def __init__(self, unreadable: str = "") -> None:
         self.unreadable = unreadable

@@ -48,7 +48,9 @@ def make_collection(tmp_path_factory):
 
     def create(gallery, queries=None, indexes=None, **changes) -> Collection:
         engine = SimpleNamespace(
-            image_size=8, fit="crop", embed_pixels=lambda pixels: np.zeros((len(pixels), gallery.dim), np.float32)
+            image_size=8,
+            resize_mode="crop",
+            embed_pixels=lambda pixels: np.zeros((len(pixels), gallery.dim), np.float32),
         )
         values = {"evaluations": {}, "engine": engine, "facts": {}, "audit": dict}
         values["directory"] = tmp_path_factory.mktemp("maps")

@@ -41,7 +41,7 @@ def _losses(catalog: Any, config: TrainConfig, replicas: Replicas) -> list[float
 
     keras.utils.set_random_seed(config.seed if replicas.is_chief else 99)
     network = build_network(config, catalog.n_classes)
-    table = ImageTable(catalog, config.image_size, config.fit)
+    table = ImageTable(catalog, config.image_size, config.resize_mode)
     stream, steps = training_stream(table, config, 0, replicas.shards)
     set_steps_per_epoch(network, math.ceil(steps / config.accumulate))
     learner = Learner(network, stream, replicas, accumulate=config.accumulate)

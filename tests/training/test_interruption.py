@@ -1,6 +1,6 @@
 """Tests of Ctrl-C during training.
 
-They interrupt a process of their own, which has no handlers and threads of the test runner and other tests.
+They run in a subprocess, without the signal handlers and threads of the test runner.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import pytest
 
 from tfretrieval.training.interruption import interruptible
 
-SETTING = """
+PREAMBLE = """
 import os, signal, sys
 from tfretrieval.training.interruption import interruptible
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-class Finalized:
+class InterruptedInFinalizer:
     def __del__(self):  # is interrupted inside a finalizer, where Python discards the KeyboardInterrupt
         os.kill(os.getpid(), signal.SIGINT)
         for _ in range(1000):
@@ -28,21 +28,21 @@ class Finalized:
 """
 
 
-def printed_by(code: str) -> list[str]:
-    program = SETTING + textwrap.dedent(code)
+def run_and_read_stdout(code: str) -> list[str]:
+    program = PREAMBLE + textwrap.dedent(code)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
 
 def test_interrupt_inside_a_finalizer_ends_training_after_the_step():
-    assert printed_by("""
+    assert run_and_read_stdout("""
         try:
             with interruptible() as check:
                 for step in range(50):
                     print(step)
                     if step == 2:
-                        Finalized()
+                        InterruptedInFinalizer()
                     check()
         except KeyboardInterrupt:
             print("interrupted", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
@@ -50,7 +50,7 @@ def test_interrupt_inside_a_finalizer_ends_training_after_the_step():
 
 
 def test_error_that_replaces_an_interrupt_becomes_an_interrupt():
-    assert printed_by("""
+    assert run_and_read_stdout("""
         try:
             with interruptible():
                 try:

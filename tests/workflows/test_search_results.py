@@ -57,7 +57,7 @@ def test_image_rows_mark_hits_and_hold_the_images(evaluated):
     results = hardest_results(evaluated, 4, 3)
     for result, row in zip(results, image_rows(results)):
         query, *neighbors = row.images
-        np.testing.assert_array_equal(query.pixels, read_image(result.path, 192, fit="pad"))
+        np.testing.assert_array_equal(query.pixels, read_image(result.path, 192, resize_mode="pad"))
         roles = ["correct" if hit.label == result.label else "wrong" for hit in result.hits]
         assert [image.role for image in neighbors] == roles
     (unlabeled,) = image_rows([replace(results[0], label="", average_precision=None)])

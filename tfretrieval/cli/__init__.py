@@ -12,11 +12,11 @@ from tfretrieval.errors import UserError, in_one_line
 
 COMMANDS = {
     "train": "Train an embedding on labeled images.",
-    "embed": "Compute the embeddings of a split.",
+    "embed": "Compute the embeddings of images.",
     "index": "Build a search index over the gallery.",
     "evaluate": "Evaluate retrieval: mAP, precision at k and more.",
     "query": "Find the most similar images of the gallery.",
-    "visualize": "Plot curves, confusion, neighbors and maps of a run.",
+    "visualize": "Plot curves, confusion matrix, neighbors and maps of a run.",
     "serve": "Explore a run in the browser.",
     "report": "Write an HTML report of a run.",
     "export": "Export a run's model as a SavedModel.",

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tfretrieval.cli.options import seed_option
+from tfretrieval.cli.options import PATH, seed_option
 from tfretrieval.cli.output import prints_result, table
 from tfretrieval.errors import in_one_line
 from tfretrieval.quiet import load_tensorflow
@@ -21,14 +21,12 @@ def data() -> None:
 
 @data.command()
 @click.argument("name", type=click.Choice(["mit-split", "digits"]))
-@click.option("--archive", metavar="FILE|URL", help="Original archive of mit-split.")
-@click.option(
-    "--output", type=click.Path(path_type=Path), metavar="DIR", help="Output directory.  [default: the cache directory]"
-)
+@click.option("--archive", metavar="FILE|URL", help="mit-split: original archive.")
+@click.option("--output", type=PATH, metavar="DIR", help="mit-split: output directory.  [default: the cache directory]")
 @seed_option
 @prints_result
 def prepare(name: str, archive: str | None, output: Path | None, seed: int) -> tuple[dict[str, Any], str]:
-    """Extract a built-in data set into class folders.
+    """Write a built-in data set into class folders.
 
     mit-split needs the archive spatial_envelope_256x256_static_8outdoorcategories.zip, which holds 2,688 files named
     CLASS_NAME.jpg. Size and sha256 of every file are checked. Rerun the command to resume after an interruption.
@@ -47,7 +45,7 @@ def prepare(name: str, archive: str | None, output: Path | None, seed: int) -> t
 
 
 @data.command(short_help="Check the files of mit-split against the manifest.")
-@click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.argument("path", type=PATH, required=False)
 @seed_option
 @prints_result
 def verify(path: Path | None, seed: int) -> tuple[dict[str, Any], str]:
@@ -68,11 +66,9 @@ def verify(path: Path | None, seed: int) -> tuple[dict[str, Any], str]:
 
 @data.command(short_help="Find duplicates, leaks, label issues and image issues.")
 @click.argument("source", metavar="SOURCE")
-@click.option("--run", type=click.Path(path_type=Path), help="Run whose model checks the labels.  [default: none]")
-@click.option(
-    "--label-issues", type=click.IntRange(min=0), default=50, show_default=True, help="Number of label issues to list."
-)
-@click.option("--page", type=click.Path(path_type=Path), metavar="FILE.html", help="Write an HTML page with images.")
+@click.option("--run", type=PATH, help="Run whose model finds label issues and more near duplicates.")
+@click.option("--label-issues", type=click.IntRange(min=0), default=50, help="Number of label issues to list.")
+@click.option("--page", type=PATH, metavar="FILE.html", help="Write an HTML page with images.")
 @seed_option
 @prints_result
 def audit(source: str, run: Path | None, label_issues: int, page: Path | None, seed: int) -> tuple[dict[str, Any], str]:

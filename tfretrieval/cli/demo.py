@@ -5,20 +5,13 @@ from typing import Any
 
 import click
 
-from tfretrieval.cli.options import seed_option
+from tfretrieval.cli.options import PATH, seed_option
 from tfretrieval.cli.output import prints_result
 from tfretrieval.quiet import load_tensorflow
 
 
 @click.command()
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    default=Path("runs/demo"),
-    show_default=True,
-    help="Output directory.",
-)
+@click.option("--output", type=PATH, metavar="DIR", default=Path("runs/demo"), help="Output directory.")
 @seed_option
 @prints_result
 def demo(output: Path, seed: int) -> tuple[dict[str, Any], str]:

@@ -28,5 +28,5 @@ def export(run: Path | None, output: Path | None, seed: int) -> tuple[dict[str, 
 
     opened = Run.open(run)
     target = output or opened.directory / "saved_model"
-    result = export_saved_model(load_model(opened), target, run_config(opened).fit, seed)
+    result = export_saved_model(load_model(opened), target, run_config(opened).resize_mode, seed)
     return result, f"{target}: verified against the model, maximum difference {result['max_difference']:.1e}"

@@ -55,8 +55,8 @@ def index(
 
     --add and --remove change the gallery for all commands that follow. Only new images are embedded.
 
-    With --retriever milvus the vectors are stored in a Milvus collection, embedded or on a server. Only missing
-    vectors are inserted: rerun the command to resume after an interruption.
+    With --retriever milvus the vectors are stored in a Milvus collection, in a local file (Milvus Lite) or on a
+    server. Only missing vectors are inserted: rerun the command to resume after an interruption.
     """
     from tfretrieval.embedding.ray.parquet_shards import load_store
     from tfretrieval.retrieval.settings import settings_for

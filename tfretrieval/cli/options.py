@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
+from tfretrieval.retrieval.milvus.parameters import INDEX_TYPES
+
 # Copies of the library's choices, so that help needs no heavy import; a test compares them.
 RETRIEVERS = ("knn", "faiss", "milvus")
-MILVUS_INDEXES = ("FLAT", "HNSW", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "SCANN", "DISKANN", "AUTOINDEX")
 ENGINES = ("auto", "keras", "openvino", "ray", "ray:keras", "ray:openvino")
 PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 METRICS = ("cosine", "euclidean")
@@ -74,7 +75,7 @@ on_error_option = click.option(
     "--on-error", type=click.Choice(ON_ERROR), default="fail", help="Mode for unreadable images: fail or skip."
 )
 gallery_split_option = click.option(
-    "--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: train, or the only split]"
+    "--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: usually train]"
 )
 retriever_option = click.option("--retriever", type=click.Choice(RETRIEVERS), default="faiss", help="Retriever type.")
 retrievers_option = click.option(
@@ -109,7 +110,7 @@ def milvus_options(command: Command) -> Command:
         click.option("--collection", metavar="NAME", help="Milvus: collection.  [default: tfretrieval]"),
         click.option(
             "--index-type",
-            type=click.Choice(MILVUS_INDEXES, case_sensitive=False),
+            type=click.Choice(INDEX_TYPES, case_sensitive=False),
             help="Milvus: index type.  [default: FLAT]",
         ),
         _parameter_option("index", "M=16"),
@@ -136,7 +137,12 @@ def index_options(command: Command) -> Command:
             is_eager=True,
             help="FAISS: index factory string, such as IVF64,Flat.  [default: Flat]",
         ),
-        click.option("--nprobe", type=click.IntRange(min=1), is_eager=True, help="FAISS: IVF lists to probe."),
+        click.option(
+            "--nprobe",
+            type=click.IntRange(min=1),
+            is_eager=True,
+            help="FAISS: IVF lists to probe.  [default: 1/16 of them]",
+        ),
         click.option(
             "--target-recall",
             type=click.FloatRange(0, 1, min_open=True),

@@ -13,7 +13,7 @@ from tfretrieval.cli.output import prints_result
 @run_option
 @data_option
 @retrievers_option
-@click.option("--queries", type=click.IntRange(min=1), default=6, show_default=True, help="Queries per figure.")
+@click.option("--queries", type=click.IntRange(min=1), default=6, help="Queries per figure.")
 @seed_option
 @prints_result
 def report(
@@ -21,7 +21,7 @@ def report(
 ) -> tuple[dict[str, Any], str]:
     """Write an HTML report of a run.
 
-    Data, metrics, figures and costs in one self-contained file, report.html, for screen and print. Missing
+    Data, metrics, figures, size, time and memory in one self-contained file, report.html, for screen and print. Missing
     evaluations are computed; figures are redrawn and kept in figures/ as PNG and SVG.
     """
     from tfretrieval.runs import Run

@@ -10,18 +10,12 @@ from tfretrieval.cli.options import data_option, n_bytes, retrievers_option, run
 @click.command()
 @run_option
 @data_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Bind address; 0.0.0.0 for all interfaces.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 for a free one.")
+@click.option("--host", default="127.0.0.1", help="Bind address; 0.0.0.0 for all interfaces.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, help="Port; 0 for a free one.")
 @retrievers_option
-@click.option(
-    "--max-upload", type=n_bytes, metavar="SIZE", default="20MB", show_default=True, help="Size limit of an upload."
-)
-@click.option(
-    "--max-pixels", type=click.IntRange(min=1), default=50_000_000, show_default=True, help="Pixel limit of an image."
-)
-@click.option(
-    "--max-in-flight", type=click.IntRange(min=1), default=64, show_default=True, help="Limit of concurrent requests."
-)
+@click.option("--max-upload", type=n_bytes, metavar="SIZE", default="20MB", help="Size limit of an upload.")
+@click.option("--max-pixels", type=click.IntRange(min=1), default=50_000_000, help="Pixel limit of an image.")
+@click.option("--max-in-flight", type=click.IntRange(min=1), default=64, help="Limit of concurrent requests.")
 @seed_option
 def serve(
     run: Path | None,
@@ -36,8 +30,8 @@ def serve(
 ) -> None:
     """Explore a run in the browser: search, map, evaluation, errors.
 
-    No data leaves this machine, and only images of the run can be read. The HTTP API is under /api and described by
-    /openapi.json. Ctrl-C stops the server after the requests in progress.
+    The page makes no external requests, and only images of the run can be read. The HTTP API is under /api and
+    described by /openapi.json. Ctrl-C stops the server after the requests in progress.
     """
     from tfretrieval.cli.output import log_to_stderr
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfretrieval.cli.options import (
+    PATH,
     PCA_METAVAR,
     RETRIEVERS,
     milvus_options,
@@ -44,34 +45,22 @@ class NameList(click.ParamType):
 
 @click.command()
 @source_option
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    default=Path("study"),
-    show_default=True,
-    help="Output directory.",
-)
-@click.option(
-    "--models", type=NameList(RECIPES), default=",".join(RECIPES), show_default=True, help="Recipes to train."
-)
+@click.option("--output", type=PATH, metavar="DIR", default=Path("study"), help="Output directory.")
+@click.option("--models", type=NameList(RECIPES), default=",".join(RECIPES), help="Recipes to train.")
 @click.option("--epochs", type=click.IntRange(min=0), help="Epochs of every model.  [default: the recipe's]")
 @click.option("--steps-per-epoch", type=click.IntRange(min=1), help="Steps per epoch of siamese and triplet.")
 @click.option("--image-size", type=click.IntRange(min=8), help="Image size of siamese and triplet, in pixels.")
-@click.option("--backbone", default="resnet50", show_default=True, help="Backbone of resnet.")
-@click.option("--weights", default="imagenet", show_default=True, help="Weights of resnet: imagenet, none or FILE.")
+@click.option("--backbone", default="resnet50", help="Backbone of resnet.")
+@click.option("--weights", default="imagenet", help="Weights of resnet: imagenet, none or FILE.")
 @click.option("--resnet-image-size", type=click.IntRange(min=32), help="Image size of resnet.  [default: 224]")
 @click.option(
     "--pca",
     type=pca_size,
     metavar=PCA_METAVAR,
     default="0.95",
-    show_default=True,
     help="PCA: number of components or fraction of variance; none disables PCA.",
 )
-@click.option(
-    "--retrievers", type=NameList(RETRIEVERS), default="knn,faiss", show_default=True, help="Retriever types."
-)
+@click.option("--retrievers", type=NameList(RETRIEVERS), default="knn,faiss", help="Retriever types.")
 @milvus_options
 @on_error_option
 @seed_option

@@ -57,11 +57,11 @@ def _format(value: Any) -> str:
 
 
 @click.command()
-@click.argument("recipe", type=click.Choice(list(RECIPES)), required=False)
+@click.argument("recipe", metavar="[RECIPE]", type=click.Choice(list(RECIPES)), required=False)
 @source_option
-@click.option("--run", type=PATH, help="Run directory.  [default: runs/RECIPE; with --resume the newest]")
+@click.option("--run", type=PATH, help="Run directory.  [default: a new one, runs/RECIPE; with --resume the newest]")
 @click.option("--config", type=PATH, help="YAML file of settings; options override it.")
-@click.option("--resume", is_flag=True, help="Resume an interrupted run.")
+@click.option("--resume", is_flag=True, help="Resume an interrupted run, or start it if there is none.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing run.")
 @click.option(
     "--strategy",
@@ -98,12 +98,12 @@ def train(
     cluster = read_cluster() if strategy == "multi-worker" else None
     load_tensorflow(compute=cluster is None)
     from tfretrieval.data.catalog import Catalog
-    from tfretrieval.runs import Run, new_run_directory
+    from tfretrieval.runs import Run, new_run_directory, newest_run
     from tfretrieval.training.fit import train
     from tfretrieval.training.replicas import WorkerLost
     from tfretrieval.workflows.model import run_config
 
-    target = run or (_newest_run(recipe) if resume else None)
+    target = run or (newest_run(recipe) if resume else None)
     if resume and run is not None and "recipe" not in given:
         Run.open(run)
     if resume and target is not None and Run(target).exists():
@@ -161,11 +161,3 @@ def result_of(run: Any) -> tuple[dict[str, Any], str]:
     if "val_map" in best:
         selected += f" (validation mAP {best['val_map']:.3f}, P@1 {best['val_precision_at_1']:.3f})"
     return result, f"{run.model_path}: {len(history)} epoch{'' if len(history) == 1 else 's'}{selected}"
-
-
-def _newest_run(recipe: str | None) -> Path | None:
-    from tfretrieval.runs import RUNS, Run
-
-    directories = [path.parent for path in RUNS.glob("*/run.json")]
-    matching = [path for path in directories if recipe in (None, Run(path).config().get("recipe"))]
-    return max(matching, key=lambda path: (path / "run.json").stat().st_mtime, default=None)

@@ -12,21 +12,21 @@ KINDS = ("history", "pr", "confusion", "neighbors", "hardest", "umap", "tsne")
 
 
 @click.command()
-@click.argument("kind", type=click.Choice([*KINDS, "all"]), default="all")
+@click.argument("kind", metavar="[KIND]", type=click.Choice([*KINDS, "all"]), default="all")
 @run_option
 @data_option
 @retriever_option
 @click.option("-k", type=click.IntRange(1, 50), help="Neighbors per query.  [default: 5]")
-@click.option("--queries", type=click.IntRange(min=1), default=6, show_default=True, help="Queries per figure.")
+@click.option("--queries", type=click.IntRange(min=1), default=6, help="Queries per figure.")
 @seed_option
 @prints_result
 def visualize(
     kind: str, run: Path | None, data: str | None, retriever: str, k: int | None, queries: int, seed: int
 ) -> tuple[dict[str, Any], str]:
-    """Plot curves, confusion, neighbors and maps of a run.
+    """Plot curves, confusion matrix, neighbors and maps of a run.
 
-    KIND is one figure or `all`, the default. Figures are written to figures/ in the run as PNG and SVG; `tfret report`
-    puts them on one page.
+    KIND is history, pr, confusion, neighbors, hardest, umap, tsne or all, the default. Figures are written to figures/
+    in the run as PNG and SVG; `tfret report` puts them on one page.
     """
     from tfretrieval.runs import Run
     from tfretrieval.workflows.gallery import run_catalog

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class Catalog:
     """A table of n images. Immutable: every method returns a new catalog.
 
-    Embeddings, indexes and search results refer to a catalog for everything that is known about an item.
+    Embeddings, indexes and search results keep their items in a catalog.
 
     Attributes:
         ids: [n] unique, stable names, dtype object (str). For an image folder, the path relative to it.
@@ -137,7 +137,7 @@ class Catalog:
         return np.array([*self.class_names, ""], dtype=object)[self.labels]
 
     def labels_among(self, class_names: Sequence[str]) -> np.ndarray:
-        """Labels as indices into other class names, int32 [n]; -1 for unknown classes and names not among them."""
+        """Labels as indices into `class_names`, int32 [n]; -1 for unknown classes and those not in `class_names`."""
         return label_indices([*self.class_names, ""], class_names)[self.labels]
 
     def rows_of(self, ids: Sequence[str] | np.ndarray) -> np.ndarray:
@@ -170,7 +170,8 @@ class Catalog:
     def concat(self, other: Catalog) -> Catalog:
         """The items of this catalog followed by those of another. Classes match by name; new classes come last.
 
-        If only this catalog marks queries and gallery, the items of the other become gallery items.
+        If only this catalog marks queries and gallery, the items of the other become gallery items. Marks that only the
+        other catalog has are dropped.
 
         Raises:
             UserError: an id is in both.
@@ -190,7 +191,7 @@ class Catalog:
         return replace(self, labels=labels, class_names=class_names, **strings, **flags)
 
     def split(self, name: str) -> Catalog:
-        """The items of one split. "query" and "gallery" also name the items marked so, "all" is everything.
+        """The items of one split. "query" and "gallery" also select the items marked so, "all" selects every item.
 
         Raises:
             UserError: the catalog has no such split.
@@ -210,7 +211,8 @@ class Catalog:
         """Names of the splits used as (queries, gallery).
 
         Items marked by the source come first. Otherwise queries are "test" and the gallery is "train". If the two share
-        no class, as in data sets for unseen classes, "test" is evaluated against itself, and so is a single split.
+        no class, as in data sets of unseen classes, "test" is both, and so is a single split. Without "test", the last
+        split in order of appearance is the queries, the first the gallery.
         """
         if self.is_query is not None and self.is_gallery is not None:
             return "query", "gallery"
@@ -229,7 +231,8 @@ class Catalog:
         its class. Items of unknown class stay in the rest.
 
         Args:
-            fraction: fraction of each class to hold out, 0 <= fraction < 1. Above 0, at least one item of a class.
+            fraction: fraction of each class to hold out, 0 <= fraction < 1. Above 0, at least one item of each class
+                that has more than `keep`.
             seed: random seed.
             keep: least number of items of a class that stay in the rest.
         """
@@ -273,7 +276,7 @@ class Catalog:
         if len(set(self.ids)) != n:
             repeated = Counter(self.ids).most_common(1)[0][0]
             raise UserError(f"{name} lists {repeated} more than once", "ids must be unique")
-        if n and not -1 <= self.labels.min() <= self.labels.max() < max(1, self.n_classes):
+        if n and not -1 <= self.labels.min() <= self.labels.max() < self.n_classes:
             raise UserError(f"{name} has a label outside -1..{self.n_classes - 1}")
         for path in self.paths:
             try:

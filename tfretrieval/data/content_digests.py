@@ -17,8 +17,8 @@ from tfretrieval.progress import progress
 
 log = logging.getLogger(__name__)
 
-SELECT = "SELECT file, digest FROM contents WHERE file IN (SELECT value FROM json_each(?))"
-SETTLED_SECONDS = 2.0  # a file modified less than this ago may change again within the resolution of its time stamp
+SELECT = "SELECT key, digest FROM digests WHERE key IN (SELECT value FROM json_each(?))"
+SETTLED_SECONDS = 2.0  # a file modified less than this ago may change again within the resolution of its timestamp
 
 T = TypeVar("T")
 
@@ -36,11 +36,11 @@ def content_digests(paths: Sequence[str]) -> list[str]:
     known = _with_cache(lambda cache: dict(cache.execute(SELECT, [json.dumps(list(keys.values()))]))) or {}
     unread = [path for path, key in keys.items() if key not in known]
     with ThreadPoolExecutor() as pool:
-        read = dict(zip(unread, progress(pool.map(_digest, unread), "fingerprint", total=len(unread))))
+        read = dict(zip(unread, progress(pool.map(_digest, unread), "hash files", total=len(unread))))
     settled = time.time_ns() - int(SETTLED_SECONDS * 1e9)
     rows = [(keys[path], digest) for path, digest in read.items() if stats[path].st_mtime_ns < settled]
     if rows:
-        _with_cache(lambda cache: cache.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", rows))
+        _with_cache(lambda cache: cache.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?)", rows))
     digests = {path: known[key] for path, key in keys.items() if key in known} | read
     return [digests.get(path, "") for path in paths]
 
@@ -53,7 +53,7 @@ def _digest(path: str) -> str:
 
 
 def _with_cache(function: Callable[[sqlite3.Connection], T]) -> T | None:
-    """Call a function with the SQLite table of digests, whose keys are path, size and modification time.
+    """Call a function with a connection to the cache of digests, whose keys are path, size and modification time.
 
     None if the cache directory cannot be used.
     """
@@ -61,7 +61,7 @@ def _with_cache(function: Callable[[sqlite3.Connection], T]) -> T | None:
         cache_folder().mkdir(parents=True, exist_ok=True)
         file = cache_folder() / "content_digests.sqlite"
         with contextlib.closing(sqlite3.connect(file)) as connection, connection:
-            connection.execute("CREATE TABLE IF NOT EXISTS contents (file TEXT PRIMARY KEY, digest TEXT)")
+            connection.execute("CREATE TABLE IF NOT EXISTS digests (key TEXT PRIMARY KEY, digest TEXT)")
             return function(connection)
     except (OSError, sqlite3.Error) as error:
         log.debug("the cache of content digests cannot be used: %s", error)

@@ -13,19 +13,19 @@ _EXIF_START_BYTES = 4096
 _ORIENTATION_TAG = 0x0112
 
 
-def decode_and_resize(content: tf.Tensor, size: int, fit: str = "crop") -> tf.Tensor:
+def decode_and_resize(content: tf.Tensor, size: int, resize_mode: str = "crop") -> tf.Tensor:
     """Decode an image file and resize it to uint8 [size, size, 3].
 
     Args:
         content: bytes of a JPEG, PNG, BMP or GIF file, or of WebP if TensorFlow supports it; a string scalar.
         size: side in pixels.
-        fit: resize mode: "crop" keeps the largest central square, "pad" adds black borders, "stretch" changes the
+        resize_mode: "crop" keeps the largest central square, "pad" adds black borders, "stretch" changes the
             aspect ratio.
 
     Raises:
         tf.errors.InvalidArgumentError: the bytes are not a complete image, or have too many pixels.
     """
-    return resize(decode(content, min_side=JPEG_OVERSAMPLING * size), size, fit)
+    return resize(decode(content, min_side=JPEG_OVERSAMPLING * size), size, resize_mode)
 
 
 def decode(content: tf.Tensor, min_side: int) -> tf.Tensor:
@@ -54,17 +54,17 @@ def decode(content: tf.Tensor, min_side: int) -> tf.Tensor:
     return _upright(_as_rgb(image), exif_orientation(content))
 
 
-def resize(image: tf.Tensor, size: int, fit: str = "crop") -> tf.Tensor:
+def resize(image: tf.Tensor, size: int, resize_mode: str = "crop") -> tf.Tensor:
     """Resize uint8 [h, w, 3] to uint8 [size, size, 3] with Pillow's antialiased bilinear filter."""
     height, width = tf.shape(image)[0], tf.shape(image)[1]
-    if fit == "crop":
+    if resize_mode == "crop":
         side = tf.minimum(height, width)
         image = tf.image.crop_to_bounding_box(image, (height - side) // 2, (width - side) // 2, side, side)
-    elif fit == "pad":
+    elif resize_mode == "pad":
         side = tf.maximum(height, width)
         image = tf.image.pad_to_bounding_box(image, (side - height) // 2, (side - width) // 2, side, side)
-    elif fit != "stretch":
-        raise ValueError(f"fit must be crop, pad or stretch, not {fit!r}")
+    elif resize_mode != "stretch":
+        raise ValueError(f"resize_mode must be crop, pad or stretch, not {resize_mode!r}")
     return tf.ensure_shape(resample(image, size), [size, size, 3])
 
 

@@ -59,4 +59,4 @@ def _append(response: Any, file: Path, start: int) -> None:
             bar.update(len(block))
         size = output.tell()
     if total is not None and size != total:
-        raise ValueError(f"the connection ended after {size} of {total} bytes; run it again to resume")
+        raise ValueError(f"the connection ended after {size} of {total} bytes; rerun the command to resume")

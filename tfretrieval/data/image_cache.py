@@ -16,11 +16,11 @@ CACHE = ArtifactType("image cache", "images.json", 2, "delete the directory")
 WriteBatch = Callable[[np.ndarray, np.ndarray], None]
 
 
-def images_fingerprint(paths: Iterable[str], size: int, fit: str) -> str:
+def images_fingerprint(paths: Iterable[str], size: int, resize_mode: str) -> str:
     """Short hash of the contents of files and of how they are decoded."""
     from tfretrieval.data.content_digests import content_digests  # imports SQLite, which a query does not need
 
-    description = "\n".join([f"{DECODER_VERSION} {size} {fit}", *content_digests(list(paths))])
+    description = "\n".join([f"{DECODER_VERSION} {size} {resize_mode}", *content_digests(list(paths))])
     return hashlib.sha256(description.encode()).hexdigest()[:16]
 
 

@@ -27,7 +27,7 @@ class ImageTable:
     Args:
         catalog: n items with files.
         size: side of the images in pixels.
-        fit: resize mode, see `read_image`.
+        resize_mode: "crop", "pad" or "stretch", see `read_image`.
         on_error: mode for unreadable files: "fail" raises an error that names them, "skip" logs and excludes them.
         cache: "ram" keeps decoded images in memory, "auto" does so if they take at most a quarter of the available
             memory, "disk" keeps them in a file below the cache folder for later runs, "none" decodes on demand.
@@ -41,11 +41,11 @@ class ImageTable:
     """
 
     def __init__(
-        self, catalog: Catalog, size: int, fit: str = "crop", on_error: str = "fail", cache: str = "auto"
+        self, catalog: Catalog, size: int, resize_mode: str = "crop", on_error: str = "fail", cache: str = "auto"
     ) -> None:
         self.size = size
-        self.fit = fit
-        images, broken = _decoded(list(catalog.paths), size, fit, cache)
+        self.resize_mode = resize_mode
+        images, broken = _decoded(list(catalog.paths), size, resize_mode, cache)
         decodable = np.setdiff1d(np.arange(len(catalog)), list(broken))
         self.broken = {str(catalog.paths[row]): reason for row, reason in broken.items()}
         if broken:
@@ -66,7 +66,7 @@ class ImageTable:
         return tf.ensure_shape(images, [rows.shape[0], self.size, self.size, 3])
 
     def _read(self, rows: np.ndarray) -> np.ndarray:
-        return np.stack([read_image(self.catalog.paths[row], self.size, self.fit) for row in rows])
+        return np.stack([read_image(self.catalog.paths[row], self.size, self.resize_mode) for row in rows])
 
 
 def row_gather(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -85,7 +85,7 @@ def row_gather(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
     return read
 
 
-def decode_each(paths: Sequence[str], size: int, fit: str, write: WriteBatch) -> dict[int, str]:
+def decode_each(paths: Sequence[str], size: int, resize_mode: str, write: WriteBatch) -> dict[int, str]:
     """Decode files on all cores and call `write` with rows int64 [b] and images uint8 [b, size, size, 3].
 
     Returns:
@@ -93,15 +93,15 @@ def decode_each(paths: Sequence[str], size: int, fit: str, write: WriteBatch) ->
     """
     decodable = np.zeros(len(paths), bool)
     with progress(None, "read images", total=len(paths)) as bar:
-        for rows, batch in decoded_batches(paths, size, fit, batch_size=64):
+        for rows, batch in decoded_batches(paths, size, resize_mode, batch_size=64):
             decodable[rows] = True
             write(rows, batch)
             bar.update(len(rows))
-    return {int(row): broken_reason(paths[int(row)], size, fit) for row in np.flatnonzero(~decodable)}
+    return {int(row): broken_reason(paths[int(row)], size, resize_mode) for row in np.flatnonzero(~decodable)}
 
 
 def decoded_batches(
-    paths: Sequence[str], size: int, fit: str, batch_size: int
+    paths: Sequence[str], size: int, resize_mode: str, batch_size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Decode files on all cores: (rows int64 [b], images uint8 [b, size, size, 3]) of the decodable ones, in order."""
 
@@ -109,7 +109,7 @@ def decoded_batches(
         images = {}
         for row in range(start, min(start + batch_size, len(paths))):
             with contextlib.suppress(BrokenImageError):
-                images[row] = read_image(paths[row], size, fit)
+                images[row] = read_image(paths[row], size, resize_mode)
         return np.array(list(images), np.int64), np.array(list(images.values()), np.uint8).reshape(-1, size, size, 3)
 
     batches = map_in_threads(decode, range(0, len(paths), batch_size), os.cpu_count() or 1)
@@ -121,13 +121,13 @@ def fits_in_memory(n_bytes: int) -> bool:
     return n_bytes <= MEMORY_FRACTION * psutil.virtual_memory().available
 
 
-def _decoded(paths: list[str], size: int, fit: str, cache: str) -> tuple[np.ndarray | None, dict[int, str]]:
+def _decoded(paths: list[str], size: int, resize_mode: str, cache: str) -> tuple[np.ndarray | None, dict[int, str]]:
     if cache != "disk":
         if cache == "none" or (cache == "auto" and not fits_in_memory(len(paths) * size * size * 3)):
-            return None, decode_each(paths, size, fit, lambda rows, batch: None)
+            return None, decode_each(paths, size, resize_mode, lambda rows, batch: None)
         images = np.zeros((len(paths), size, size, 3), np.uint8)
-        return images, decode_each(paths, size, fit, images.__setitem__)
-    folder = cache_folder() / "images" / images_fingerprint(paths, size, fit)
+        return images, decode_each(paths, size, resize_mode, images.__setitem__)
+    folder = cache_folder() / "images" / images_fingerprint(paths, size, resize_mode)
     if not CACHE.exists(folder):
-        write_images(folder, len(paths), size, lambda write: decode_each(paths, size, fit, write))
+        write_images(folder, len(paths), size, lambda write: decode_each(paths, size, resize_mode, write))
     return read_images(folder, len(paths), size)

@@ -37,20 +37,20 @@ class BrokenImageError(Exception):
     """A file cannot be decoded. The message is the reason, without the name of the file."""
 
 
-def read_image(path: Source, size: int, fit: str = "crop") -> np.ndarray:
+def read_image(path: Source, size: int, resize_mode: str = "crop") -> np.ndarray:
     """Read an image as uint8 [size, size, 3], RGB, in its EXIF orientation.
 
     Args:
         path: a JPEG, PNG, BMP, GIF or WebP file, or an open one.
         size: side in pixels.
-        fit: resize mode: "crop" keeps the largest central square, "pad" adds black borders, "stretch" changes the
+        resize_mode: "crop" keeps the largest central square, "pad" adds black borders, "stretch" changes the
             aspect ratio.
 
     Raises:
         BrokenImageError: the file cannot be decoded.
     """
     with _read(path, JPEG_OVERSAMPLING * size) as image:
-        return np.asarray(_resized(_as_rgb(image), size, fit))
+        return np.asarray(_resized(_as_rgb(image), size, resize_mode))
 
 
 def read_thumbnail(path: Source, side: int) -> np.ndarray:
@@ -65,19 +65,19 @@ def read_thumbnail(path: Source, side: int) -> np.ndarray:
         return np.asarray(thumbnail)
 
 
-def read_decodable(paths: Iterable[str], size: int, fit: str) -> np.ndarray:
+def read_decodable(paths: Iterable[str], size: int, resize_mode: str) -> np.ndarray:
     """The images of those files that can be decoded, in order: uint8 [m, size, size, 3]."""
     images = []
     for path in paths:
         with contextlib.suppress(BrokenImageError):
-            images.append(read_image(path, size, fit))
+            images.append(read_image(path, size, resize_mode))
     return np.array(images, np.uint8).reshape(-1, size, size, 3)
 
 
-def broken_reason(path: str, size: int, fit: str) -> str:
+def broken_reason(path: str, size: int, resize_mode: str) -> str:
     """Why a file cannot be decoded."""
     try:
-        read_image(path, size, fit)
+        read_image(path, size, resize_mode)
     except BrokenImageError as reason:
         return str(reason)
     return "decoding failed on the first attempt"
@@ -144,19 +144,19 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _resized(image: Image.Image, size: int, fit: str) -> Image.Image:
+def _resized(image: Image.Image, size: int, resize_mode: str) -> Image.Image:
     width, height = image.size
-    if fit == "crop":
+    if resize_mode == "crop":
         side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
         image = image.crop((left, top, left + side, top + side))
-    elif fit == "pad":
+    elif resize_mode == "pad":
         side = max(width, height)
         square = Image.new("RGB", (side, side))
         square.paste(image, ((side - width) // 2, (side - height) // 2))
         image = square
-    elif fit != "stretch":
-        raise ValueError(f"fit must be crop, pad or stretch, not {fit!r}")
+    elif resize_mode != "stretch":
+        raise ValueError(f"resize_mode must be crop, pad or stretch, not {resize_mode!r}")
     # horizontally first: the order of a two-dimensional resize differs between versions of Pillow
     resized = image.resize((size, image.height), Image.Resampling.BILINEAR)
     return resized.resize((size, size), Image.Resampling.BILINEAR)

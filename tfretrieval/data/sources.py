@@ -18,6 +18,7 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
 SPLIT_NAMES = frozenset({"train", "test", "val", "valid", "validation", "query", "gallery"})
 FLAG_VALUES = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 BUILT_IN = {"digits": "tfretrieval.data.digits", "mit-split": "tfretrieval.data.mit_split"}
+REMEDY = f"use a folder, a CSV file, or {' or '.join(BUILT_IN)}"
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +45,15 @@ def read_source(source: str | os.PathLike[str], allow_single_class: bool = False
     elif path.is_file() and path.suffix.lower() == ".csv":
         columns = read_csv(path)
     elif path.is_file():
-        raise UserError(f"{path} is a file but not a CSV", f"give a folder, a .csv, or {' or '.join(BUILT_IN)}")
+        raise UserError(f"{path} is not a CSV file", REMEDY)
     else:
-        raise UserError(
-            f"there is no folder or file {path} and no built-in data set of that name",
-            f"built in are {', '.join(BUILT_IN)}",
-        )
+        raise UserError(f"{path} does not exist", REMEDY)
     class_names = set(columns["classes"]) - {""}
     if len(class_names) < 2 and not allow_single_class:
         nested = [child for child in _subfolders(path) if len(_subfolders(child)) > 1] if path.is_dir() else []
         hint = f"; did you mean {nested[0]}?" if nested else ""
-        number = f"only one class, {class_names.pop()!r}" if class_names else "no class"
-        raise UserError(f"{path} has {number}", f"retrieval needs two or more classes{hint}")
+        found = f"only one class, {class_names.pop()!r}" if class_names else "no classes"
+        raise UserError(f"{path} has {found}", f"retrieval needs two or more classes{hint}")
     return {**columns, "source": name if name in BUILT_IN else str(path)}
 
 
@@ -92,7 +90,7 @@ def last_changed(paths: Iterable[str]) -> float:
 
 
 def read_folder(folder: Path) -> Columns:
-    """Read `<split>/<class>/<file>` or `<class>/<file>`. Files deeper down belong to their class folder.
+    """Read `<split>/<class>/<file>` or `<class>/<file>`. Nested files belong to their class folder.
 
     Raises:
         UserError: the folder has no class folders, or a class has no images.

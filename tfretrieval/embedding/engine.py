@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -26,14 +26,14 @@ class Engine(ABC):
         precision: one of `PRECISIONS`.
         image_size: side in pixels of the images that the network takes.
         dim: dimension of the embeddings.
-        fit: resize mode, see `read_image`.
+        resize_mode: "crop", "pad" or "stretch", see `read_image`.
     """
 
-    name: ClassVar[str]
+    name: str
     precision: str
     image_size: int
     dim: int
-    fit: str
+    resize_mode: str
 
     @abstractmethod
     def batches(self, paths: Sequence[str]) -> Iterator[Batch]:
@@ -55,10 +55,10 @@ class Engine(ABC):
         Args:
             catalog: n items with files.
             on_error: mode for unreadable images: "fail" or "skip".
-            provenance: what to record besides the engine, its precision and, in a store, the seconds of an embedding
-                that was not interrupted.
+            provenance: further entries to record. The engine and its precision are always recorded, in a store also
+                `embedding_seconds`, unless an interrupted call was resumed.
             directory: directory of the store. Vectors are written there as they are computed, so that memory does not
-                grow with n and an interrupted embedding resumes. None keeps them in memory.
+                grow with n and an interrupted call can be resumed. None keeps them in memory.
 
         Raises:
             UserError: an image is unreadable and `on_error` is "fail", all are, or the directory cannot be written.
@@ -67,10 +67,10 @@ class Engine(ABC):
         started = perf_counter()
         if directory is not None:
             with PartialStore(directory, len(catalog), self.dim, provenance) as partial:
-                was_begun = partial.done.any()
+                is_resumed = partial.done.any()
                 self._compute(catalog, partial.done, partial.put, on_error)
-                cost = {} if was_begun else {"embedding_seconds": round(perf_counter() - started, 3)}
-                return partial.finish(catalog.subset(partial.done), cost)
+                timing = {} if is_resumed else {"embedding_seconds": round(perf_counter() - started, 3)}
+                return partial.finish(catalog.subset(partial.done), timing)
         vectors = np.zeros((len(catalog), self.dim), np.float32)
         done = np.zeros(len(catalog), bool)
 
@@ -82,12 +82,12 @@ class Engine(ABC):
 
     def broken_reason(self, path: str) -> str:
         """Why a file cannot be decoded."""
-        return broken_reason(path, self.image_size, self.fit)
+        return broken_reason(path, self.image_size, self.resize_mode)
 
     def _compute(
         self, catalog: Catalog, done: np.ndarray, put: Callable[[np.ndarray, np.ndarray], None], on_error: str
     ) -> None:
-        """Pass the rows that are not done, bool [n], and their vectors to `put`, which marks them as done."""
+        """Embed the rows where `done`, bool [n], is false. `put` stores vectors and marks their rows as done."""
         rows = np.flatnonzero(~done)
         with progress(None, "embed", total=len(catalog)) as bar:
             bar.update(len(catalog) - len(rows))

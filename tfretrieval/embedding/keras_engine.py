@@ -16,15 +16,15 @@ class KerasEngine(Engine):
 
     Args:
         embedder: model from images float [b, s, s, 3] in 0..255 to embeddings float32 [b, d].
-        fit: resize mode, see `read_image`.
+        resize_mode: "crop", "pad" or "stretch", see `read_image`.
         batch_size: number of images per call of the model.
     """
 
     name = "keras"
 
-    def __init__(self, embedder: keras.Model, fit: str = "crop", batch_size: int = 64) -> None:
+    def __init__(self, embedder: keras.Model, resize_mode: str = "crop", batch_size: int = 64) -> None:
         self.embedder = embedder
-        self.fit = fit
+        self.resize_mode = resize_mode
         self.batch_size = batch_size
         self.precision = "float32"
         self.image_size = image_size_of(embedder)
@@ -35,7 +35,7 @@ class KerasEngine(Engine):
         )
 
     def batches(self, paths: Sequence[str]) -> Iterator[Batch]:
-        for rows, images in decoded_batches(paths, self.image_size, self.fit, self.batch_size):
+        for rows, images in decoded_batches(paths, self.image_size, self.resize_mode, self.batch_size):
             yield rows, self.embed_pixels(images)
 
     def embed_pixels(self, pixels: np.ndarray) -> np.ndarray:

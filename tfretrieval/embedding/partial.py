@@ -1,4 +1,4 @@
-"""`PartialStore`: an unfinished embedding store on disk, which an interrupted embedding resumes."""
+"""`PartialStore`: an unfinished embedding store on disk, from which `tfret embed` resumes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 
 from tfretrieval.artifacts import ArtifactType, load_or_none
-from tfretrieval.atomic import create_array, readable_os_errors
+from tfretrieval.atomic import create_array, os_errors_as_user_errors
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.store import Embeddings
 
-PARTIAL = ArtifactType("unfinished embedding store", "partial.json", 2, "delete it")
+PARTIAL = ArtifactType("unfinished embedding store", "partial.json", 2, "delete the directory")
 SECONDS_BETWEEN_FLUSHES = 2.0
 ROWS_PER_COPY = 8192
 
 
 class PartialStore:
-    """Memory-mapped vectors of an unfinished embedding store, and which of its rows are done.
+    """Memory-mapped vectors of an unfinished embedding store, and a mask of the rows that are done.
 
     It is kept beside the store as `.partial-<name>/` and deleted when the store is finished. A previous attempt is
     resumed if it has the same provenance, and deleted otherwise.
@@ -44,7 +44,7 @@ class PartialStore:
         self._folder = _folder(directory)
         self._provenance = dict(provenance)
         header = {"n": n, "dim": dim, "provenance": self._provenance}
-        with readable_os_errors(directory):
+        with os_errors_as_user_errors(directory):
             if not self._can_resume(header):
                 shutil.rmtree(self._folder, ignore_errors=True)
                 self._create(header)
@@ -77,7 +77,7 @@ class PartialStore:
             UserError: a vector is not finite, or the directory cannot be written.
         """
         self._flush()
-        with readable_os_errors(self._target):
+        with os_errors_as_user_errors(self._target):
             file = self._folder / "vectors.npy" if self.done.all() else self._copy_done_rows()
             store = Embeddings(catalog, np.load(file, mmap_mode="r"), {**self._provenance, **(details or {})})
             store.save(self._target, vectors_file=file)  # moves the file; its memory map stays valid

@@ -1,4 +1,4 @@
-"""Honest numbers: metrics of rankings, curves, confusion, intervals, and `evaluate`, all at once."""
+"""Retrieval evaluation: metrics, precision-recall curves, confusion matrix and bootstrap intervals."""
 
 from tfretrieval.evaluation.evaluator import evaluate
 from tfretrieval.evaluation.result import Evaluation

@@ -44,15 +44,15 @@ def evaluate(
     Metrics at k, votes, confusion and search time come from `index.search`. Metrics of whole rankings and
     precision-recall curves come from all distances for an exact index in memory, else from a search to `depth`. A query
     whose id is in the gallery is excluded from its own neighbors. Classes match by name. Queries of unknown class and
-    those without a relevant item are left out and counted. Of equally near items the lower gallery row comes first;
-    `map` counts them as one step.
+    those without a relevant item are left out and counted. Ties are ordered by gallery row; `map` treats tied distances
+    as one threshold.
 
     Args:
         index: over n gallery items with labels.
-        queries: q items with labels and vectors as the gallery's before the transform.
-        ks: k of every metric at k, 1 always among them; by default those of 1, 3, 5, 10 that the gallery allows.
+        queries: q labeled items, with vectors [q, d] in the space of the gallery vectors before the transform.
+        ks: cutoffs of the metrics at k; 1 is always included. By default 1, 3, 5 and 10, up to the gallery size.
         vote_k: number of neighbors that vote in `knn_accuracy`; by default 5, or all of a smaller gallery.
-        depth: length of the rankings; relevant items beyond count as not found. By default n for an exact index, else
+        depth: length of the rankings; relevant items below count as missed. By default n for an exact index, else
             1,000, and at most what the retriever can return.
         n_bootstrap: number of bootstrap resamples for the intervals; 0 for no intervals.
         seed: random seed of the resamples.
@@ -63,15 +63,15 @@ def evaluate(
     matches = match(queries.items, index.items)
     if not len(matches.query_rows):
         raise UserError(f"none of the {len(queries)} queries has an item of its class in the gallery")
-    allowed = min(matches.n_compared, depth or len(index))
-    ks = sorted({1, *(ks if ks is not None else (k for k in KS if k <= allowed))})
-    vote_k = min(VOTE_K, allowed) if vote_k is None else vote_k
-    ranks_all = depth in (None, len(index)) and index.vectors is not None
+    max_k = min(matches.n_compared, depth or len(index))
+    ks = sorted({1, *(ks if ks is not None else (k for k in KS if k <= max_k))})
+    vote_k = min(VOTE_K, max_k) if vote_k is None else vote_k
+    rank_all = depth in (None, len(index)) and index.vectors is not None
     depth = _check_depths(index, matches, max(vote_k, *ks), min(vote_k, *ks), depth)
 
     started = perf_counter()
     evaluated = queries.subset(matches.query_rows)
-    search_seconds, columns, curves, nearest = _measure(index, evaluated, matches, ks, vote_k, depth, ranks_all)
+    search_seconds, columns, curves, nearest = _measure(index, evaluated, matches, ks, vote_k, depth, rank_all)
     nearest_labels = nearest.labels(matches.gallery_labels)[:, 0]
     names = matches.class_names + ((UNKNOWN,) if (nearest_labels < 0).any() else ())
     per_class = _per_class(matches, columns, curves)
@@ -117,11 +117,11 @@ def _check_depths(index: Index, matches: Matches, largest_k: int, smallest_k: in
 
 
 def _measure(
-    index: Index, queries: Embeddings, matches: Matches, ks: Sequence[int], vote_k: int, depth: int, ranks_all: bool
+    index: Index, queries: Embeddings, matches: Matches, ks: Sequence[int], vote_k: int, depth: int, rank_all: bool
 ) -> tuple[float, Columns, dict[int, Curve], Neighbors]:
     """Seconds of the search, the value of every metric for every query, the curve of every class, nearest neighbors."""
-    k = max(vote_k, *ks) if ranks_all else depth
-    gallery_ranker = _gallery_ranker(index, queries.vectors, matches) if ranks_all else None
+    k = max(vote_k, *ks) if rank_all else depth
+    gallery_ranker = _gallery_ranker(index, queries.vectors, matches) if rank_all else None
     columns: dict[str, list[np.ndarray]] = {}
     curves: dict[int, Curve] = {}
     nearest: list[Neighbors] = []

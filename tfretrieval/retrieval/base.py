@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RETRIEVER = ArtifactType("retriever", "retriever.json", 2, "rebuild it with `tfret index`")
 
-Found = tuple[np.ndarray, np.ndarray]
+DistancesAndRows = tuple[np.ndarray, np.ndarray]
 Where = Mapping[str, Sequence[str]]  # arguments of `Catalog.rows_where`
 
 
@@ -55,7 +55,7 @@ class Retriever(Estimator, ABC):
         """
         return self._fit(X, self._build)
 
-    def kneighbors(self, X: Any, n_neighbors: int = 5) -> Found:
+    def kneighbors(self, X: Any, n_neighbors: int = 5) -> DistancesAndRows:
         """The nearest gallery rows of each query, nearest first.
 
         Args:
@@ -80,7 +80,7 @@ class Retriever(Estimator, ABC):
     @property
     @abstractmethod
     def is_exact(self) -> bool:
-        """Whether every neighbor is a true one."""
+        """Whether the search is exact."""
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write the index and `retriever.json`; no pickle.
@@ -163,7 +163,7 @@ class Retriever(Estimator, ABC):
     def _build(self, vectors: np.ndarray) -> None: ...
 
     @abstractmethod
-    def _search(self, queries: np.ndarray, k: int) -> Found: ...
+    def _search(self, queries: np.ndarray, k: int) -> DistancesAndRows: ...
 
     @abstractmethod
     def _write(self, path: Path) -> None: ...
@@ -173,7 +173,7 @@ class Retriever(Estimator, ABC):
 
 
 @runtime_checkable
-class HoldsVectors(Protocol):
+class HasVectors(Protocol):
     """A retriever that exposes its exact vectors."""
 
     @property
@@ -196,12 +196,12 @@ class Updatable(Protocol):
 class Filterable(Protocol):
     """A retriever that can search some of its rows."""
 
-    def kneighbors_among(self, X: Any, n_neighbors: int, rows: np.ndarray, where: Where) -> Found:
+    def kneighbors_among(self, X: Any, n_neighbors: int, rows: np.ndarray, where: Where) -> DistancesAndRows:
         """As `kneighbors`, among the gallery rows, int64 [m], that the filter `where` selects."""
 
 
 @runtime_checkable
-class KeepsItems(Protocol):
+class StoresItems(Protocol):
     """A retriever that stores the items beside their vectors."""
 
     def fit_items(self, X: Any, items: Catalog, fingerprint: str, replace: bool) -> Any:

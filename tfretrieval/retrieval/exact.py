@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tfretrieval.errors import UserError
-from tfretrieval.retrieval.base import Found, Retriever
+from tfretrieval.retrieval.base import DistancesAndRows, Retriever
 from tfretrieval.retrieval.distances import blocks, row_distances, sort_neighbors
 
 EXTRA_NEIGHBORS = 8  # fetched beyond k
@@ -17,7 +17,7 @@ MAX_RESULTS = 1 << 22  # at a time
 def exact_neighbors(
     search: Callable[[np.ndarray, int], np.ndarray], queries: np.ndarray, vectors: np.ndarray, k: int, metric: str,
     extra: int = EXTRA_NEIGHBORS,
-) -> Found:  # fmt: skip
+) -> DistancesAndRows:  # fmt: skip
     """The k nearest rows with distances by difference, equally near ones by row.
 
     A few more rows than k are fetched, and sorted by their exact distances. If the last one is as near as the k-th up
@@ -49,7 +49,9 @@ def exact_neighbors(
     return distances, rows
 
 
-def neighbors_among(retriever: Retriever, vectors: np.ndarray | None, X: Any, k: int, rows: np.ndarray) -> Found:
+def neighbors_among(
+    retriever: Retriever, vectors: np.ndarray | None, X: Any, k: int, rows: np.ndarray
+) -> DistancesAndRows:
     """The k nearest of some gallery rows, by a retriever of the same type over these rows.
 
     Raises:

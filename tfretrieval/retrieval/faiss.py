@@ -16,7 +16,7 @@ import numpy as np
 
 from tfretrieval.errors import UserError
 from tfretrieval.quiet import STDOUT, silent
-from tfretrieval.retrieval.base import Found, Retriever, Where, kept_rows
+from tfretrieval.retrieval.base import DistancesAndRows, Retriever, Where, kept_rows
 from tfretrieval.retrieval.distances import sort_neighbors
 from tfretrieval.retrieval.exact import exact_neighbors, neighbors_among
 from tfretrieval.vectors import checked_vectors
@@ -90,7 +90,7 @@ class FaissRetriever(Retriever):
         self.search = search
         self._apply_search_parameters()
 
-    def kneighbors_among(self, X: Any, n_neighbors: int, rows: np.ndarray, where: Where) -> Found:
+    def kneighbors_among(self, X: Any, n_neighbors: int, rows: np.ndarray, where: Where) -> DistancesAndRows:
         """The nearest of some gallery rows, see `Filterable`; for flat indexes only."""
         return neighbors_among(self, self.vectors_, X, n_neighbors, rows)
 
@@ -137,7 +137,7 @@ class FaissRetriever(Retriever):
         else:
             self.index_.add(vectors)
 
-    def _search(self, queries: np.ndarray, k: int) -> Found:
+    def _search(self, queries: np.ndarray, k: int) -> DistancesAndRows:
         vectors = self.vectors_
         if vectors is not None:
             return exact_neighbors(lambda part, k: self.index_.search(part, k)[1], queries, vectors, k, self.metric)

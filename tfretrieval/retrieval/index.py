@@ -16,7 +16,7 @@ from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.items_file import ITEMS, read_items, write_items
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
-from tfretrieval.retrieval.base import Filterable, HoldsVectors, KeepsItems, Retriever, Updatable, Where
+from tfretrieval.retrieval.base import Filterable, HasVectors, Retriever, StoresItems, Updatable, Where
 from tfretrieval.retrieval.neighbors import Neighbors
 from tfretrieval.retrieval.settings import FaissSettings, IndexSettings, load_retriever, settings_for
 from tfretrieval.retrieval.transform import Transform
@@ -26,15 +26,15 @@ INDEX = ArtifactType("index", "index.json", 2, "rebuild it with `tfret index`")
 
 @dataclass(eq=False)
 class Index:
-    """Finds the gallery items nearest to a query. On disk it needs nothing but its own directory.
+    """Finds the gallery items nearest to a query. Self-contained on disk, except for the database of Milvus.
 
     Attributes:
         items: the n gallery items, row by row.
         transform: fitted on the gallery vectors.
         retriever: fitted on the transformed gallery vectors.
-        settings: how it was built.
-        gallery_fingerprint: of the embeddings it was built from.
-        provenance: model, engine, and what was measured of the index; further keys are allowed.
+        settings: the settings that it was built with.
+        gallery_fingerprint: fingerprint of the gallery embeddings.
+        provenance: model, engine, and measurements of the index such as its recall; further keys are allowed.
     """
 
     items: Catalog
@@ -68,7 +68,7 @@ class Index:
         vectors = transform.fit_transform(gallery.vectors)
         retriever, notes = settings.new_retriever(vectors, directory)
         index = cls(gallery.items, transform, retriever, settings, gallery.fingerprint, {**gallery.provenance, **notes})
-        if isinstance(retriever, KeepsItems):
+        if isinstance(retriever, StoresItems):
             replace_stored = replace_collection or settings.owns_storage
             retriever.fit_items(vectors, gallery.items, index.vector_fingerprint, replace_stored)
         else:
@@ -80,23 +80,23 @@ class Index:
 
     @property
     def dim(self) -> int:
-        """Dimension of the vectors that are searched, after the transform."""
+        """Dimension of the gallery vectors after the transform."""
         return self.transform.n_features_out_
 
     @property
     def vector_fingerprint(self) -> str:
-        """What made the searched vectors: model, transform and metric."""
+        """Identifies the space of the transformed vectors: model, transform and metric."""
         return f"{self.provenance.get('model', '')}-{self.transform.fingerprint}-{self.settings.metric}"
 
     @property
     def effective_settings(self) -> IndexSettings:
-        """The settings with what was chosen automatically filled in."""
+        """The settings, with automatically chosen values filled in."""
         return self.settings.effective(self.retriever)
 
     @property
     def vectors(self) -> np.ndarray | None:
-        """The searched vectors of an exact index in memory, float32 [n, d]; None for others."""
-        return self.retriever.vectors_ if isinstance(self.retriever, HoldsVectors) else None
+        """The transformed gallery vectors of an exact index in memory, float32 [n, d]; None for others."""
+        return self.retriever.vectors_ if isinstance(self.retriever, HasVectors) else None
 
     def search(
         self, queries: Embeddings | np.ndarray, k: int, where: Where | None = None, exclude_self: bool = False
@@ -104,8 +104,8 @@ class Index:
         """The k nearest gallery items of each query.
 
         Args:
-            queries: q queries, or their vectors [q, d].
-            k: number of neighbors.
+            queries: q queries, or their vectors [q, d] before the transform.
+            k: number of neighbors, 1 <= k <= number of items searched.
             where: restrict the gallery, such as {"classes": ["cat"], "splits": ["train"]}.
             exclude_self: exclude the gallery item with the query's own id; needs `Embeddings`.
 
@@ -114,7 +114,7 @@ class Index:
                 dimension, or the index cannot filter.
         """
         if exclude_self and not isinstance(queries, Embeddings):
-            raise UserError("exclude_self needs embeddings, whose ids are known")
+            raise UserError("exclude_self requires Embeddings: an array of vectors has no ids")
         vectors = self.transform.transform(queries.vectors if isinstance(queries, Embeddings) else queries)
         rows = self.items.rows_where(**where) if where and any(where.values()) else None
         n = len(self) if rows is None else len(rows)
@@ -141,7 +141,7 @@ class Index:
         """
         items = self.items.concat(new.items)
         retriever, vectors = self._updatable(), self.transform.transform(new.vectors)
-        if isinstance(retriever, KeepsItems):
+        if isinstance(retriever, StoresItems):
             retriever.add_items(vectors, new.items)
         else:
             retriever.add(vectors)
@@ -160,7 +160,7 @@ class Index:
         self._change(self.items.subset(np.delete(np.arange(len(self)), rows)), ",".join(ids))
 
     def save(self, directory: str | os.PathLike[str]) -> None:
-        """Write `index.json`, `items.parquet`, `transform/` and `retriever/`, all or none."""
+        """Write `index.json`, `items.parquet`, `transform/` and `retriever/`, atomically."""
         with INDEX.replaced(directory) as temporary:
             write_items(temporary / ITEMS, self.items)
             self.transform.save(temporary / "transform")

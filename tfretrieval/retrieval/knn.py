@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfretrieval.retrieval.base import Found, Retriever, Where, kept_rows
+from tfretrieval.retrieval.base import DistancesAndRows, Retriever, Where, kept_rows
 from tfretrieval.retrieval.exact import exact_neighbors, neighbors_among
 from tfretrieval.vectors import checked_vectors
 
@@ -37,7 +37,7 @@ class KNNRetriever(Retriever):
     def is_exact(self) -> bool:
         return True
 
-    def kneighbors_among(self, X: Any, n_neighbors: int, rows: np.ndarray, where: Where) -> Found:
+    def kneighbors_among(self, X: Any, n_neighbors: int, rows: np.ndarray, where: Where) -> DistancesAndRows:
         """The nearest of some gallery rows, see `Filterable`."""
         self._check_fitted()
         return neighbors_among(self, self.vectors_, X, n_neighbors, rows)
@@ -69,7 +69,7 @@ class KNNRetriever(Retriever):
         self.vectors_ = vectors
         self.__dict__.pop("nearest_", None)
 
-    def _search(self, queries: np.ndarray, k: int) -> Found:
+    def _search(self, queries: np.ndarray, k: int) -> DistancesAndRows:
         def search(part: np.ndarray, k: int) -> np.ndarray:
             return np.asarray(self.nearest_.kneighbors(part, k, return_distance=False))
 

@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 from faiss.contrib.ondisk import merge_ondisk
 
-from tfretrieval.atomic import readable_os_errors
+from tfretrieval.atomic import os_errors_as_user_errors
 from tfretrieval.errors import UserError
 from tfretrieval.progress import progress
 from tfretrieval.quiet import STDOUT, silent
@@ -59,7 +59,7 @@ def fit_on_disk(
         )
     _train(ivf, vectors, memory, seed)
     shards = []
-    with readable_os_errors(directory), progress(None, "index", total=len(vectors)) as bar:
+    with os_errors_as_user_errors(directory), progress(None, "index", total=len(vectors)) as bar:
         for part in blocks(len(vectors), memory // 2 // (2 * (ivf.code_size + ID_BYTES))):
             shards.append(_write_shard(index, vectors, part, directory / f"{part.start}.shard", bar))
         log.info("merging %d shards on disk", len(shards))

@@ -65,7 +65,7 @@ class IndexSettings:
         return False
 
     def effective(self, retriever: Retriever) -> IndexSettings:
-        """The settings with what was chosen for a fitted retriever filled in."""
+        """The settings, with values filled in that were chosen for a fitted retriever."""
         return self
 
     def relocate(self, retriever: Retriever, directory: Path) -> None:

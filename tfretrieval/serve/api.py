@@ -153,7 +153,7 @@ def search_upload(
     """Search the nearest neighbors of an image. The image is not stored."""
     started, engine = perf_counter(), service.collection.engine
     with service.decoding:
-        pixels = images.decode_upload(image.file.read(), engine.image_size, engine.fit, service.limits.pixels)
+        pixels = images.decode_upload(image.file.read(), engine.image_size, engine.resize_mode, service.limits.pixels)
         vector = engine.embed_pixels(pixels[None])[0]
     embedding_ms = (perf_counter() - started) * 1000
     return service.search(vector, k, by, label).model_copy(update={"embedding_ms": embedding_ms})

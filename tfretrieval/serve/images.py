@@ -14,7 +14,7 @@ JPEG_QUALITY = 85
 UNREADABLE_FILE = "the file of this item is missing or corrupt"
 
 
-def decode_upload(data: bytes, size: int, fit: str, max_pixels: int) -> np.ndarray:
+def decode_upload(data: bytes, size: int, resize_mode: str, max_pixels: int) -> np.ndarray:
     """Decode an upload to uint8 [size, size, 3].
 
     The image size is read from the header before decoding. File name and stated media type are ignored.
@@ -32,7 +32,7 @@ def decode_upload(data: bytes, size: int, fit: str, max_pixels: int) -> np.ndarr
     if width * height > max_pixels:
         raise HTTPException(413, f"the image has {width:,} x {height:,} pixels; the limit is {max_pixels:,}")
     try:
-        return read_image(io.BytesIO(data), size, fit)
+        return read_image(io.BytesIO(data), size, resize_mode)
     except BrokenImageError as error:
         raise HTTPException(422, f"the image cannot be decoded: {error}") from None
 

@@ -18,7 +18,7 @@ STRATEGIES = ("none", "mirrored", "multi-worker")
 
 @dataclass(frozen=True)
 class Cluster:
-    """The workers of a training, and which of them this process is.
+    """The workers of a training run, and which of them this process is.
 
     Attributes:
         addresses: host:port of each worker; the first is the chief.

@@ -45,13 +45,13 @@ class TrainConfig:
 
     Attributes:
         recipe: "resnet", "siamese" or "triplet".
-        epochs: number of epochs; 0 saves the untrained network.
+        epochs: number of epochs; 0 saves the initial model.
         batch_size: images, pairs or triplets per step.
         classes_per_batch: classes per batch (P), for losses that mine within a batch; at most the number of classes.
         images_per_class: images per class in a batch (K).
         steps_per_epoch: steps per epoch of pairs, triplets or P x K batches; None for about 8 passes over the images.
         image_size: side of the images in pixels.
-        fit: resize mode: "crop", "pad" or "stretch".
+        resize_mode: "crop", "pad" or "stretch".
         augment: "none", "flip", or "standard" (flip, crop, brightness, contrast).
         backbone: "convnet" or a name of `keras.applications`.
         weights: "imagenet", "none", or the path of a weights file.
@@ -60,9 +60,9 @@ class TrainConfig:
         freeze: freeze the backbone; with augment "none" its features are computed once and cached.
         head: classification head for cross-entropy, "cosine" or "linear", see `build_classifier`.
         loss: a name in `tfretrieval.losses.LOSSES`.
-        margin: margin of the metric losses.
-        squared: compare squared distances in the metric losses.
-        soft: use log(1 + exp(x)) in place of max(x, 0) in the metric losses.
+        margin: margin of the metric-learning losses.
+        squared: compare squared distances in the metric-learning losses.
+        soft: use log(1 + exp(x)) in place of max(x, 0) in the metric-learning losses.
         optimizer: "sgd" or "adam".
         learning_rate: learning rate of the first epoch.
         momentum: momentum of SGD.
@@ -74,7 +74,7 @@ class TrainConfig:
         validation_fraction: fraction of each class of the training images held out to select the epoch.
         monitor: metric on the held-out images that selects the epoch.
         patience: epochs without improvement after which training stops; 0 disables early stopping.
-        metric: distance between embeddings, "cosine" or "euclidean".
+        metric: distance metric of validation and, by default, of the index, "cosine" or "euclidean".
         mixed_precision: use mixed precision, bfloat16 on a CPU and float16 on a GPU.
         xla: compile the training step with XLA.
         on_error: mode for unreadable images: "fail" or "skip".
@@ -89,13 +89,13 @@ class TrainConfig:
     """
 
     recipe: str = _setting(dataclasses.MISSING, "Recipe.", choices=tuple(RECIPES))
-    epochs: int = _setting(20, "Number of epochs; 0 saves the untrained network.", low=0)
+    epochs: int = _setting(20, "Number of epochs; 0 saves the initial model.", low=0)
     batch_size: int = _setting(64, "Images, pairs or triplets per step.", low=1)
     classes_per_batch: int = _setting(8, "Classes per batch (P), for losses that mine within a batch.", low=2)
     images_per_class: int = _setting(12, "Images per class in a batch (K).", low=2)
     steps_per_epoch: int | None = _setting(None, "Steps per epoch of pairs, triplets or P x K batches.", low=1)
     image_size: int = _setting(64, "Side of the images in pixels.", low=8)
-    fit: str = _setting("crop", "Resize mode.", choices=("crop", "pad", "stretch"))
+    resize_mode: str = _setting("crop", "Resize mode.", choices=("crop", "pad", "stretch"))
     augment: str = _setting(
         "flip", "Augmentation; standard: flip, crop, brightness, contrast.", choices=("none", "flip", "standard")
     )
@@ -110,9 +110,9 @@ class TrainConfig:
     loss: str = _setting(
         "triplet-all", "cross-entropy, contrastive, triplet, triplet-all, triplet-hard, triplet-semihard, addons/..."
     )
-    margin: float = _setting(1.0, "Margin of the metric losses.", above=0)
-    squared: bool = _setting(False, "Compare squared distances in the metric losses.")
-    soft: bool = _setting(False, "Use log(1 + exp(x)) in place of the hinge max(x, 0) in the metric losses.")
+    margin: float = _setting(1.0, "Margin of the metric-learning losses.", above=0)
+    squared: bool = _setting(False, "Compare squared distances in the metric-learning losses.")
+    soft: bool = _setting(False, "Use log(1 + exp(x)) in place of the hinge max(x, 0).")
     optimizer: str = _setting("adam", "Optimizer.", choices=("sgd", "adam"))
     learning_rate: float = _setting(1e-3, "Initial learning rate; 0.01 for resnet with --weights none.", above=0)
     momentum: float = _setting(0.9, "Momentum of SGD.", low=0, below=1)
@@ -129,13 +129,13 @@ class TrainConfig:
         "val_map", "Metric on the held-out images that selects the epoch.", choices=("val_map", "val_precision_at_1")
     )
     patience: int = _setting(0, "Epochs without improvement after which training stops; 0 disables it.", low=0)
-    metric: str = _setting("euclidean", "Distance between embeddings.", choices=("cosine", "euclidean"))
+    metric: str = _setting("euclidean", "Distance metric of validation and the index.", choices=("cosine", "euclidean"))
     mixed_precision: bool = _setting(False, "Use mixed precision.")
     xla: bool = _setting(False, "Compile the training step with XLA, for GPUs; slower on CPUs.")
     on_error: str = _setting("fail", "Mode for unreadable images: fail or skip.", choices=("fail", "skip"))
     cache: str = _setting(
         "auto",
-        "Cache of decoded images: memory (auto, ram), disk (kept in $TFRET_CACHE across runs), or none.",
+        "Cache of decoded images: auto (memory if they fit), ram, disk (in $TFRET_CACHE, for later runs) or none.",
         choices=("auto", "ram", "disk", "none"),
     )
     seed: int = _setting(0, "Random seed.", low=0)

@@ -28,7 +28,7 @@ class FeatureTable:
 
 
 def feature_table(
-    backbone: keras.Model, catalog: Catalog, fit: str, image_table: Callable[[Catalog], ImageTable]
+    backbone: keras.Model, catalog: Catalog, resize_mode: str, image_table: Callable[[Catalog], ImageTable]
 ) -> FeatureTable:
     """The features of a catalog's images, read from the cache if possible.
 
@@ -37,13 +37,13 @@ def feature_table(
     Args:
         backbone: model from images float [b, s, s, 3] in 0..255 to features [b, f].
         catalog: n items.
-        fit: resize mode.
+        resize_mode: "crop", "pad" or "stretch".
         image_table: decodes the images; called only if the features are not cached.
 
     Raises:
         UserError: an image is unreadable, or the cache cannot be written.
     """
-    path = feature_path(backbone, catalog, fit)
+    path = feature_path(backbone, catalog, resize_mode)
     if not path.is_file():
         table = image_table(catalog)
         features = TableEmbedder(backbone).embed(table).astype(np.float32)
@@ -55,10 +55,10 @@ def feature_table(
     return FeatureTable(catalog, np.array(cached) if fits_in_memory(cached.nbytes) else cached)
 
 
-def feature_path(backbone: keras.Model, catalog: Catalog, fit: str) -> Path:
+def feature_path(backbone: keras.Model, catalog: Catalog, resize_mode: str) -> Path:
     """Cache file of the features, named by a hash of the images and of the backbone's layers, weights and precision."""
     size = backbone.input_shape[1]
-    digest = hashlib.sha256(images_fingerprint(catalog.paths, size, fit).encode())
+    digest = hashlib.sha256(images_fingerprint(catalog.paths, size, resize_mode).encode())
     digest.update(tf.__version__.encode())
     for layer in backbone._flatten_layers():
         digest.update(f"{type(layer).__name__} {layer.compute_dtype}\n".encode())

@@ -151,11 +151,11 @@ def _table(items: Catalog, config: TrainConfig, frozen: keras.Model | None) -> T
     """The images of the items, or their features under a frozen backbone."""
 
     def image_table(items: Catalog) -> ImageTable:
-        return ImageTable(items, config.image_size, config.fit, config.on_error, config.cache)
+        return ImageTable(items, config.image_size, config.resize_mode, config.on_error, config.cache)
 
     if frozen is None:
         return image_table(items)
-    return feature_table(backbone_of(frozen), items, config.fit, image_table)
+    return feature_table(backbone_of(frozen), items, config.resize_mode, image_table)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from types import FrameType
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """A block in which no Ctrl-C is lost; yields a function to call after each step.
+    """Context manager that never loses a Ctrl-C; yields a function to call after each step.
 
     Python discards a KeyboardInterrupt that is raised inside a finalizer, and TensorFlow runs many. The function raises
     it again. If a library replaces the KeyboardInterrupt by an error of its own, the block raises a KeyboardInterrupt

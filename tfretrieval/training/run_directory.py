@@ -1,4 +1,4 @@
-"""Check and prepare the run directory of a training."""
+"""Check and prepare a run directory before training."""
 
 import shutil
 from pathlib import Path
@@ -13,12 +13,12 @@ MAY_CHANGE_ON_RESUME = ("epochs", "patience")
 
 
 def check_run_directory(run: Run, data: dict[str, Any], config: TrainConfig, resume: bool, overwrite: bool) -> None:
-    """Check that a training may write into a run directory.
+    """Check that training may write into a run directory.
 
     Args:
-        run: the run.
+        run: run to check.
         data: description of the training data, with its "fingerprint".
-        config: settings of the training.
+        config: training settings.
         resume: whether an existing run is resumed.
         overwrite: whether an existing run is replaced.
 
@@ -38,7 +38,7 @@ def check_run_directory(run: Run, data: dict[str, Any], config: TrainConfig, res
                     "resume with the same settings, or use another --run or --overwrite"
                 )
         if run.manifest().get("data", {}).get("fingerprint") != data["fingerprint"]:
-            raise UserError(f"the data of {run.directory} have changed since training began; retrain with --overwrite")
+            raise UserError(f"the data of {run.directory} has changed since training began; retrain with --overwrite")
     elif not overwrite:
         raise UserError(f"{run.directory} already holds a run; use --resume, --overwrite or another --run")
 
@@ -49,9 +49,9 @@ def prepare_run_directory(
     """Write the manifest of a run, after deleting the previous run if `overwrite`.
 
     Args:
-        run: the run.
+        run: run to prepare.
         data: description of the training data.
-        config: settings of the training.
+        config: training settings.
         overwrite: whether an existing run is replaced.
         argv: command line to record.
         replicas: number of replicas to record.
@@ -66,7 +66,7 @@ def prepare_run_directory(
 
 
 def _is_available(directory: Path) -> bool:
-    """Whether a directory is empty, or holds only what a training leaves that was killed at its start."""
+    """Whether a directory is empty, or holds only leftovers of training that was killed at its start."""
     if not directory.is_dir():
         return False
     return all(path.name == "config.yaml" or path.name.startswith(".tmp") for path in directory.iterdir())

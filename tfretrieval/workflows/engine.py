@@ -97,7 +97,7 @@ def _local_engine(run: Run, catalog: Catalog, choice: EngineChoice) -> Engine:
     embedder = load_model(run)
     from tfretrieval.embedding.keras_engine import KerasEngine
 
-    return KerasEngine(embedder, fit=run_config(run).fit)
+    return KerasEngine(embedder, resize_mode=run_config(run).resize_mode)
 
 
 def engine_of(provenance: Mapping[str, Any]) -> EngineChoice:
@@ -134,7 +134,7 @@ def _openvino(run: Run, catalog: Catalog, precision: str) -> OpenVINOEngine:
         embedder = load_model(run)
         from tfretrieval.embedding.openvino.convert import save_openvino_model
 
-        save_openvino_model(embedder, directory, run_config(run).fit, {"model": run.model_fingerprint()})
+        save_openvino_model(embedder, directory, run_config(run).resize_mode, {"model": run.model_fingerprint()})
     if precision == "int8":
         return _int8(run, catalog, directory)
     if precision == "auto":
@@ -154,7 +154,7 @@ def _select_precision(catalog: Catalog, directory: Path) -> str:
     header = read_header(directory)
     if "bfloat16" not in header:
         with fetched(list(catalog.paths[_evenly_spaced(len(catalog), PRECISION_SAMPLE)])) as (paths, _):
-            images = read_decodable(paths, header["image_size"], header["fit"])
+            images = read_decodable(paths, header["image_size"], header["resize_mode"])
         if not len(images):
             return "float32"
         reference, vectors = (OpenVINOEngine(directory, name).embed_pixels(images) for name in ("float32", "bfloat16"))

@@ -20,7 +20,7 @@ TOLERANCE = 1e-5
 
 
 def export_saved_model(
-    embedder: keras.Model, directory: str | os.PathLike[str], fit: str = "crop", seed: int = 0
+    embedder: keras.Model, directory: str | os.PathLike[str], resize_mode: str = "crop", seed: int = 0
 ) -> dict[str, Any]:
     """Write a SavedModel, reload it with plain TensorFlow and check that it answers as the model does.
 
@@ -30,7 +30,7 @@ def export_saved_model(
     Args:
         embedder: the model.
         directory: the new folder; an existing one is replaced.
-        fit: how an encoded image becomes a square, see `decode_and_resize`.
+        resize_mode: "crop", "pad" or "stretch", see `decode_and_resize`.
         seed: of the random images of the check.
 
     Returns:
@@ -43,8 +43,8 @@ def export_saved_model(
     size = image_size_of(embedder)
     directory = Path(directory)
     with replaced_directory(directory, "saved_model.pb") as temporary:
-        _write(embedder, temporary, size, fit)
-        difference = _largest_difference(embedder, temporary, size, fit, seed)
+        _write(embedder, temporary, size, resize_mode)
+        difference = _largest_difference(embedder, temporary, size, resize_mode, seed)
         if not difference <= TOLERANCE:
             raise UserError(f"the exported model answers otherwise than the model (by {difference:.2g}): not written")
     return {
@@ -59,13 +59,13 @@ def export_saved_model(
     }
 
 
-def _write(embedder: keras.Model, directory: Path, size: int, fit: str) -> None:
+def _write(embedder: keras.Model, directory: Path, size: int, resize_mode: str) -> None:
     def from_images(images: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"embeddings": embedder(images, training=False)}
 
     def from_encoded(encoded_images: tf.Tensor) -> dict[str, tf.Tensor]:
         decoded = tf.map_fn(
-            lambda content: decode_and_resize(content, size, fit),
+            lambda content: decode_and_resize(content, size, resize_mode),
             encoded_images,
             fn_output_signature=tf.TensorSpec([size, size, 3], tf.uint8),
         )
@@ -81,10 +81,12 @@ def _write(embedder: keras.Model, directory: Path, size: int, fit: str) -> None:
         archive.write_out(str(directory))
 
 
-def _largest_difference(embedder: keras.Model, directory: Path, size: int, fit: str, seed: int) -> float:
+def _largest_difference(embedder: keras.Model, directory: Path, size: int, resize_mode: str, seed: int) -> float:
     images = np.random.default_rng(seed).integers(0, 256, (4, 2 * size, size, 3), np.uint8)
     encoded = [tf.io.encode_png(image) for image in images]
-    decoded = np.stack([decode_and_resize(content, size, fit).numpy() for content in encoded]).astype(np.float32)
+    decoded = np.stack([decode_and_resize(content, size, resize_mode).numpy() for content in encoded]).astype(
+        np.float32
+    )
     expected = np.asarray(embedder(decoded, training=False))
     loaded = tf.saved_model.load(str(directory))
     outputs = (

@@ -11,11 +11,11 @@ from time import perf_counter
 from typing import Any
 
 from tfretrieval.artifacts import CorruptArtifact, MissingArtifact, load_or_none
-from tfretrieval.atomic import readable_os_errors
+from tfretrieval.atomic import os_errors_as_user_errors
 from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.progress import working
-from tfretrieval.retrieval.base import KeepsItems
+from tfretrieval.retrieval.base import StoresItems
 from tfretrieval.retrieval.index import INDEX, Index
 from tfretrieval.retrieval.settings import FaissSettings, IndexSettings, settings_for
 from tfretrieval.runs import Run
@@ -70,7 +70,7 @@ def ensure_index(run: Run, gallery: Embeddings, request: IndexRequest) -> Index:
     settings = with_changes(load_or_none(_read_settings, directory) or default, request.changes)
     if stored and stored.settings == settings and stored.gallery_fingerprint == gallery.fingerprint:
         retriever = stored.retriever
-        if not request.rebuild_corrupt or not isinstance(retriever, KeepsItems) or retriever.is_up_to_date():
+        if not request.rebuild_corrupt or not isinstance(retriever, StoresItems) or retriever.is_up_to_date():
             return stored
         log.warning("the %s collection does not match the index; synchronizing", request.retriever)
     elif stored and stored.gallery_fingerprint != gallery.fingerprint:
@@ -161,7 +161,7 @@ def _build_on_disk(directory: Path, gallery: Embeddings, settings: IndexSettings
     factory = settings.factory or default_factory(len(gallery), vectors.dim, memory)
     log.info("the gallery exceeds the memory limit; building %s on disk", factory)
     search = {"nprobe": settings.nprobe} if settings.nprobe else None
-    with readable_os_errors(directory):
+    with os_errors_as_user_errors(directory):
         directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".tmp-") as work:
         retriever = fit_on_disk(FaissRetriever(factory, settings.metric, search), vectors, memory, Path(work))

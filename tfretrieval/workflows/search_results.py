@@ -54,9 +54,9 @@ def image_rows(results: Sequence[SearchResult]) -> list[ImageRow]:
 
 
 def _search(index: Index, queries: Embeddings, k: int | None) -> list[SearchResult]:
-    largest = len(index) - 1
+    largest = len(index) - int((index.items.rows_of(queries.items.ids) >= 0).any())
     if k is not None and k > largest:
-        raise UserError(f"cannot show {k} neighbors: the gallery has {largest} items besides the query")
+        raise UserError(f"cannot show {k} neighbors: a query is compared with {largest} gallery items")
     neighbors = index.search(queries, min(DEFAULT_K, largest) if k is None else k, exclude_self=True)
     return search_results(neighbors, queries.items, index.items)
 
@@ -80,6 +80,6 @@ def _hit_image(hit: Hit, result: SearchResult) -> LabeledImage:
 def _read_padded(path: str) -> np.ndarray:
     """An image, padded to a square; black if the file cannot be read."""
     try:
-        return read_image(path, IMAGE_SIZE, fit="pad")
+        return read_image(path, IMAGE_SIZE, resize_mode="pad")
     except BrokenImageError:
         return np.zeros((IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)

@@ -21,8 +21,8 @@ from tfretrieval.embedding.openvino.model_dir import read_header
 
 def test_header_describes_the_embedder(converted):
     header = read_header(converted)
-    assert {name: header[name] for name in ("model", "image_size", "dim", "fit")} == {
-        "model": "m", "image_size": 24, "dim": 10, "fit": "crop",
+    assert {name: header[name] for name in ("model", "image_size", "dim", "resize_mode")} == {
+        "model": "m", "image_size": 24, "dim": 10, "resize_mode": "crop",
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from tfretrieval.embedding.openvino.model_dir import ENGINE, MODEL, WEIGHTS, read_header, update_header
+from tfretrieval.embedding.openvino.model_dir import CONVERTED_MODEL, MODEL, WEIGHTS, read_header, update_header
 from tfretrieval.errors import UserError
 
 
@@ -22,7 +22,7 @@ def test_update_adds_entries_to_the_header(directory):
     assert read_header(directory) == {**before, "agreement": 0.5}
 
 
-@pytest.mark.parametrize("name", [ENGINE.header, MODEL, WEIGHTS])
+@pytest.mark.parametrize("name", [CONVERTED_MODEL.header, MODEL, WEIGHTS])
 def test_missing_file_is_an_error(directory, name):
     (directory / name).unlink()
     with pytest.raises(UserError, match=str(directory)):
@@ -38,8 +38,8 @@ def test_file_changed_in_place_is_an_error(directory, name):
 
 @pytest.mark.parametrize("change", [{"format": 99}, {"dim": None}])
 def test_header_of_another_format_or_with_missing_entries_is_an_error(directory, change):
-    header = {**json.loads((directory / ENGINE.header).read_text()), **change}
+    header = {**json.loads((directory / CONVERTED_MODEL.header).read_text()), **change}
     entries = {name: value for name, value in header.items() if value is not None}
-    (directory / ENGINE.header).write_text(json.dumps(entries))
+    (directory / CONVERTED_MODEL.header).write_text(json.dumps(entries))
     with pytest.raises(UserError, match=str(directory)):
         read_header(directory)

@@ -176,8 +176,8 @@ def test_actors_write_shards_that_load_as_one_store(home, many, tmp_path, monkey
     engine, where = OpenVINOEngine(home / "openvino"), tmp_path / "shards"
     ray_engine = RayEngine(engine, home / "openvino")
     assert ray_engine.write_shards(many, Shards(str(where)), provenance={"model": "m"}) == len(many)
-    parts = sorted(where.glob("part-*.parquet"))
-    assert len(parts) == -(-len(many) // 100)
+    shards = sorted(where.glob("shard-*.parquet"))
+    assert len(shards) == -(-len(many) // 100)
     store, expected = load_store(str(where)), engine.embed(many)
     np.testing.assert_allclose(store.vectors, expected.vectors, atol=1e-6)
     for column in ("ids", "labels", "paths", "splits"):
@@ -186,13 +186,13 @@ def test_actors_write_shards_that_load_as_one_store(home, many, tmp_path, monkey
     assert store.provenance == {"engine": "openvino", "precision": "float32", "model": "m"}
     assert [path.name for path in where.glob(".tmp*")] == []
 
-    parts[1].unlink()
+    shards[1].unlink()
     embedded = []
     monkeypatch.setattr(RayEngine, "_map_blocks", lambda self, worker, more, blocks, mapped=RayEngine._map_blocks: (
         embedded.extend(block["row"][0].as_py() for block in blocks) or mapped(self, worker, more, blocks)
     ))  # fmt: skip
     assert ray_engine.write_shards(many, Shards(str(where)), provenance={"model": "m"}) == len(many)
-    assert embedded == [100], "existing parts are kept"
+    assert embedded == [100], "existing shards are kept"
     with pytest.raises(UserError, match="--shards"):
         ray_engine.write_shards(many, Shards(str(where)), provenance={"model": "other"})
 

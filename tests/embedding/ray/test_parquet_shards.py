@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from tfretrieval.embedding.ray.parquet_shards import Shards, load_store, part_name
+from tfretrieval.embedding.ray.parquet_shards import Shards, load_store, shard_name
 from tfretrieval.errors import UserError
 
 pytest.importorskip("fsspec", reason="fsspec is not installed: pip install '.[ray]'")
@@ -17,8 +17,8 @@ PROVENANCE = {"model": "m"}
 
 
 def write(shards: Shards, rows: range) -> None:
-    shards.write_part(
-        part_name(rows.start),
+    shards.write_shard(
+        shard_name(rows.start),
         {
             "id": [f"i{row}" for row in rows],
             "path": [f"/p/{row}" for row in rows],
@@ -31,10 +31,10 @@ def write(shards: Shards, rows: range) -> None:
 
 
 def finish(shards: Shards) -> None:
-    parts = [part_name(0), part_name(4)]
-    n, broken = shards.count(parts)
+    names = [shard_name(0), shard_name(4)]
+    n, broken = shards.count(names)
     assert (n, broken) == (10, {"/broken/0": "no image", "/broken/4": "no image"})
-    shards.finish(parts, n)
+    shards.finish(names, n)
 
 
 @pytest.fixture(params=["disk", "memory"])
@@ -79,17 +79,17 @@ def test_unfinished_shards_are_an_error(shards, where):
 
 
 def test_missing_part_is_an_error_that_names_it(shards, where):
-    with pytest.raises(UserError, match=r"part-000000000007\.parquet"):
-        shards.count([part_name(0), part_name(7)])
+    with pytest.raises(UserError, match=r"shard-000000000007\.parquet"):
+        shards.count([shard_name(0), shard_name(7)])
     finish(shards)
-    shards._files.rm(f"{shards._root}/{part_name(4)}")
-    with pytest.raises(UserError, match=r"part-000000000004\.parquet"):
+    shards._files.rm(f"{shards._root}/{shard_name(4)}")
+    with pytest.raises(UserError, match=r"shard-000000000004\.parquet"):
         load_store(where)
 
 
 def test_damaged_part_or_header_is_an_error(shards, where):
     finish(shards)
-    shards._write(part_name(4), b"no parquet")
+    shards._write(shard_name(4), b"no parquet")
     with pytest.raises(UserError, match="damaged"):
         load_store(where)
     shards._write("shards.json", b"{")
@@ -118,5 +118,5 @@ def test_unwritable_directory_is_an_error(tmp_path):
 def test_header_records_the_provenance(shards, tmp_path):
     header = shards.header()
     assert json.loads(json.dumps(header)) == {
-        "format": 1, "dim": 2, "class_names": ["Straße"], "provenance": PROVENANCE,
+        "format": 2, "dim": 2, "class_names": ["Straße"], "provenance": PROVENANCE,
     }  # fmt: skip

@@ -42,14 +42,14 @@ def test_openvino_engine_is_loaded_from_copies(home, target):
     shutil.rmtree(home / "openvino")
     copy = files.load(target)
     assert copy.directory == target
-    assert (copy.name, copy.precision, copy.fit) == ("openvino", "float32", "pad")
+    assert (copy.name, copy.precision, copy.resize_mode) == ("openvino", "float32", "pad")
     np.testing.assert_array_equal(copy.embed_pixels(PIXELS), expected)
 
 
 def test_keras_engine_is_loaded_from_copies(home, target):
-    engine = KerasEngine(keras.models.load_model(home / "model.keras"), fit="pad")
+    engine = KerasEngine(keras.models.load_model(home / "model.keras"), resize_mode="pad")
     files = EngineFiles.of(engine, home)
     (home / "model.keras").write_bytes(b"another model")
     copy = files.load(target)
-    assert (copy.name, copy.fit) == ("keras", "pad")
+    assert (copy.name, copy.resize_mode) == ("keras", "pad")
     np.testing.assert_allclose(copy.embed_pixels(PIXELS), engine.embed_pixels(PIXELS), rtol=1e-6)

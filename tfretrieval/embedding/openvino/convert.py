@@ -11,7 +11,7 @@ import tensorflow as tf
 from openvino.preprocess import PrePostProcessor
 
 from tfretrieval.embedding.openvino.engine import core
-from tfretrieval.embedding.openvino.model_dir import write_engine
+from tfretrieval.embedding.openvino.model_dir import write_converted_model
 from tfretrieval.errors import UserError, one_line
 from tfretrieval.models.embedder import image_size_of, in_float32
 from tfretrieval.vectors import relative_difference
@@ -20,7 +20,7 @@ TOLERANCE = 1e-4
 
 
 def save_openvino_model(
-    embedder: keras.Model, directory: Path, fit: str, provenance: Mapping[str, Any], seed: int = 0
+    embedder: keras.Model, directory: Path, resize_mode: str, provenance: Mapping[str, Any], seed: int = 0
 ) -> None:
     """Convert a model, compare its outputs, and write `model.xml`, `model.bin` and `engine.json`.
 
@@ -28,7 +28,7 @@ def save_openvino_model(
         embedder: model from images float [b, s, s, 3] in 0..255 to embeddings float32 [b, d]. The converted model takes
             uint8.
         directory: directory to write; an existing one is replaced.
-        fit: resize mode, see `read_image`.
+        resize_mode: "crop", "pad" or "stretch", see `read_image`.
         provenance: recorded in `engine.json`, with the fingerprint of the model as "model".
         seed: random seed of the images for the comparison.
 
@@ -45,7 +45,7 @@ def save_openvino_model(
     if not difference <= TOLERANCE:
         raise UserError(f"the OpenVINO model differs from the Keras model (by {difference:.2g}); use --engine keras")
     dim = int(embedder.output_shape[-1])
-    write_engine(model, directory, {**provenance, "image_size": size, "dim": dim, "fit": fit})
+    write_converted_model(model, directory, {**provenance, "image_size": size, "dim": dim, "resize_mode": resize_mode})
 
 
 def _converted(embedder: keras.Model, size: int) -> Any:

@@ -20,7 +20,7 @@ import numpy as np
 from tfretrieval.data.read_image import BrokenImageError, read_image
 from tfretrieval.data.threaded_map import map_in_threads
 from tfretrieval.embedding.engine import Batch, Engine
-from tfretrieval.embedding.openvino.model_dir import ENGINE, MODEL, read_header
+from tfretrieval.embedding.openvino.model_dir import CONVERTED_MODEL, MODEL, read_header
 from tfretrieval.errors import UserError
 from tfretrieval.quiet import STDERR, silent
 
@@ -33,7 +33,7 @@ class OpenVINOEngine(Engine):
     """Computes embeddings with a converted model.
 
     Args:
-        directory: directory of `save_openvino_model` or `quantize`.
+        directory: directory written by `save_openvino_model` or `quantize`.
         precision: "float32", "bfloat16", or "int8" for a quantized model.
 
     Attributes:
@@ -52,7 +52,7 @@ class OpenVINOEngine(Engine):
         self.header = read_header(directory)
         self.precision = precision
         self.image_size, self.dim = int(self.header["image_size"]), int(self.header["dim"])
-        self.fit = self.header["fit"]
+        self.resize_mode = self.header["resize_mode"]
         self.directory = directory
         self._compiled = cache(self._compile)
         self._lock = threading.Lock()
@@ -90,7 +90,7 @@ class OpenVINOEngine(Engine):
         decoded: list[int] = []
         for index in indices:
             try:
-                request.images[len(decoded)] = read_image(paths[index], self.image_size, self.fit)
+                request.images[len(decoded)] = read_image(paths[index], self.image_size, self.resize_mode)
             except BrokenImageError:
                 continue
             decoded.append(index)
@@ -111,7 +111,7 @@ class OpenVINOEngine(Engine):
                 settings["CACHE_DIR"] = str(self.directory / "cache")
             return core().compile_model(model, "CPU", settings)
         except RuntimeError as error:
-            raise ENGINE.corrupt(self.directory, str(error)[-160:]) from None  # the reason comes last
+            raise CONVERTED_MODEL.corrupt(self.directory, str(error)[-160:]) from None  # the reason comes last
 
 
 class _Request:
@@ -139,7 +139,7 @@ def core() -> Any:
     """The `openvino.Core` of this process.
 
     A Core installs an alternate signal stack in its thread and removes it when it is deleted. If two are deleted in the
-    order of their creation, the thread keeps an invalid stack, and the next Ctrl-C is a segmentation fault.
+    order of their creation, the thread keeps an invalid stack, and the next Ctrl-C causes a segmentation fault.
     """
     import openvino
 

@@ -7,29 +7,31 @@ from typing import Any
 
 from tfretrieval.artifacts import ArtifactType, file_fingerprint
 
-ENGINE = ArtifactType("converted model", "engine.json", 3, "delete the directory; the model is converted again")
+CONVERTED_MODEL = ArtifactType(
+    "converted model", "engine.json", 4, "delete the directory; the model is converted again"
+)
 MODEL = "model.xml"
 WEIGHTS = "model.bin"
-REQUIRED = {"model", "image_size", "dim", "fit"}
+REQUIRED = {"model", "image_size", "dim", "resize_mode"}
 
 
-def write_engine(model: Any, directory: Path, header: Mapping[str, Any]) -> None:
-    """Write an OpenVINO model and its header, completely or not at all.
+def write_converted_model(model: Any, directory: Path, header: Mapping[str, Any]) -> None:
+    """Write an OpenVINO model and its header atomically.
 
     Args:
         model: an `openvino.Model` that takes uint8 [b, s, s, 3].
         directory: directory to write; an existing one is replaced.
-        header: at least the fingerprint of the Keras model as "model", "image_size", "dim" and "fit".
+        header: at least the fingerprint of the Keras model as "model", "image_size", "dim" and "resize_mode".
 
     Raises:
         UserError: the directory cannot be written.
     """
     import openvino
 
-    with ENGINE.replaced(directory) as temporary:
+    with CONVERTED_MODEL.replaced(directory) as temporary:
         openvino.save_model(model, temporary / MODEL, compress_to_fp16=False)
         added = {"openvino": openvino.__version__, "files": _fingerprints(temporary)}
-        ENGINE.write_header(temporary, {**header, **added})
+        CONVERTED_MODEL.write_header(temporary, {**header, **added})
 
 
 def read_header(directory: Path) -> dict[str, Any]:
@@ -39,10 +41,10 @@ def read_header(directory: Path) -> dict[str, Any]:
         MissingArtifact: it is missing.
         CorruptArtifact: it is damaged or of another format, or the files of the model have changed.
     """
-    header = ENGINE.read_header(directory)
-    with ENGINE.reading(directory):
+    header = CONVERTED_MODEL.read_header(directory)
+    with CONVERTED_MODEL.reading(directory):
         if missing := REQUIRED - header.keys():
-            raise ValueError(f"{ENGINE.header} has no {min(missing)}")
+            raise ValueError(f"{CONVERTED_MODEL.header} has no {min(missing)}")
         if header["files"] != _fingerprints(directory):
             raise ValueError("the files of the model have changed")
         return header
@@ -50,7 +52,7 @@ def read_header(directory: Path) -> dict[str, Any]:
 
 def update_header(directory: Path, **added: Any) -> None:
     """Add entries to `engine.json`."""
-    ENGINE.write_header(directory, {**read_header(directory), **added})
+    CONVERTED_MODEL.write_header(directory, {**read_header(directory), **added})
 
 
 def _fingerprints(directory: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tfretrieval.data.read_image import read_decodable
 from tfretrieval.embedding.openvino.engine import core
-from tfretrieval.embedding.openvino.model_dir import MODEL, read_header, write_engine
+from tfretrieval.embedding.openvino.model_dir import MODEL, read_header, write_converted_model
 from tfretrieval.errors import UserError, require
 
 
@@ -27,14 +27,14 @@ def quantize(source: Path, directory: Path, paths: Sequence[str]) -> None:
     """
     nncf = _nncf()
     header = read_header(source)
-    images = read_decodable(paths, header["image_size"], header["fit"])
+    images = read_decodable(paths, header["image_size"], header["resize_mode"])
     if not len(images):
         raise UserError("no calibration image is readable")
     model = core().read_model(source / MODEL)
     dataset = nncf.Dataset(images[:, None])
     with contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stdout(io.StringIO()):
         quantized = nncf.quantize(model, dataset, subset_size=len(images), fast_bias_correction=False)
-    write_engine(quantized, directory, {**header, "calibrated_on": len(images)})
+    write_converted_model(quantized, directory, {**header, "calibrated_on": len(images)})
 
 
 def _nncf() -> Any:

@@ -10,7 +10,7 @@ from tfretrieval.data.catalog import Catalog
 from tfretrieval.data.read_image import report_broken_images
 from tfretrieval.embedding.engine import Batch, Engine
 from tfretrieval.embedding.ray.cluster import connected, cores_of_nodes, load_ray
-from tfretrieval.embedding.ray.parquet_shards import Shards, part_name
+from tfretrieval.embedding.ray.parquet_shards import Shards, shard_name
 from tfretrieval.embedding.ray.worker import EngineFiles, ShardWriter, Worker
 from tfretrieval.progress import progress
 
@@ -19,30 +19,27 @@ FILES_PER_SHARD = 4096
 
 
 class RayEngine(Engine):
-    """Computes the embeddings of another engine on a Ray cluster or on a local Ray.
+    """Computes the embeddings of another engine on a Ray cluster or a local Ray instance.
 
     Each node runs one actor, which holds the model and uses all cores. Blocks of a failed actor are retried; vectors
-    arrive in any order. Paths may be those of fsspec, such as s3://, gs:// or http://; other paths must be readable on
+    arrive in any order. Paths may be fsspec URLs, such as s3://, gs:// or http://; other paths must be readable on
     every node.
 
     Args:
         engine: engine of the actors; this engine takes its name and precision.
-        home: directory of that engine's model.
+        model_dir: directory of that engine's model.
         address: address of a cluster, as `ray.init` takes it; None starts Ray on this machine.
 
     Raises:
         UserError: Ray is not installed.
     """
 
-    name = "ray"
-
-    def __init__(self, engine: Engine, home: Path, address: str | None = None) -> None:
+    def __init__(self, engine: Engine, model_dir: Path, address: str | None = None) -> None:
         load_ray()
-        self.name = engine.name  # type: ignore[misc]
-        self.precision, self.image_size = engine.precision, engine.image_size
-        self.dim, self.fit = engine.dim, engine.fit
+        self.name, self.precision, self.image_size = engine.name, engine.precision, engine.image_size
+        self.dim, self.resize_mode = engine.dim, engine.resize_mode
         self._engine = engine
-        self._home = home
+        self._model_dir = model_dir
         self._address = address
         self._reasons: dict[str, str] = {}
 
@@ -63,12 +60,12 @@ class RayEngine(Engine):
     def write_shards(
         self, catalog: Catalog, shards: Shards, on_error: str = "fail", provenance: Mapping[str, Any] | None = None
     ) -> int:
-        """Let the actors write the vectors of a catalog as shards; existing parts are kept.
+        """Let the actors write the vectors of a catalog as shards; existing shards are kept.
 
         Args:
             catalog: n items with files.
             shards: shards to write.
-            on_error: mode for unreadable images: "fail" or "skip". Parts are written in either mode.
+            on_error: mode for unreadable images: "fail" or "skip". Shards are written in either mode.
             provenance: see `Engine.embed`.
 
         Returns:
@@ -87,16 +84,16 @@ class RayEngine(Engine):
             "label": catalog.classes(),
             "split": catalog.splits,
         }
-        parts = {part_name(start): block for start, block in _blocks(columns, FILES_PER_SHARD).items()}
-        blocks = [block for name, block in parts.items() if name not in existing]
+        blocks_by_name = {shard_name(start): block for start, block in _blocks(columns, FILES_PER_SHARD).items()}
+        blocks = [block for name, block in blocks_by_name.items() if name not in existing]
         with progress(None, "embed", total=len(catalog)) as bar:
             bar.update(len(catalog) - sum(len(block) for block in blocks))
-            for batch in self._map_blocks(ShardWriter, (shards.where,), blocks):
+            for batch in self._map_blocks(ShardWriter, (shards.location,), blocks):
                 bar.update(len(batch["row"]))
-        n, broken = shards.count(list(parts))
+        n, broken = shards.count(list(blocks_by_name))
         if broken:
             report_broken_images(broken, on_error, all_broken=not n)
-        shards.finish(list(parts), n)
+        shards.finish(list(blocks_by_name), n)
         return n
 
     def _map_blocks(
@@ -107,7 +104,7 @@ class RayEngine(Engine):
             return
         with connected(self._address) as ray:
             cores = cores_of_nodes(ray)
-            engine_files = ray.put(EngineFiles.of(self._engine, self._home))
+            engine_files = ray.put(EngineFiles.of(self._engine, self._model_dir))
             dataset = ray.data.from_arrow(blocks).map_batches(
                 worker,
                 fn_constructor_args=([engine_files], *arguments),

@@ -1,8 +1,8 @@
 """Embeddings as Parquet shards, which many machines write and which are loaded as one store.
 
 A directory of shards, local or on a file system of fsspec, holds `shards.json` (provenance) and
-`part-<first row>.parquet` with the columns id, path, label, split and vector. A part is named by its rows, so that
-writing it again replaces it. The number of items is added to `shards.json` last, when all parts are written.
+`shard-<first row>.parquet` with the columns id, path, label, split and vector. A shard is named by its first row, so
+that writing it again replaces it. The number of items is added to `shards.json` last, when all shards are written.
 """
 
 import contextlib
@@ -26,30 +26,30 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError, one_line
 
 HEADER = "shards.json"
-FORMAT = 1
-BROKEN_KEY = b"broken"  # in the metadata of a part
+FORMAT = 2
+BROKEN_KEY = b"broken"  # in the metadata of a shard
 
 
 class Shards:
     """A directory of shards.
 
     Args:
-        where: path, or fsspec URL such as s3://bucket/vectors.
+        location: path, or fsspec URL such as s3://bucket/vectors.
 
     Raises:
         UserError: the URL is not supported, or fsspec or a package for the URL is not installed.
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, location: str) -> None:
         try:
             import fsspec
 
-            self._files, self._root = fsspec.core.url_to_fs(where)
+            self._files, self._root = fsspec.core.url_to_fs(location)
         except ImportError as error:
-            raise UserError(f"{where} needs {error.name or 'fsspec'}: pip install 'tfretrieval[ray]'") from None
+            raise UserError(f"{location} needs {error.name or 'fsspec'}: pip install 'tfretrieval[ray]'") from None
         except ValueError as error:
-            raise UserError(f"{where}: {error}") from None
-        self.where = where
+            raise UserError(f"{location}: {error}") from None
+        self.location = location
 
     def begin(self, dim: int, class_names: tuple[str, ...], provenance: Mapping[str, Any]) -> set[str]:
         """Create the directory, or check that it holds shards of the same provenance.
@@ -68,18 +68,18 @@ class Shards:
         header = {"format": FORMAT, "dim": dim, "class_names": list(class_names), "provenance": dict(provenance)}
         existing = self.header()
         if existing is not None and not header.items() <= existing.items():
-            raise UserError(f"{self.where} holds vectors of another model or other images; use another --shards")
+            raise UserError(f"{self.location} holds vectors of another model or other images; use another --shards")
         with self._one_line_errors(HEADER):
             self._files.makedirs(self._root, exist_ok=True)
             if existing is None:
                 self._write(HEADER, json.dumps(header).encode())
             return {posixpath.basename(path) for path in self._files.ls(self._root, detail=False)}
 
-    def write_part(self, name: str, columns: Mapping[str, Any], broken: Mapping[str, str]) -> None:
-        """Write a part, completely or not at all.
+    def write_shard(self, name: str, columns: Mapping[str, Any], broken: Mapping[str, str]) -> None:
+        """Write a shard atomically.
 
         Args:
-            name: see `part_name`.
+            name: see `shard_name`.
             columns: "id", "path", "label" (class name, None if unknown), "split" and "vector" (float32 [b, d]).
             broken: {path: reason} of the unreadable images of these rows.
         """
@@ -92,23 +92,23 @@ class Shards:
         pq.write_table(table, sink, compression="none")
         self._write(name, sink.getvalue().to_pybytes())
 
-    def count(self, parts: list[str]) -> tuple[int, dict[str, str]]:
-        """Number of items in some parts, and {path: reason} of the unreadable images.
+    def count(self, names: list[str]) -> tuple[int, dict[str, str]]:
+        """Number of items in some shards, and {path: reason} of the unreadable images.
 
         Raises:
-            UserError: a part is missing or damaged.
+            UserError: a shard is missing or damaged.
         """
         n, broken = 0, {}
-        for name in parts:
+        for name in names:
             with self._one_line_errors(name):
                 metadata = pq.read_metadata(f"{self._root}/{name}", filesystem=self._files)
                 n += metadata.num_rows
                 broken.update(json.loads(metadata.metadata[BROKEN_KEY]))
         return n, broken
 
-    def finish(self, parts: list[str], n: int) -> None:
-        """Mark the shards as finished, with these parts and n items."""
-        header = {**(self.header() or {}), "parts": parts, "n": n}
+    def finish(self, names: list[str], n: int) -> None:
+        """Mark the shards as finished, with the names of all shards and n items."""
+        header = {**(self.header() or {}), "shards": names, "n": n}
         with self._one_line_errors(HEADER):
             self._write(HEADER, json.dumps(header).encode())
 
@@ -123,7 +123,7 @@ class Shards:
         return None
 
     def to_store(self, directory: Path) -> Embeddings:
-        """Concatenate all parts into an embedding store; memory holds the ids and one part.
+        """Concatenate all shards into an embedding store; memory holds the ids and one shard.
 
         Args:
             directory: directory of the store. An up-to-date store there is returned as it is.
@@ -133,9 +133,9 @@ class Shards:
         """
         header = self.header()
         if header is None:
-            raise UserError(f"{self.where} is neither an embedding store nor shards of one")
-        if "parts" not in header:
-            raise UserError(f"{self.where} is not finished; repeat the `tfret embed --shards` that wrote it")
+            raise UserError(f"{self.location} is neither an embedding store nor shards of one")
+        if "shards" not in header:
+            raise UserError(f"{self.location} is not finished; repeat the `tfret embed --shards` that wrote it")
         with self._one_line_errors(HEADER):
             n, dim, class_names, provenance = (header[key] for key in ("n", "dim", "class_names", "provenance"))
         stored = load_or_none(Embeddings.load, directory)
@@ -143,7 +143,7 @@ class Shards:
             return stored
         columns: dict[str, list[Any]] = {"id": [], "path": [], "label": [], "split": []}
         with PartialStore(directory, n, dim, provenance) as store:
-            for name in header["parts"]:
+            for name in header["shards"]:
                 path = f"{self._root}/{name}"
                 with self._one_line_errors(name), pq.ParquetFile(path, filesystem=self._files) as file:
                     table = file.read()
@@ -152,7 +152,7 @@ class Shards:
                     for key, values in columns.items():
                         values.extend(table[key].to_pylist())
             if len(columns["id"]) != n:
-                raise UserError(f"{self.where} is damaged: it holds {len(columns['id'])} items instead of {n}")
+                raise UserError(f"{self.location} is damaged: it holds {len(columns['id'])} items instead of {n}")
             labels = label_indices(columns["label"], class_names)
             items = Catalog.from_lists(columns["path"], labels, class_names, columns["split"], columns["id"])
             return store.finish(items)
@@ -174,14 +174,14 @@ class Shards:
             raise
         except Exception as error:
             raise UserError(
-                f"cannot use {name} in {self.where} ({type(error).__name__}: {one_line(error, 160)})",
+                f"cannot use {name} in {self.location} ({type(error).__name__}: {one_line(error, 160)})",
                 "if it is missing or damaged, delete it and repeat the `tfret embed --shards` that wrote it",
             ) from None
 
 
-def part_name(first_row: int) -> str:
-    """File name of the part that starts at a row of the catalog."""
-    return f"part-{first_row:012d}.parquet"
+def shard_name(first_row: int) -> str:
+    """File name of the shard that starts at a row of the catalog."""
+    return f"shard-{first_row:012d}.parquet"
 
 
 def load_store(where: str) -> Embeddings:

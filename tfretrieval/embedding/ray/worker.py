@@ -13,7 +13,7 @@ import numpy as np
 from tfretrieval.data.remote import fetched
 from tfretrieval.embedding.engine import Engine
 from tfretrieval.embedding.openvino.engine import OpenVINOEngine
-from tfretrieval.embedding.ray.parquet_shards import Shards, part_name
+from tfretrieval.embedding.ray.parquet_shards import Shards, shard_name
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class EngineFiles:
     Attributes:
         name: "openvino" or "keras".
         precision: one of `PRECISIONS`.
-        fit: resize mode.
+        resize_mode: "crop", "pad" or "stretch".
         files: {name: content} of the model.
     """
 
     name: str
     precision: str
-    fit: str
+    resize_mode: str
     files: Mapping[str, bytes]
 
     @classmethod
@@ -42,7 +42,7 @@ class EngineFiles:
         """
         names = ("engine.json", "model.xml", "model.bin") if engine.name == "openvino" else ("model.keras",)
         files = {name: (directory / name).read_bytes() for name in names}
-        return cls(engine.name, engine.precision, engine.fit, files)
+        return cls(engine.name, engine.precision, engine.resize_mode, files)
 
     def load(self, directory: Path) -> Engine:
         """Write the files to a directory, and load the engine from it."""
@@ -53,7 +53,7 @@ class EngineFiles:
         from tfretrieval.embedding.keras_engine import KerasEngine
         from tfretrieval.models.embedder import read_model
 
-        return KerasEngine(read_model(directory / "model.keras"), self.fit)
+        return KerasEngine(read_model(directory / "model.keras"), self.resize_mode)
 
 
 class Worker:
@@ -91,19 +91,19 @@ class Worker:
 
 
 class ShardWriter(Worker):
-    """An actor that writes its embeddings as a part of `Shards`.
+    """An actor that writes its embeddings as a shard.
 
     Args:
         engine_files: see `Worker`.
-        where: address of the shards.
+        location: see `Shards`.
     """
 
-    def __init__(self, engine_files: list[Any], where: str) -> None:
+    def __init__(self, engine_files: list[Any], location: str) -> None:
         super().__init__(engine_files)
-        self._shards = Shards(where)
+        self._shards = Shards(location)
 
     def __call__(self, block: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Embed a block and write it as a part.
+        """Embed a block and write it as a shard.
 
         Args:
             block: "row" int64 [b], and "id", "path", "label" and "split", str [b] each.
@@ -116,6 +116,6 @@ class ShardWriter(Worker):
         columns = {name: block[name][decoded].tolist() for name in ("id", "path", "split", "label")}
         columns["label"] = [label or None for label in columns["label"]]
         broken = {str(block["path"][index]): str(result["reason"][index]) for index in np.flatnonzero(~decoded)}
-        name = part_name(int(block["row"][0]))
-        self._shards.write_part(name, {**columns, "vector": result["vector"][decoded]}, broken)
+        name = shard_name(int(block["row"][0]))
+        self._shards.write_shard(name, {**columns, "vector": result["vector"][decoded]}, broken)
         return {"row": result["row"], "reason": result["reason"]}

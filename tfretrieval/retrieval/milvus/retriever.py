@@ -13,23 +13,19 @@ import pyarrow.parquet as pq
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.errors import UserError
-from tfretrieval.retrieval.base import Found, Retriever, Where, kept_rows
+from tfretrieval.retrieval.base import DistancesAndRows, Retriever, Where, kept_rows
 from tfretrieval.retrieval.distances import blocks, sort_neighbors
 from tfretrieval.retrieval.milvus.collection import FINGERPRINT, MilvusCollection, filter_expression
+from tfretrieval.retrieval.milvus.parameters import INDEX_TYPES, with_index_defaults, with_search_defaults
 from tfretrieval.vectors import checked_vectors
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-INDEX_TYPES = ("FLAT", "HNSW", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "SCANN", "DISKANN", "AUTOINDEX")
-INVERTED_LISTS = ("IVF_FLAT", "IVF_SQ8", "IVF_PQ", "SCANN")
 METRIC_TYPES = {"euclidean": "L2", "cosine": "IP"}  # for unit vectors the inner product is the cosine similarity
 HITS_PER_REQUEST = 1 << 15
 LITE_BYTES_PER_REQUEST = 1 << 29
-MIN_EF, MAX_EF = 64, 32_768
-MIN_NPROBE = 8
 SYNCHRONIZE = "synchronize it with `tfret index`"
-FILTERED_EF = 16  # a graph search also visits items that the filter rejects
 
 
 class MilvusRetriever(Retriever):
@@ -77,7 +73,7 @@ class MilvusRetriever(Retriever):
         return self.index_type == "FLAT"
 
     def is_up_to_date(self) -> bool:
-        """Whether the collection still matches the gallery, see `KeepsItems`.
+        """Whether the collection still matches the gallery, see `StoresItems`.
 
         Raises:
             UserError: the retriever is not fitted, or the database cannot be reached.
@@ -85,7 +81,7 @@ class MilvusRetriever(Retriever):
         return self._matching_collection() is not None
 
     def fit_items(self, X: Any, items: Catalog, fingerprint: str, replace: bool) -> Self:
-        """Fit on vectors with their items, see `KeepsItems`.
+        """Fit on vectors with their items, see `StoresItems`.
 
         Raises:
             UserError: as `fit`, or the collection holds vectors of another model and `replace` is false.
@@ -93,7 +89,7 @@ class MilvusRetriever(Retriever):
         return self._fit(X, lambda vectors: self._build_collection(vectors, items, fingerprint, replace))
 
     def add_items(self, X: Any, items: Catalog) -> Self:
-        """Append vectors with their items, see `KeepsItems`."""
+        """Append vectors with their items, see `StoresItems`."""
         self._check_changeable()
         vectors = self._prepare(checked_vectors(X, "vectors", self.n_features_in_))
         self._opened.put(items, vectors, _digests(items, vectors))
@@ -114,9 +110,9 @@ class MilvusRetriever(Retriever):
         self._set_ids(self.ids_[kept])
         return self
 
-    def kneighbors_among(self, X: Any, n_neighbors: int, rows: np.ndarray, where: Where) -> Found:
+    def kneighbors_among(self, X: Any, n_neighbors: int, rows: np.ndarray, where: Where) -> DistancesAndRows:
         """The nearest of some gallery rows, see `Filterable`."""
-        return self._search(self._check_queries(X), n_neighbors, filter_expression(where), len(rows) / self.n_items_)
+        return self._search(self._check_queries(X), n_neighbors, filter_expression(where), len(rows))
 
     def _build(self, vectors: np.ndarray) -> None:
         self._build_collection(vectors, _numbered(len(vectors)), fingerprint="", replace=False)
@@ -138,7 +134,8 @@ class MilvusRetriever(Retriever):
         if description is None:
             collection.create(dim, fingerprint)
         if description is None or description["index_type"] != self.index_type:
-            collection.create_index(METRIC_TYPES[self.metric], self.index_type, self._index_params(*vectors.shape))
+            params = with_index_defaults(self.index_params, self.index_type, *vectors.shape)
+            collection.create_index(METRIC_TYPES[self.metric], self.index_type, params)
         else:
             collection.load()
         self._synchronize(collection, vectors, items)
@@ -161,11 +158,16 @@ class MilvusRetriever(Retriever):
                 "make sure that no other process writes to it",
             )
 
-    def _search(self, queries: np.ndarray, k: int, expression: str = "", fraction: float = 1.0) -> Found:
-        """Neighbors among the fraction of the items that a filter expression selects."""
+    def _search(
+        self, queries: np.ndarray, k: int, expression: str = "", n_matching: int | None = None
+    ) -> DistancesAndRows:
+        """Neighbors among the items that a filter expression selects, by default all."""
         if k > self.max_neighbors + 1:
             raise UserError(f"Milvus returns at most {self.max_neighbors + 1} neighbors per query, not {k}")
-        params = self._search_params(k, fraction)
+        index = with_index_defaults(self.index_params, self.index_type, self.n_items_, self.n_features_in_)
+        params = with_search_defaults(
+            self.search_params, self.index_type, k, self.n_items_, n_matching or self.n_items_, index.get("nlist")
+        )
         scores = np.full((len(queries), k), np.inf, np.float32)
         rows = np.full((len(queries), k), -1, np.int64)
         for block in blocks(len(queries), self._queries_per_request(k)):
@@ -175,27 +177,6 @@ class MilvusRetriever(Retriever):
                 scores[query, : len(ids)] = query_scores
         distances = np.maximum(1 - scores, 0) if self.metric == "cosine" else np.sqrt(np.maximum(scores, 0))
         return sort_neighbors(np.where(rows >= 0, distances, np.float32(np.inf)), rows)
-
-    def _index_params(self, n: int, dim: int) -> dict[str, Any]:
-        """Parameters of the index over n vectors; older servers have no defaults of their own."""
-        defaults: dict[str, Any] = {}
-        if self.index_type == "HNSW":
-            defaults = {"M": 16, "efConstruction": 200}
-        if self.index_type in INVERTED_LISTS:
-            defaults = {"nlist": max(1, min(65_536, int(4 * n**0.5)))}
-        if self.index_type == "IVF_PQ":
-            defaults |= {"m": next(m for m in range(max(1, dim // 4), 0, -1) if dim % m == 0), "nbits": 8}
-        return {**defaults, **(self.index_params or {})}
-
-    def _search_params(self, k: int, fraction: float) -> dict[str, Any]:
-        params = dict(self.search_params or {})
-        if self.index_type in INVERTED_LISTS:
-            nlist = self._index_params(self.n_items_, self.n_features_in_)["nlist"]
-            params.setdefault("nprobe", min(nlist, max(MIN_NPROBE, nlist // 16)))
-        if self.index_type == "HNSW":
-            default = max(MIN_EF, 2 * k) if fraction == 1 else int(FILTERED_EF * k / fraction)
-            params["ef"] = max(k, params.get("ef", min(default, self.n_items_, MAX_EF)))
-        return params
 
     def _queries_per_request(self, k: int) -> int:
         count = HITS_PER_REQUEST // k

@@ -66,7 +66,7 @@ def main() -> None:
         f"Vectors of {D} dimensions from {C:,} clusters, k = {K}. Images are those of MIT_split, repeated, embedded by "
         "the small backbone. Peak memory is what the process allocates, without memory-mapped files."
     )
-    publish("beyond", "Scaling out", rows, notes, save=not quick)
+    publish("scale_out", "Scaling out", rows, notes, save=not quick)
 
 
 def embed_with_ray(work: Path, n: int, repeats: int) -> list[dict[str, str]]:
@@ -171,7 +171,7 @@ def row(step: str, n: int, rate: str, **more: str) -> dict[str, str]:
 
 def saved_rows(part: str) -> list[dict[str, str]]:
     """Rows of a part from an earlier measurement."""
-    file = RESULTS / "beyond.json"
+    file = RESULTS / "scale_out.json"
     rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
     return [row for row in rows if row["part"] == part]
 

@@ -108,7 +108,7 @@ def test_a_csv_that_is_not_in_utf_8(tmp_path):
 
 
 def test_a_name_that_is_nothing():
-    with pytest.raises(UserError, match="digits, mit-split"):
+    with pytest.raises(UserError, match="digits or mit-split"):
         Catalog.from_source("digit")
 
 

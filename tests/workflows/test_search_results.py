@@ -38,9 +38,13 @@ def test_hits_are_those_of_the_index_with_their_classes(evaluated):
     assert [hit.label for hit in result.hits] == [hit.id.split("/")[1] for hit in result.hits]
 
 
-def test_more_neighbors_than_gallery_items_is_an_error(evaluated):
-    with pytest.raises(UserError, match="cannot show 18 neighbors: the gallery has 17"):
-        random_results(evaluated.index, evaluated.queries, 18, 1, 0)
+@pytest.mark.parametrize(("role", "largest"), [("queries", 18), ("gallery", 17)])
+def test_more_neighbors_than_gallery_items_is_an_error(evaluated, role, largest):
+    items = getattr(evaluated, role)
+    (result,) = random_results(evaluated.index, items, largest, 1, 0)
+    assert len(result.hits) == largest
+    with pytest.raises(UserError, match=f"compared with {largest} gallery items"):
+        random_results(evaluated.index, items, largest + 1, 1, 0)
 
 
 def test_the_hardest_queries_come_first_with_their_average_precision(evaluated):

@@ -62,8 +62,9 @@ def main() -> None:
     series = with_exponents(measured)
     notes = (
         f"Vectors of {D} dimensions; {Q:,} queries in one batch, k = {K}, median of {SEARCHES} searches; evaluation of "
-        f"{Q:,} queries to depth {DEPTH:,}. The exponent is that of the time since the previous size. 100,000 vectors "
-        "fit into the processor's cache and 1,000,000 do not, which adds to the time of every step that reads them."
+        f"{Q:,} queries to depth {DEPTH:,}. The exponent is log(time ratio) / log(size ratio) to the previous size. "
+        "100,000 vectors fit into the processor's cache and 1,000,000 do not, which adds to the time of every step that "
+        "reads them."
     )
     if not options.quick:
         plot(series)

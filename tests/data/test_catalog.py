@@ -134,7 +134,7 @@ def test_concatenated_catalogs_match_classes_by_name():
     other = Catalog.from_lists(["c", "d", "e"], [0, 1, -1], ["emu", "cat"])
     both = one.concat(other)
     assert both.class_names == ("cat", "dog", "emu")
-    assert both.classes().tolist() == ["cat", "dog", "emu", "cat", ""]
+    assert both.item_class_names().tolist() == ["cat", "dog", "emu", "cat", ""]
     with pytest.raises(UserError, match="b"):
         both.concat(one.subset(np.array([1])))
 

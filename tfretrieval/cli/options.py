@@ -111,7 +111,8 @@ def milvus_options(command: Command) -> Command:
         click.option(
             "--index-type",
             type=click.Choice(INDEX_TYPES, case_sensitive=False),
-            help="Milvus: index type.  [default: FLAT]",
+            metavar="TYPE",
+            help=f"Milvus: {', '.join(INDEX_TYPES)}.  [default: FLAT]",
         ),
         _parameter_option("index", "M=16"),
         _parameter_option("search", "ef=128"),

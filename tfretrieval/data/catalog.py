@@ -132,7 +132,7 @@ class Catalog:
         label = int(self.labels[row])
         return self.class_names[label] if label >= 0 else ""
 
-    def classes(self) -> np.ndarray:
+    def item_class_names(self) -> np.ndarray:
         """Class name of every item, [n] of dtype object (str); "" for unknown classes."""
         return np.array([*self.class_names, ""], dtype=object)[self.labels]
 

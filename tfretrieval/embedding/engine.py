@@ -60,6 +60,9 @@ class Engine(ABC):
             directory: directory of the store. Vectors are written there as they are computed, so that memory does not
                 grow with n and an interrupted call can be resumed. None keeps them in memory.
 
+        Returns:
+            `Embeddings` of the decodable images.
+
         Raises:
             UserError: an image is unreadable and `on_error` is "fail", all are, or the directory cannot be written.
         """

@@ -15,7 +15,7 @@ class KerasEngine(Engine):
     """Computes embeddings with a Keras model.
 
     Args:
-        embedder: model from images float [b, s, s, 3] in 0..255 to embeddings float32 [b, d].
+        embedder: model from images float32 [b, s, s, 3] in 0..255 to embeddings float32 [b, d].
         resize_mode: "crop", "pad" or "stretch", see `read_image`.
         batch_size: number of images per call of the model.
     """

@@ -15,7 +15,7 @@ MIN_SIDE = 32
 
 
 def build_backbone(name: str, image_size: int, weights: str = "none") -> keras.Model:
-    """A network from RGB images float [b, s, s, 3] in 0..255 to pooled features [b, f].
+    """A network from RGB images float32 [b, s, s, 3] in 0..255 to pooled features [b, f].
 
     Args:
         name: "convnet", or a model of `keras.applications` such as "resnet50" or "efficientnet_b0"; MobileNets may
@@ -60,7 +60,7 @@ def set_trainable(model: keras.Model, trainable: bool, keep_statistics: bool = T
 
 
 def build_convnet(image_size: int) -> keras.Model:
-    """Two convolution blocks and a dense layer: float [b, s, s, 3] in 0..255 -> [b, 256]."""
+    """Two convolution blocks and a dense layer: float32 [b, s, s, 3] in 0..255 -> [b, 256]."""
     images = keras.Input((image_size, image_size, 3), name="images")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1, dtype="float32", name="preprocessing")(images)
     for block, filters in enumerate((32, 64), start=1):

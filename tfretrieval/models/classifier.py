@@ -9,7 +9,7 @@ HEADS = ("cosine", "linear")
 
 
 def build_classifier(embedder: keras.Model, n_classes: int, head: str = "cosine") -> keras.Model:
-    """A network from images float [b, s, s, 3] in 0..255 to logits float32 [b, c].
+    """A network from images float32 [b, s, s, 3] in 0..255 to logits float32 [b, c].
 
     Args:
         embedder: see `build_embedder`; its weights are shared.

@@ -21,7 +21,7 @@ def build_embedder(
     normalize: bool = False,
     freeze: bool = False,
 ) -> keras.Model:
-    """A functional model from RGB images float [b, s, s, 3] in 0..255 to embeddings float32 [b, d].
+    """A functional model from RGB images float32 [b, s, s, 3] in 0..255 to embeddings float32 [b, d].
 
     Args:
         backbone: see `build_backbone`.
@@ -49,7 +49,7 @@ def build_embedder(
     return keras.Model(images, x, name="embedder")
 
 
-def read_model(path: Path) -> keras.Model:
+def load_embedder(path: Path) -> keras.Model:
     """Load the embedder in a `.keras` file.
 
     Raises:

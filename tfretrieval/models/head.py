@@ -6,7 +6,7 @@ BACKBONE = "backbone"
 
 
 def backbone_of(embedder: keras.Model) -> keras.Model:
-    """The backbone, images float [b, s, s, 3] in 0..255 -> features [b, f]; it shares the embedder's weights."""
+    """The backbone, images float32 [b, s, s, 3] in 0..255 -> features [b, f]; it shares the embedder's weights."""
     return embedder.get_layer(BACKBONE)
 
 

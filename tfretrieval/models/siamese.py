@@ -12,8 +12,8 @@ from tfretrieval.models.layers import AnchorDistances
 def build_siamese(embedder: keras.Model, n_inputs: int = 2) -> keras.Model:
     """A network from n batches of images to Euclidean distances float32 [b, n - 1].
 
-    Inputs are images float [b, s, s, 3] in 0..255, of which the first are the anchors. Column i holds the distances of
-    their embeddings to those of input i + 1. All inputs are embedded as one batch.
+    Inputs are images float32 [b, s, s, 3] in 0..255, of which the first are the anchors. Column i holds the distances
+    of their embeddings to those of input i + 1. All inputs are embedded as one batch.
 
     Args:
         embedder: see `build_embedder`; its weights are shared.

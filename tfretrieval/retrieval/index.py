@@ -107,7 +107,10 @@ class Index:
             queries: q queries, or their vectors [q, d] before the transform.
             k: number of neighbors, 1 <= k <= number of items searched.
             where: restrict the gallery, such as {"classes": ["cat"], "splits": ["train"]}.
-            exclude_self: exclude the gallery item with the query's own id; needs `Embeddings`.
+            exclude_self: exclude the gallery item with the query's own id; requires `Embeddings`.
+
+        Returns:
+            `Neighbors` [q, k]; row -1 where an approximate index finds fewer than k.
 
         Raises:
             UserError: k is larger than the gallery, the filter leaves fewer than k items, the vectors have another

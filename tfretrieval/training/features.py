@@ -35,7 +35,7 @@ def feature_table(
     Features are not cached if an image is unreadable.
 
     Args:
-        backbone: model from images float [b, s, s, 3] in 0..255 to features [b, f].
+        backbone: model from images float32 [b, s, s, 3] in 0..255 to features [b, f].
         catalog: n items.
         resize_mode: "crop", "pad" or "stretch".
         image_table: decodes the images; called only if the features are not cached.

@@ -17,7 +17,7 @@ class TableEmbedder:
     """Computes the embeddings of decoded images or of features.
 
     Args:
-        embedder: model from images float [b, s, s, 3] in 0..255, or from features float [b, f] (see `head_of`), to
+        embedder: model from images float32 [b, s, s, 3] in 0..255, or from features float [b, f] (see `head_of`), to
             embeddings float32 [b, d].
     """
 

@@ -43,6 +43,6 @@ def run_config(run: Run) -> TrainConfig:
 @lru_cache(maxsize=1)
 def _load(path: str, fingerprint: str) -> keras.Model:
     load_tensorflow()
-    from tfretrieval.models.embedder import read_model
+    from tfretrieval.models.embedder import load_embedder
 
-    return read_model(Path(path))
+    return load_embedder(Path(path))

@@ -69,10 +69,10 @@ def many(scenes, monkeypatch):
 
 
 def engines(home):
-    from tfretrieval.models.embedder import read_model
+    from tfretrieval.models.embedder import load_embedder
 
     return [
-        (KerasEngine(read_model(home / "model.keras")), home),
+        (KerasEngine(load_embedder(home / "model.keras")), home),
         (OpenVINOEngine(home / "openvino"), home / "openvino"),
     ]
 

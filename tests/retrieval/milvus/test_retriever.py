@@ -150,7 +150,7 @@ def test_filters_return_only_what_they_name(gallery, queries, uri, name, index_t
     for classes, splits in ((['the "wood"'], []), (["coast", "Straße"], ["val"]), ([], ["val"])):
         where = {"classes": classes, "splits": splits}
         found, expected = (index.search(queries.vectors, 9, where) for index in (milvus, exact))
-        names = set(gallery.items.classes()[found.rows.ravel()])
+        names = set(gallery.items.item_class_names()[found.rows.ravel()])
         assert not classes or names == set(classes)
         assert not splits or set(gallery.items.splits[found.rows.ravel()]) == set(splits)
         np.testing.assert_allclose(found.distances, expected.distances, atol=1e-5)

@@ -25,8 +25,8 @@ def save_openvino_model(
     """Convert a model, compare its outputs, and write `model.xml`, `model.bin` and `engine.json`.
 
     Args:
-        embedder: model from images float [b, s, s, 3] in 0..255 to embeddings float32 [b, d]. The converted model takes
-            uint8.
+        embedder: model from images float32 [b, s, s, 3] in 0..255 to embeddings float32 [b, d]. The converted model
+            takes uint8.
         directory: directory to write; an existing one is replaced.
         resize_mode: "crop", "pad" or "stretch", see `read_image`.
         provenance: recorded in `engine.json`, with the fingerprint of the model as "model".

@@ -1,4 +1,4 @@
-"""Connection to a Ray cluster, with errors in one line."""
+"""Connection to a Ray cluster, with one-line errors."""
 
 import contextlib
 import logging

@@ -81,7 +81,7 @@ class RayEngine(Engine):
             "row": np.arange(len(catalog)),
             "id": catalog.ids,
             "path": catalog.paths,
-            "label": catalog.classes(),
+            "label": catalog.item_class_names(),
             "split": catalog.splits,
         }
         blocks_by_name = {shard_name(start): block for start, block in _blocks(columns, FILES_PER_SHARD).items()}

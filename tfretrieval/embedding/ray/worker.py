@@ -51,9 +51,9 @@ class EngineFiles:
         if self.name == "openvino":
             return OpenVINOEngine(directory, self.precision)
         from tfretrieval.embedding.keras_engine import KerasEngine
-        from tfretrieval.models.embedder import read_model
+        from tfretrieval.models.embedder import load_embedder
 
-        return KerasEngine(read_model(directory / "model.keras"), self.resize_mode)
+        return KerasEngine(load_embedder(directory / "model.keras"), self.resize_mode)
 
 
 class Worker:

@@ -116,7 +116,7 @@ class MilvusCollection:
         columns = {
             "id": map(str, items.ids),
             "path": map(str, items.paths),
-            "label": map(str, items.classes()),
+            "label": map(str, items.item_class_names()),
             "split": map(str, items.splits),
             "digest": digests,
             "vector": vectors,

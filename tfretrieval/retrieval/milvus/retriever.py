@@ -239,7 +239,7 @@ def _numbered(n: int, first: int = 0) -> Catalog:
 def _digests(items: Catalog, vectors: np.ndarray) -> list[int]:
     """A 64-bit digest of each item and its vector, float32 [n, d]."""
     digests = []
-    for vector, *texts in zip(np.ascontiguousarray(vectors), items.classes(), items.paths, items.splits):
+    for vector, *texts in zip(np.ascontiguousarray(vectors), items.item_class_names(), items.paths, items.splits):
         digest = hashlib.blake2b(vector.tobytes(), digest_size=8)
         for text in texts:
             digest.update(b"\0" + text.encode("utf-8", "surrogateescape"))

@@ -63,8 +63,8 @@ def main() -> None:
     notes = (
         f"Vectors of {D} dimensions; {Q:,} queries in one batch, k = {K}, median of {SEARCHES} searches; evaluation of "
         f"{Q:,} queries to depth {DEPTH:,}. The exponent is log(time ratio) / log(size ratio) to the previous size. "
-        "100,000 vectors fit into the processor's cache and 1,000,000 do not, which adds to the time of every step that "
-        "reads them."
+        "100,000 vectors fit into the processor's cache and 1,000,000 do not, which adds to the time of every step "
+        "that reads them."
     )
     if not options.quick:
         plot(series)

@@ -161,9 +161,8 @@ def _gallery_ranker(index: Index, vectors: np.ndarray, matches: Matches) -> Gall
 
 
 def _metrics_at_k(neighbors: Neighbors, matches: Matches, part: slice, ks: Sequence[int], vote_k: int) -> Columns:
-    labels, query_labels, n_relevant = (
-        neighbors.labels(matches.gallery_labels), matches.query_labels[part], matches.n_relevant[part],
-    )  # fmt: skip
+    labels = neighbors.first(max(vote_k, *ks)).labels(matches.gallery_labels)
+    query_labels, n_relevant = matches.query_labels[part], matches.n_relevant[part]
     ranks = metrics.ranks_of(labels[:, : max(ks)] == query_labels[:, None])
     return {
         **{f"precision_at_{k}": metrics.precision_at_k(ranks, k) for k in ks},

@@ -21,7 +21,7 @@ THRESHOLD_SAMPLE = 1 << 22
 
 
 class Ranker(Protocol):
-    """Ranks the queries of `matches`."""
+    """Ranks the queries of `matches`. Its methods are called from several threads."""
 
     depth: int
 
@@ -29,7 +29,7 @@ class Ranker(Protocol):
         """Distances at which the precision-recall curve of a class has points, float32 [t]."""
 
     def rank(self, part: slice) -> Iterator[tuple[int, slice, Ranking]]:
-        """The label, the slice and the rankings of each class among some queries. Called from several threads."""
+        """The label, the slice and the rankings of each class among some queries."""
 
 
 class GalleryRanker:
@@ -99,7 +99,6 @@ def measure_rankings(ranker: Ranker, matches: Matches, part: slice) -> tuple[dic
         part: which queries; all those of their classes.
     """
     classes = dict(matches.by_class(part))
-    thresholds = {label: ranker.thresholds(label, queries) for label, queries in classes.items()}
 
     def measure(block: slice) -> list[tuple[int, dict[str, np.ndarray], np.ndarray]]:
         return [
@@ -111,8 +110,9 @@ def measure_rankings(ranker: Ranker, matches: Matches, part: slice) -> tuple[dic
     size = min(MAX_QUERIES_PER_BLOCK, max(1, MAX_DISTANCES // n_threads // ranker.depth))
     parts = [slice(part.start + b.start, part.start + b.stop) for b in blocks(part.stop - part.start, size)]
     columns: dict[str, list[np.ndarray]] = {}
-    counts = {label: np.zeros((2, len(thresholds[label])), np.int64) for label in classes}
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(n_threads) as pool:
+        thresholds = dict(zip(classes, pool.map(ranker.thresholds, classes, classes.values())))
+        counts = {label: np.zeros((2, len(thresholds[label])), np.int64) for label in classes}
         for measured in pool.map(measure, parts):
             for label, values, within in measured:
                 counts[label] += within

@@ -7,6 +7,7 @@ squared distance of unit vectors, which is 1 - cosine similarity; the distance t
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import faiss
 import numpy as np
@@ -89,12 +90,17 @@ def sort_neighbors(distances: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray,
     array([[2, 9, 4]])
     """
     sorted_distances, sorted_rows = np.empty(rows.shape, np.float32), np.empty(rows.shape, np.int64)
-    for block in blocks(len(rows), KEYS_PER_BLOCK // max(1, rows.shape[1])):
+
+    def sort(block: slice) -> None:
         # one sort by both: the bits of non-negative floats have the order of the floats
         keys = (distances[block].astype(np.float32) + np.float32(0)).view(np.uint32).astype(np.uint64) << np.uint64(32)
         keys |= rows[block].astype(np.uint32)
         keys.sort(axis=1)
         sorted_distances[block] = (keys >> np.uint64(32)).astype(np.uint32).view(np.float32)
         sorted_rows[block] = keys & np.uint64(MISSING)
+
+    parts = list(blocks(len(rows), KEYS_PER_BLOCK // max(1, rows.shape[1])))
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(sort, parts) if len(parts) > 1 else map(sort, parts))
     sorted_rows[sorted_rows == MISSING] = -1
     return sorted_distances, sorted_rows

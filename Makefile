@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 ADDONS_VENV ?= .venv-addons
 OTHER_VENV ?= .venv-other
-QUICK_TESTS = $(filter-out %/test_readme.py,$(wildcard tests/test_*.py)) $(addprefix tests/,evaluation losses models retrieval)
+QUICK_TESTS = $(filter-out %/test_readme.py,$(wildcard tests/test_*.py)) $(addprefix tests/,evaluation retrieval)
 PARALLEL = --numprocesses auto --dist loadscope --no-loadscope-reorder --max-worker-restart 0
 PIP = pip install --quiet --disable-pip-version-check
 

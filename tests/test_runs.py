@@ -58,7 +58,7 @@ def test_a_folder_that_is_no_run(tmp_path):
     with pytest.raises(UserError, match=r"is not a run: it has no run\.json"):
         Run.open(tmp_path)
     run = begun(tmp_path / "r")
-    with pytest.raises(UserError, match=r"has no model yet; finish training with .*--resume"):
+    with pytest.raises(UserError, match=r"has no model yet; finish training with .*--resume --run"):
         run.model_fingerprint()
     (run.directory / "config.yaml").write_text("- a list")
     with pytest.raises(CorruptArtifact):

@@ -46,11 +46,8 @@ class Estimator:
         return self
 
     def __repr__(self) -> str:
-        changed = (
-            f"{name}={getattr(self, name)!r}"
-            for name, default in self._parameters().items()
-            if getattr(self, name) != default
-        )
+        defaults = self._parameters().items()
+        changed = [f"{name}={getattr(self, name)!r}" for name, default in defaults if getattr(self, name) != default]
         return f"{type(self).__name__}({', '.join(changed)})"
 
     def __sklearn_tags__(self) -> Any:

@@ -15,7 +15,7 @@ from tfretrieval.artifacts import ArtifactType, file_fingerprint
 from tfretrieval.atomic import write_text
 from tfretrieval.errors import UserError
 
-RUN = ArtifactType("run", "run.json", 3, "train one with `tfret train`, or retrain it with --overwrite")
+RUN = ArtifactType("run", "run.json", 3, "retrain it with `tfret train --overwrite`")
 RUNS = Path("runs")
 PACKAGES = (
     "tensorflow",
@@ -63,10 +63,10 @@ class Run:
         if directory is None:
             directory = newest_run()
             if directory is None:
-                raise UserError("there is no run below runs/", "train one with `tfret train`, or give --run DIR")
+                raise UserError("there is no run below runs/", "train a run with `tfret train`, or give --run DIR")
         run = cls(directory)
         if not run.exists():
-            raise UserError(f"{directory} is not a run: it has no run.json", "train one with `tfret train`")
+            raise UserError(f"{directory} is not a run: it has no run.json", "train a run with `tfret train`")
         return run
 
     def exists(self) -> bool:
@@ -173,7 +173,10 @@ class Run:
             UserError: the run has no model, or an incomplete one.
         """
         if not self.model_path.is_file():
-            raise UserError(f"{self.directory} has no model yet", "finish training with `tfret train ... --resume`")
+            raise UserError(
+                f"{self.directory} has no model yet",
+                f"finish training with `tfret train --resume --run {self.directory}`",
+            )
         if not zipfile.is_zipfile(self.model_path):
             raise RUN.corrupt(self.directory, "model.keras is not a complete .keras file")
         return file_fingerprint(self.model_path)

@@ -32,6 +32,14 @@ def test_an_existing_output_is_reused(tfret, run, tmp_path):
     assert (tmp_path / "e" / "vectors.npy").stat().st_mtime_ns == at
 
 
+def test_an_output_that_is_a_file_is_an_error(tfret, run, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert (
+        str(tmp_path / "file") in tfret("embed", "--run", run, "--split", "test", "--output", tmp_path / "file").failure
+    )
+    assert (tmp_path / "file").is_file()
+
+
 def test_an_unknown_split_is_an_error(tfret, run):
     assert "'dev'" in tfret("embed", "--run", run, "--split", "dev").failure
     assert "'dev'" in tfret("evaluate", "--run", run, "--query-split", "dev").failure

@@ -133,6 +133,15 @@ def test_stores_of_different_models_are_an_error(tfret, run, tmp_path):
     assert "models" in tfret("evaluate", *stores).failure
 
 
+def test_stores_are_compared_by_the_metric_of_their_model(tfret, run, tmp_path):
+    assert tfret("embed", "--run", run, "--output", tmp_path / "e").code == 0
+    stores = ("--gallery", tmp_path / "e" / "train", "--queries", tmp_path / "e" / "test")
+    assert "FAISS, euclidean distance" in tfret("evaluate", *stores).out
+    assert "FAISS, cosine distance" in tfret("evaluate", *stores, "--metric", "cosine").out
+    indexed = tfret("index", "--store", tmp_path / "e" / "train", "--output", tmp_path / "i", "--json").result
+    assert indexed["metric"] == "euclidean"
+
+
 def test_thresholds_are_parsed():
     assert threshold("map=0.9") == ("map", 0.9)
     for text in ("map", "map=", "map=high"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -12,8 +13,9 @@ from tfretrieval.data.content_digests import content_digests
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    """Three files that have not changed for a while, and a cache of their own."""
+    """Three old files, and a cache of their own, which also keeps the digests of files that have just changed."""
     monkeypatch.setenv("TFRET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "SETTLED_SECONDS", 0)
     paths = []
     for name in "abc":
         path = tmp_path / name
@@ -41,10 +43,12 @@ def test_a_file_is_read_again_only_if_size_or_time_changed(files, monkeypatch):
     assert read == [files[1]]
 
 
-def test_an_overwritten_file_of_the_same_size_has_another_digest(files):
+def test_an_overwritten_file_of_the_same_size_and_modification_time_has_another_digest(files):
     first = content_digests(files)
+    time.sleep(0.05)  # longer than the resolution of the time of the last change
     with open(files[2], "w") as file:
         file.write("CONTENT C"[: os.path.getsize(files[2])])
+    os.utime(files[2], (1000, 1000))
     assert content_digests(files)[:2] == first[:2]
     assert content_digests(files)[2] != first[2]
 

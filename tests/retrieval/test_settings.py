@@ -83,10 +83,11 @@ def test_settings_come_back_from_json():
         assert settings_for(**json.loads(json.dumps(settings.to_json()))) == settings
 
 
-def test_descriptions_name_index_type_and_pca():
+def test_descriptions_name_index_type_and_transform():
     assert KNNSettings().describe() == "KNN"
     assert FaissSettings(factory="HNSW32", pca=0.95).describe() == "FAISS HNSW32, PCA 0.95"
     assert MilvusSettings(index_type="HNSW").describe() == "Milvus HNSW"
+    assert KNNSettings(standardize=True, pca=8, whiten=True).describe() == "KNN, standardized, PCA 8, whitened"
 
 
 def test_the_registry_knows_every_type_by_its_own_name():

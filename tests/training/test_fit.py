@@ -253,6 +253,8 @@ def test_ctrl_c_exits_with_one_line_and_keeps_finished_epochs(tfret_process, sce
     os.kill(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert stderr.rstrip().splitlines()[-1].startswith("tfret: error: interrupted")
+    line = stderr.rstrip().splitlines()[-1]
+    assert line.startswith("tfret: error: interrupted")
+    assert f"tfret train --resume --run {run.directory}" in line
     assert "Traceback" not in stderr
     assert len(read_history(run.history_path)) >= 1

@@ -70,7 +70,8 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
-        message = "; ".join(filter(None, ["interrupted", "finished work is kept", str(error)]))
+        # click replaces a KeyboardInterrupt, whose message may say how to resume
+        message = "; ".join(filter(None, ["interrupted", "finished work is kept", str(error.__cause__ or error)]))
         exit_with_error(message, immediately=arguments is None)
     except Exception as error:
         if "--debug" in args[:1]:

@@ -22,6 +22,7 @@ from tfretrieval.errors import UserError
 
 if TYPE_CHECKING:
     from tfretrieval.evaluation.result import Evaluation
+    from tfretrieval.retrieval.index import Index
 
 
 def threshold(text: str) -> tuple[str, float]:
@@ -76,7 +77,7 @@ def evaluate(
     cutoffs = ks or None
     gallery_split = settings.pop("gallery_split")
     if gallery is not None and queries is not None:
-        evaluation = _evaluate_stores(gallery, queries, retriever, cutoffs, seed, settings)
+        evaluation, index = _evaluate_stores(gallery, queries, retriever, cutoffs, seed, settings)
     else:
         from tfretrieval.runs import Run
         from tfretrieval.workflows.embed import EmbedOptions
@@ -87,22 +88,22 @@ def evaluate(
         opened = Run.open(run)
         options = EmbedOptions(on_error, query_split=query_split, gallery_split=gallery_split)
         request = IndexRequest(retriever, settings)
-        evaluation = evaluate_run(opened, run_catalog(opened, data), request, options, cutoffs, seed).evaluation
+        evaluated = evaluate_run(opened, run_catalog(opened, data), request, options, cutoffs, seed)
+        evaluation, index = evaluated.evaluation, evaluated.index
     result = evaluation.to_json()
     if failures := _failed_thresholds(evaluation, fail_under):
         result["exit_code"] = 3
         click.echo(f"tfret: {'; '.join(failures)}", err=True)
-    return result, _format_metrics(evaluation)
+    return result, _format_metrics(evaluation, index)
 
 
 def _evaluate_stores(
     gallery_dir: Path, query_dir: Path, kind: str, ks: tuple[int, ...] | None, seed: int, settings: dict[str, Any]
-) -> Evaluation:
+) -> tuple[Evaluation, Index]:
     from tfretrieval.embedding.store import Embeddings
     from tfretrieval.evaluation.evaluator import evaluate
     from tfretrieval.retrieval.index import Index
-    from tfretrieval.retrieval.settings import settings_for
-    from tfretrieval.workflows.index import with_changes
+    from tfretrieval.workflows.index import settings_of_store
 
     gallery, queries = Embeddings.load(gallery_dir), Embeddings.load(query_dir)
     models = {store.provenance.get("model") for store in (gallery, queries)} - {None}
@@ -112,8 +113,8 @@ def _evaluate_stores(
         of_gallery, of_queries = (store.provenance.get(key) for store in (gallery, queries))
         if of_gallery != of_queries:
             click.echo(f"tfret: warning: gallery {key} is {of_gallery}, query {key} is {of_queries}", err=True)
-    index = Index.build(gallery, with_changes(settings_for(kind), settings))
-    return evaluate(index, queries, ks=ks, seed=seed)
+    index = Index.build(gallery, settings_of_store(kind, gallery, settings))
+    return evaluate(index, queries, ks=ks, seed=seed), index
 
 
 def _failed_thresholds(evaluation: Evaluation, thresholds: tuple[tuple[str, float], ...]) -> list[str]:
@@ -126,14 +127,14 @@ def _failed_thresholds(evaluation: Evaluation, thresholds: tuple[tuple[str, floa
     return failures
 
 
-def _format_metrics(evaluation: Evaluation) -> str:
+def _format_metrics(evaluation: Evaluation, index: Index) -> str:
     rows = [
         [name, f"{value:.4f}", "{:.4f} to {:.4f}".format(*evaluation.intervals[name])]
         for name, value in evaluation.metrics.items()
     ]
     skipped = f" ({evaluation.n_skipped} skipped)" if evaluation.n_skipped else ""
     heading = (
-        f"{evaluation.retriever}: {evaluation.n_queries} queries{skipped}, {evaluation.n_gallery} gallery items, "
+        f"{index.describe()}: {evaluation.n_queries} queries{skipped}, {evaluation.n_gallery} gallery items, "
         f"{evaluation.dim} dimensions, chance precision {evaluation.chance_precision:.4f}"
     )
     return f"{heading}\n{table(['metric', 'mean', '95 % interval'], rows)}"

@@ -59,11 +59,10 @@ def index(
     server. Only missing vectors are inserted: rerun the command to resume after an interruption.
     """
     from tfretrieval.embedding.ray.parquet_shards import load_store
-    from tfretrieval.retrieval.settings import settings_for
     from tfretrieval.runs import Run
     from tfretrieval.workflows.embed import EmbedOptions, embed_split
     from tfretrieval.workflows.gallery import change_gallery, run_catalog
-    from tfretrieval.workflows.index import IndexRequest, build_index, ensure_index, with_changes
+    from tfretrieval.workflows.index import IndexRequest, build_index, ensure_index, settings_of_store
 
     request = IndexRequest(retriever, settings, "", memory_limit, replace, rebuild_corrupt=True)
     if (store is None) != (output is None):
@@ -72,7 +71,7 @@ def index(
         if run or data or gallery_split or add or remove:
             raise click.UsageError("--store excludes --run, --data, --gallery-split, --add and --remove")
         embeddings = load_store(store)
-        chosen = with_changes(settings_for(retriever), settings)
+        chosen = settings_of_store(retriever, embeddings, settings)
         return _describe(output, build_index(output, embeddings, chosen, request), embeddings, seed)
     opened, options = Run.open(run), EmbedOptions(on_error, gallery_split=gallery_split)
     if add or remove:
@@ -105,7 +104,7 @@ def _describe(path: Path, index: Any, gallery: Any, seed: int) -> tuple[dict[str
         "tuning": index.provenance.get("tuning"),
     }
     quality = "exact" if exact else f"approximate, recall@{RECALL_K} {recall:.4f}"
-    text = f"{path}: {result['n']} vectors, {result['dim']} dimensions, {index.settings.metric} distance, {quality}"
+    text = f"{path}: {index.describe()}, {quality}; {result['n']} vectors, {result['dim']} dimensions"
     return result, text if result["tuning"] is None else f"{text}\n{_format_trials(result['tuning'])}"
 
 

@@ -123,7 +123,7 @@ def index_options(command: Command) -> Command:
     """Add the options of an index; omitted options keep the settings of an existing index."""
     return _add_options(
         command,
-        click.option("--metric", type=click.Choice(METRICS), help="Distance metric.  [default: the run's]"),
+        click.option("--metric", type=click.Choice(METRICS), help="Distance metric.  [default: the model's]"),
         click.option(
             "--pca",
             type=pca_size,

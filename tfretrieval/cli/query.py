@@ -80,7 +80,7 @@ def query(
 
 def _format_result(result: SearchResult) -> str:
     rows = [[hit.id, hit.label, f"{hit.distance:.4f}", str(hit.rank)] for hit in result.hits]
-    nearest = f"{len(rows)} nearest neighbors"
+    nearest = f"{len(rows)} nearest neighbor{'s' if len(rows) > 1 else ''}"
     heading = f"{result.vote} (majority vote of the {nearest})" if result.vote else nearest
     return "\n".join([in_one_line(f"{result.path}: {heading}"), table(["neighbor", "class", "distance", "rank"], rows)])
 

@@ -157,7 +157,7 @@ def result_of(run: Any) -> tuple[dict[str, Any], str]:
         "val_map": best.get("val_map"),
         "val_precision_at_1": best.get("val_precision_at_1"),
     }
-    selected = f", epoch {result['best_epoch']} selected" if best else ", untrained"
+    selected = f", epoch {result['best_epoch']} selected" if best else ", initial weights"
     if "val_map" in best:
         selected += f" (validation mAP {best['val_map']:.3f}, P@1 {best['val_precision_at_1']:.3f})"
     return result, f"{run.model_path}: {len(history)} epoch{'' if len(history) == 1 else 's'}{selected}"

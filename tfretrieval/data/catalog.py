@@ -162,10 +162,9 @@ class Catalog:
 
     def subset(self, rows: np.ndarray) -> Catalog:
         """The items at `rows`, an index array or a boolean mask [n]. Class names stay the same."""
-        columns = ("ids", "paths", "labels", "splits", "is_query", "is_gallery")
-        values = {name: getattr(self, name) for name in columns}
-        selected: dict[str, Any] = {name: None if value is None else value[rows] for name, value in values.items()}
-        return replace(self, **selected)
+        names = ("ids", "paths", "labels", "splits", "is_query", "is_gallery")
+        columns: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: column[rows] for name, column in columns.items() if column is not None})
 
     def concat(self, other: Catalog) -> Catalog:
         """The items of this catalog followed by those of another. Classes match by name; new classes come last.
@@ -177,7 +176,10 @@ class Catalog:
             UserError: an id is in both.
         """
         if common := set(self.ids) & set(other.ids):
-            raise UserError(f"{other.source or 'the other catalog'} has an id that exists already: {min(common)}")
+            raise UserError(
+                f"{other.source or 'the other catalog'} has an id that exists already: {min(common)}",
+                "ids must be unique",
+            )
         class_names = tuple(dict.fromkeys([*self.class_names, *other.class_names]))
         flags: dict[str, Any] = {}
         for name, default in (("is_query", False), ("is_gallery", True)):

@@ -1,4 +1,4 @@
-"""Digests of the contents of image files, cached by size and modification time."""
+"""Digests of the contents of image files, cached by size and time of the last change."""
 
 import contextlib
 import hashlib
@@ -26,19 +26,21 @@ T = TypeVar("T")
 def content_digests(paths: Sequence[str]) -> list[str]:
     """A digest of the content of each file, in order; "" for a file that is missing, unreadable or remote.
 
-    Digests are kept in the cache directory. A file is read again only if its size or modification time has changed.
+    Digests are kept in the cache directory. A file is read again only if its size or its time of modification or status
+    change has changed.
     """
     stats = {}
     for path in paths:
         with contextlib.suppress(OSError):
             stats[path] = os.stat(path)
-    keys = {path: f"{path}\n{stat.st_size}\n{stat.st_mtime_ns}" for path, stat in stats.items()}
+    changed = {path: max(stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats.items()}
+    keys = {path: f"{path}\n{stat.st_size}\n{changed[path]}" for path, stat in stats.items()}
     known = _with_cache(lambda cache: dict(cache.execute(SELECT, [json.dumps(list(keys.values()))]))) or {}
     unread = [path for path, key in keys.items() if key not in known]
     with ThreadPoolExecutor() as pool:
         read = dict(zip(unread, progress(pool.map(_digest, unread), "hash files", total=len(unread))))
     settled = time.time_ns() - int(SETTLED_SECONDS * 1e9)
-    rows = [(keys[path], digest) for path, digest in read.items() if stats[path].st_mtime_ns < settled]
+    rows = [(keys[path], digest) for path, digest in read.items() if changed[path] < settled]
     if rows:
         _with_cache(lambda cache: cache.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?)", rows))
     digests = {path: known[key] for path, key in keys.items() if key in known} | read
@@ -53,7 +55,7 @@ def _digest(path: str) -> str:
 
 
 def _with_cache(function: Callable[[sqlite3.Connection], T]) -> T | None:
-    """Call a function with a connection to the cache of digests, whose keys are path, size and modification time.
+    """Call a function with a connection to the cache of digests, whose keys are path, size and time of the last change.
 
     None if the cache directory cannot be used.
     """

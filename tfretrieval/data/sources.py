@@ -18,7 +18,7 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
 SPLIT_NAMES = frozenset({"train", "test", "val", "valid", "validation", "query", "gallery"})
 FLAG_VALUES = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
 BUILT_IN = {"digits": "tfretrieval.data.digits", "mit-split": "tfretrieval.data.mit_split"}
-REMEDY = f"use a folder, a CSV file, or {' or '.join(BUILT_IN)}"
+REMEDY = f"use a folder, a CSV file, {' or '.join(BUILT_IN)}"
 
 log = logging.getLogger(__name__)
 

@@ -185,7 +185,7 @@ class Embeddings:
 
 def remove_incomplete(directory: Path) -> None:
     """Delete the files of a store without a header, which would not be recognized as a store."""
-    if not STORE.exists(directory):
+    if directory.is_dir() and not STORE.exists(directory):
         for name in (VECTORS, ITEMS):
             (directory / name).unlink(missing_ok=True)
 

@@ -110,7 +110,7 @@ def _check_depths(index: Index, matches: Matches, largest_k: int, smallest_k: in
     if smallest_k < 1:
         raise UserError(f"k={smallest_k} must be 1 or more")
     if largest_k > matches.n_compared:
-        raise UserError(f"k={largest_k} is more than the {matches.n_compared} gallery items of a query")
+        raise UserError(f"k={largest_k} is more than the {matches.n_compared} gallery items")
     if largest_k > depth:
         raise UserError(f"k={largest_k} is more than depth={depth}")
     return depth

@@ -93,6 +93,10 @@ class Index:
         """The settings, with automatically chosen values filled in."""
         return self.settings.effective(self.retriever)
 
+    def describe(self) -> str:
+        """Short description, such as "FAISS HNSW32, PCA 0.95, cosine distance"."""
+        return f"{self.effective_settings.describe()}, {self.settings.metric} distance"
+
     @property
     def vectors(self) -> np.ndarray | None:
         """The transformed gallery vectors of an exact index in memory, float32 [n, d]; None for others."""

@@ -91,8 +91,9 @@ class IndexSettings:
 
     def describe(self) -> str:
         """Short description, such as "FAISS HNSW32, PCA 0.95"."""
-        name = f"{self.title} {self.variant}".rstrip()
-        return name if self.pca is None else f"{name}, PCA {self.pca:g}"
+        pca = "" if self.pca is None else f"PCA {self.pca:g}"
+        steps = ("standardized" if self.standardize else "", pca, "whitened" if self.whiten else "")
+        return ", ".join(filter(None, [f"{self.title} {self.variant}".rstrip(), *steps]))
 
 
 @dataclass(frozen=True)

@@ -76,10 +76,7 @@ def collection(service: CurrentService) -> schemas.CollectionInfo:
         dim=gallery.dim,
         class_names=list(gallery.items.class_names),
         class_counts=gallery.items.counts().tolist(),
-        retrievers={
-            kind: f"{index.effective_settings.describe()}, {index.settings.metric} distance"
-            for kind, index in served.indexes.items()
-        },
+        retrievers={kind: index.describe() for kind, index in served.indexes.items()},
         rerankers=list(RERANKERS),
         evaluated=list(served.evaluations),
         maps=list(service.maps),

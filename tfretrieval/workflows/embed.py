@@ -13,6 +13,7 @@ from tfretrieval.embedding.store import Embeddings, remove_incomplete
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
 from tfretrieval.workflows.engine import AUTO, EngineChoice, engine_for
+from tfretrieval.workflows.model import run_config
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ def embed_catalog(
         UserError: there is no model, images cannot be decoded, or the directory cannot be written.
     """
     options = options or EmbedOptions()
-    provenance = {"model": run.model_fingerprint(), **(details or {})}
+    provenance = {"model": run.model_fingerprint(), "metric": run_config(run).metric, **(details or {})}
     if directory is not None:
         if (stored := current_embeddings(run, catalog, directory, options.engine)) is not None:
             return stored
@@ -122,5 +123,5 @@ def embed_shards(run: Run, catalog: Catalog, location: str, options: EmbedOption
     engine = engine_for(run, catalog, options.engine)
     if not isinstance(engine, RayEngine):
         raise UserError("only the engine ray writes shards", "use --engine ray")
-    provenance = {"model": run.model_fingerprint(), "data": catalog.fingerprint}
+    provenance = {"model": run.model_fingerprint(), "data": catalog.fingerprint, "metric": run_config(run).metric}
     return engine.write_shards(catalog, Shards(location), options.on_error, provenance), engine.dim

@@ -92,7 +92,7 @@ def change_gallery(
         index.add(vectors)
         gallery = gallery.concat(vectors)
         changes.append({"add": absolute_source(source), "split": new.split_names[0]})
-        log.info("added %d images of %s", len(new), source)
+        log.info("added %d images from %s", len(new), source)
     if remove:
         index.remove(list(remove))
         gallery = gallery.subset(~np.isin(gallery.items.ids.astype(str), list(remove)))

@@ -131,6 +131,12 @@ def with_changes(settings: IndexSettings, changes: Mapping[str, Any]) -> IndexSe
     return settings.replace(**given)
 
 
+def settings_of_store(retriever: str, gallery: Embeddings, changes: Mapping[str, Any]) -> IndexSettings:
+    """Settings of an index over an embedding store: by default, the metric is that of its model."""
+    metric = gallery.provenance.get("metric", IndexSettings.metric)
+    return with_changes(settings_for(retriever, metric=metric), changes)
+
+
 def _stored_index(run: Run, request: IndexRequest) -> Index | None:
     """The existing index; None if there is none, or a corrupt one that may be rebuilt."""
     directory = run.index(request.directory_name)

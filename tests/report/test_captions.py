@@ -92,7 +92,8 @@ def test_a_map_names_the_most_and_least_separated_class():
 
 def test_a_point_is_not_its_own_neighbor_even_where_points_coincide():
     for points in (np.zeros((4, 2)), np.arange(8.0).reshape(4, 2)):
-        assert map_caption(points, np.array([0, 0, 1, 1]), ["a", "b"]).startswith("33% of the 3 nearest points")
+        caption = map_caption(points, np.array([0, 0, 1, 1]), ["a", "b"])
+        assert caption.startswith("On average, 33% of the 3 points nearest to a point")
     assert map_caption(np.zeros((2, 2)), np.array([0, 1]), ["a", "b"]) == ""
 
 

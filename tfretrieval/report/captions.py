@@ -113,7 +113,7 @@ def map_caption(points: np.ndarray, labels: np.ndarray, class_names: Sequence[st
     is_same = (neighbor_labels == labels[:, None]).mean(axis=1)
     fractions = {int(label): float(is_same[labels == label].mean()) for label in present}
     best, worst = max(fractions, key=lambda label: fractions[label]), min(fractions, key=lambda label: fractions[label])
-    text = f"On average {is_same.mean():.0%} of the {k} nearest points of a point have its class"
+    text = f"On average, {is_same.mean():.0%} of the {k} points nearest to a point have its class"
     if fractions[best] == fractions[worst]:
         return f"{text}, in every class."
     others = Counter(neighbor_labels[labels == worst].ravel().tolist())

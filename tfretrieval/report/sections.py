@@ -45,7 +45,7 @@ def data_section(config: TrainConfig, catalog: Catalog) -> Section:
         f"{len(catalog):,} images of {catalog.n_classes} classes from {catalog.source}. {protocol} A neighbor is "
         f"relevant if it has the class of the query. {selection}\n\n"
         "P@k is the fraction of relevant items among the k nearest neighbors; mAP is the mean average precision of the "
-        "whole ranking, equal distances counted as one step. Metrics are means over queries with bootstrap intervals "
+        "whole ranking, with tied distances as one threshold. Metrics are means over queries with bootstrap intervals "
         "over queries. PCA is fitted on the gallery."
     )
     return Section("Data and protocol", prose, tables=[data_table(catalog)])

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tfretrieval.cli.train import _click_type
+from tfretrieval.runs import Run
 from tfretrieval.training.config import OPTIONS
 from tfretrieval.training.option import Option
 
@@ -28,6 +29,12 @@ def train_fails(tfret, tmp_path):
         return error
 
     return train
+
+
+def test_the_former_name_of_an_option_still_works(tfret, scenes, tmp_path):
+    options = ("--data", scenes, "--run", tmp_path / "r", "--epochs", 0, "--image-size", 16)
+    assert tfret("train", "triplet", *options, "--fit", "pad").code == 0
+    assert Run(tmp_path / "r").config()["resize_mode"] == "pad"
 
 
 @pytest.mark.parametrize("recipe", ["siamese", "triplet"])

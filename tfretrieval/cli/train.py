@@ -16,6 +16,7 @@ from tfretrieval.training.option import Option
 
 WORKER_LOST_STATUS = 75  # EX_TEMPFAIL of sysexits.h
 MISSING_RECIPE = "Missing argument 'RECIPE': resnet, siamese or triplet."
+ALIASES = {"resize_mode": ["--fit"]}
 DEFAULT_TEXT = {"steps_per_epoch": "about 8 passes over the images", "embedding_dim": "that of the backbone"}
 
 
@@ -24,9 +25,9 @@ def _settings(command: Any) -> Any:
     for name, option in reversed(OPTIONS.items()):
         dashed = name.replace("_", "-")
         flag = f"--{dashed}/--no-{dashed}" if option.kind is bool else f"--{dashed}"
-        text = f"{option.help}  {_defaults(name)}"
+        flags, text = [flag, *ALIASES.get(name, [])], f"{option.help}  {_defaults(name)}"
         if name != "recipe":
-            command = click.option(flag, name, type=_click_type(option), default=None, help=text)(command)
+            command = click.option(*flags, name, type=_click_type(option), default=None, help=text)(command)
     return command
 
 

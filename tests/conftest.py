@@ -1,4 +1,4 @@
-"""Data for all tests: a made-up folder of scenes, and the real photographs where they are at hand."""
+"""Fixtures: a generated image folder, a trained run, MIT_split and pretrained weights where available."""
 
 from __future__ import annotations
 
@@ -18,28 +18,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# how long an example takes says nothing on a busy machine
-hypothesis.settings.register_profile("busy", deadline=None)
-hypothesis.settings.load_profile("busy")
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-LONGEST = ("test_readme.py", "test_workers.py", "test_commands.py", "test_fit.py", "test_page.py")
+SLOWEST_FIRST = ("test_readme.py", "test_fit.py", "test_train_step.py", "test_page.py")
 
 
 def pytest_collection_modifyitems(items):
-    """What takes long goes first: a file is run by one process, and the last one should not wait for it."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    """Start the slowest files first, since a file runs in one process and the others would wait for it."""
+    items.sort(key=lambda item: item.path.name not in SLOWEST_FIRST)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _forget_models():
-    """What Keras and TensorFlow keep of the models of a file goes with it.
-
-    What was there before the file, above all the libraries' own, is not looked through for garbage: it is a million
-    objects, and on a busy machine their memory is cold.
-    """
+    """Release the Keras state of each test file; objects that existed before are excluded from garbage collection."""
     if "keras" in sys.modules:
         gc.freeze()
     yield
@@ -49,7 +42,7 @@ def _forget_models():
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """Built-in data sets go to a folder of this session."""
+    """Use an empty cache directory."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFRET_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -57,7 +50,7 @@ def _own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def scenes(tmp_path_factory) -> Path:
-    """A folder train/test of three easy classes, 6 and 3 images each: 24 x 24 pixels of one color with noise."""
+    """Image folder of three classes of noisy single-color images, 6 for training and 3 for testing each."""
     folder = tmp_path_factory.mktemp("scenes")
     rng = np.random.default_rng(0)
     for name, color in {"field": (60, 160, 40), "sea": (40, 80, 180), "town": (150, 120, 110)}.items():
@@ -79,7 +72,7 @@ def catalog(scenes):
 
 @pytest.fixture(scope="session")
 def trained_run(catalog, tmp_path_factory) -> Path:
-    """The directory of a run trained on the scenes for one epoch; tests must not change it."""
+    """Directory of a run trained on `scenes` for one epoch. Read-only: see `run` for a copy."""
     from tfretrieval.runs import Run
     from tfretrieval.training.config import TrainConfig
     from tfretrieval.training.fit import train
@@ -92,7 +85,7 @@ def trained_run(catalog, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def run(trained_run, tmp_path):
-    """A copy of the trained run that a test may change."""
+    """A copy of the trained run."""
     from tfretrieval.runs import Run
 
     return Run(shutil.copytree(trained_run, tmp_path / "run"))
@@ -100,7 +93,7 @@ def run(trained_run, tmp_path):
 
 @pytest.fixture
 def served(scenes):
-    """The address of the scenes on a web server."""
+    """URL of a web server that serves `scenes`."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):
@@ -115,31 +108,31 @@ def served(scenes):
 
 @pytest.fixture(scope="session")
 def pretrained_weights() -> Path:
-    """Real ImageNet weights of the small backbone mobilenet_v2_0.35; tests that use them carry the mark `real`."""
+    """ImageNet weights of mobilenet_v2_0.35, for tests marked `real`."""
     named = os.environ.get("TFRET_WEIGHTS")
     default = ROOT.parent / "shared" / "weights" / "mobilenet_v2_0.35_224_imagenet_notop.h5"
     path = Path(named) if named else default
     if not path.is_file():
-        pytest.skip(f"the weights are not at {path}; TFRET_WEIGHTS names their file")
+        pytest.skip(f"no weights at {path}; set TFRET_WEIGHTS to their file")
     return path
 
 
 @pytest.fixture(scope="session")
 def mit_split() -> Path:
-    """The real photographs; tests that use them carry the mark `real`."""
+    """Folder of MIT_split, for tests marked `real`."""
     path = Path(os.environ.get("TFRET_MIT_SPLIT") or ROOT.parent / "shared" / "data" / "MIT_split")
     if not path.is_dir():
-        pytest.skip(f"MIT_split is not at {path}; TFRET_MIT_SPLIT names its folder")
+        pytest.skip(f"no MIT_split at {path}; set TFRET_MIT_SPLIT to its folder")
     return path
 
 
 @pytest.fixture(scope="session")
 def browser():
-    """Debian's Chromium; skipped where there is none."""
+    """Headless Chromium."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
+        pytest.skip("Chromium is not installed: apt-get install chromium")
     flags = ["--no-sandbox", "--enable-unsafe-swiftshader"]
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=flags)

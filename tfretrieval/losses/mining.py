@@ -14,6 +14,8 @@ class MiningLoss(MarginLoss):
     `y_true` is [b], the classes; `y_pred` is float [b, d], the embeddings. A batch without triplets has the loss 0.
     """
 
+    mean_over_nonzero = False  # triplets whose loss is 0 do not count
+
     @abstractmethod
     def mine(self, distances: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Mine triplets.
@@ -31,7 +33,8 @@ class MiningLoss(MarginLoss):
         distances = pairwise_distances(tf.convert_to_tensor(y_pred), self.squared)
         gaps, mask = self.mine(distances, *class_masks(y_true))
         losses = tf.where(mask, self.triplet_loss(tf.where(mask, gaps, 0.0)), 0.0)
-        return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.math.count_nonzero(mask, dtype=losses.dtype))
+        counted = losses > 0.0 if self.mean_over_nonzero else mask
+        return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.math.count_nonzero(counted, dtype=losses.dtype))
 
 
 def pairwise_distances(embeddings: tf.Tensor, squared: bool = False) -> tf.Tensor:

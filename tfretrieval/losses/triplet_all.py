@@ -23,7 +23,8 @@ class TripletAllLoss(MiningLoss):
     Source: Hermans, Beyer, Leibe, In defense of the triplet loss, 2017, "batch all", mean over the non-zero terms.
     """
 
+    mean_over_nonzero = True
+
     def mine(self, distances: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         gaps = distances[:, :, None] - distances[:, None, :]
-        is_triplet = positive[:, :, None] & negative[:, None, :]
-        return gaps, is_triplet if self.soft else is_triplet & (gaps > -self.margin)
+        return gaps, positive[:, :, None] & negative[:, None, :]

@@ -35,6 +35,4 @@ def read_history(path: Path) -> list[dict[str, float]]:
 def best_epoch(history: list[dict[str, float]], monitor: str) -> dict[str, float] | None:
     """The first row with the highest `monitor`; the last row if none has it; None without rows."""
     monitored = [row for row in history if monitor in row]
-    if monitored:
-        return max(monitored, key=lambda row: row[monitor])
-    return history[-1] if history else None
+    return max(monitored, key=lambda row: row[monitor], default=history[-1] if history else None)

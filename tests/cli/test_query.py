@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,16 @@ def test_a_figure_must_be_png_or_svg(tfret, run, data, images, tree_of):
     before = tree_of(data)
     assert tfret("query", photo, "--run", run, "-k", 1, "--figure", photo).code == 2
     assert tree_of(data) == before
+
+
+def test_a_query_imports_little(tfret, run, scenes):
+    pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")
+    tfret("embed", "--run", run, "--split", "train", "--engine", "openvino")
+    tfret("index", "--run", run)
+    code = "import sys\nfrom tfretrieval.cli import main\ntry: main(sys.argv[1:])\nfinally: print(*sys.modules)"
+    command = [sys.executable, "-c", code, "query", str(scenes / "test" / "sea" / "0.png"), "--run", str(run)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    modules = set(done.stdout.splitlines()[-1].split())
+    assert not {"tensorflow", "keras", "sklearn", "pandas", "matplotlib"} & modules
+    assert not [name for name in modules if name.startswith(("tfretrieval.training", "tfretrieval.retrieval.milvus"))]
+    assert len([name for name in modules if name.startswith("tfretrieval")]) <= 45

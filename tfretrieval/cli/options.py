@@ -9,8 +9,6 @@ from typing import Any
 
 import click
 
-from tfretrieval.retrieval.milvus.parameters import INDEX_TYPES
-
 # Copies of the library's choices, so that help needs no heavy import; a test compares them.
 RETRIEVERS = ("knn", "faiss", "milvus")
 ENGINES = ("auto", "keras", "openvino", "ray", "ray:keras", "ray:openvino")
@@ -101,6 +99,8 @@ def engine_options(command: Command) -> Command:
 
 def milvus_options(command: Command) -> Command:
     """Add the options of the milvus retriever; omitted options keep the settings of an existing index."""
+    from tfretrieval.retrieval.milvus.parameters import INDEX_TYPES  # which a query does not need
+
     return _add_options(
         command,
         click.option(

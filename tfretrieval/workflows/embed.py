@@ -84,11 +84,11 @@ def embed_catalog(
         UserError: there is no model, images cannot be decoded, or the directory cannot be written.
     """
     options = options or EmbedOptions()
-    provenance = {"model": run.model_fingerprint(), "metric": run_config(run).metric, **(details or {})}
+    provenance = {"model": run.model_fingerprint(), **(details or {})}
     if directory is not None:
         if (stored := current_embeddings(run, catalog, directory, options.engine)) is not None:
             return stored
-        provenance["data"] = catalog.fingerprint
+        provenance |= {"data": catalog.fingerprint, "metric": run_config(run).metric}
     return engine_for(run, catalog, options.engine).embed(catalog, options.on_error, provenance, directory)
 
 

@@ -14,7 +14,7 @@ class MiningLoss(MarginLoss):
     `y_true` is [b], the classes; `y_pred` is float [b, d], the embeddings. A batch without triplets has the loss 0.
     """
 
-    mean_over_nonzero = False  # triplets whose loss is 0 do not count
+    mean_over_nonzero = False  # whether triplets whose loss is 0 are left out of the mean
 
     @abstractmethod
     def mine(self, distances: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -30,7 +30,7 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.evaluation.evaluator import evaluate
 from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
-from tfretrieval.vectors import cosines
+from tfretrieval.vectors import paired_cosines
 
 RUNS = HERE / ".runs"
 TFRET = Path(sys.executable).with_name("tfret")
@@ -166,7 +166,7 @@ def agreement_with_keras(run: Run, output: Path) -> tuple[float, float]:
         maps.append(evaluate(Index.build(gallery), queries, n_bootstrap=0).metrics["map"])
     for split in ("train", "test"):
         vectors, expected = (Embeddings.load(directory / split).vectors for directory in (output, reference))
-        lowest = min(lowest, float(cosines(vectors, expected).min()))
+        lowest = min(lowest, float(paired_cosines(vectors, expected).min()))
     return lowest, maps[0] - maps[1]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfretrieval.errors import UserError
-from tfretrieval.vectors import checked_vectors, cosines, unit_rows
+from tfretrieval.vectors import checked_vectors, paired_cosines, unit_rows
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def test_zero_tiny_and_huge_rows_are_normalized():
 def test_similarity_of_known_rows():
     vectors = np.array([[2.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
     reference = np.array([[3.0, 0.0], [0.0, 5.0], [-2.0, -2.0], [0.0, 0.0], [1.0, 0.0]])
-    np.testing.assert_allclose(cosines(vectors, reference), [1, 0, -1, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(paired_cosines(vectors, reference), [1, 0, -1, 1, 0], atol=1e-6)
 
 
 def test_similarity_is_at_most_1():
     vectors = np.random.default_rng(0).normal(size=(100, 7)).astype(np.float32)
-    values = cosines(vectors, vectors)
+    values = paired_cosines(vectors, vectors)
     assert values.dtype == np.float64
     assert values.max() <= 1
     np.testing.assert_allclose(values, 1, atol=1e-6)

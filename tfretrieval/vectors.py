@@ -50,7 +50,7 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
 
 
 def relative_difference(values: np.ndarray, reference: np.ndarray) -> float:
-    """The largest difference of two arrays of the same shape, relative to the largest value of the reference.
+    """The largest difference of two arrays of the same shape, relative to the largest absolute value of the reference.
 
     >>> relative_difference(np.array([1.0, 3.0]), np.array([1.0, 4.0]))
     0.25
@@ -58,7 +58,7 @@ def relative_difference(values: np.ndarray, reference: np.ndarray) -> float:
     return float(np.abs(values - reference).max()) / max(float(np.abs(reference).max()), 1e-12)
 
 
-def cosines(vectors: np.ndarray, reference: np.ndarray) -> np.ndarray:
+def paired_cosines(vectors: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Cosine similarity of corresponding rows.
 
     Args:
@@ -68,7 +68,7 @@ def cosines(vectors: np.ndarray, reference: np.ndarray) -> np.ndarray:
     Returns:
         float64 [n] in -1..1; 1 where both rows are zero.
 
-    >>> cosines(np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[1.0, 1.0], [0.0, 0.0]])).round(3)
+    >>> paired_cosines(np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[1.0, 1.0], [0.0, 0.0]])).round(3)
     array([0.707, 1.   ])
     """
     both_zero = ~(vectors.any(axis=1) | reference.any(axis=1))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfretrieval.audit.duplicates import connected_groups, details, near_duplicates
+from tfretrieval.audit.duplicates import connected_groups, high_pass, near_duplicates
 
 
 def images(n, seed=0):
@@ -73,7 +73,7 @@ def test_close_embeddings_alone_are_no_duplicates():
     assert pairs_of(images(40), neighbors_of([(4, 31), (31, 4)], 0.99)) == []
 
 
-def test_a_pair_found_by_details_and_embedding_is_returned_once():
+def test_a_pair_found_by_pixels_and_embedding_is_returned_once():
     gray = images(40)
     gray[31] = gray[4]
     assert pairs_of(gray, neighbors_of([(4, 31), (31, 4)], 1)) == [[4, 31]]
@@ -84,7 +84,7 @@ def test_the_threshold_rises_where_random_images_correlate():
     strokes = rng.normal(0, 1, (3, 32, 32))
     drawings = 128 + 25 * np.einsum("nk,kyx->nyx", rng.normal(1, 0.5, (300, 3)), strokes)
     gray = np.clip(drawings, 0, 255).astype(np.uint8)
-    fine = details(gray)
+    fine = high_pass(gray)
     assert ((fine @ fine.T) > 0.85).mean() > 0.3
     assert len(pairs_of(gray)) < 10
 
@@ -92,7 +92,7 @@ def test_the_threshold_rises_where_random_images_correlate():
 def test_images_without_details_match_no_other():
     gray = np.concatenate([images(5), np.full((3, 32, 32), 9, np.uint8)])
     assert pairs_of(gray) == []
-    assert not details(gray)[5:].any()
+    assert not high_pass(gray)[5:].any()
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])

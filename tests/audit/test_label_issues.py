@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
 from tfretrieval.audit import label_issues
-from tfretrieval.audit.label_issues import LeaveOneOut, find_label_issues
+from tfretrieval.audit.label_issues import LeaveOneOutRidge, find_label_issues
 from tfretrieval.vectors import unit_rows
 
 
@@ -33,7 +33,7 @@ def test_predictions_agree_with_models_fitted_without_the_item(block, monkeypatc
     vectors, labels = clusters([12, 9, 5], d=6)
     rows = np.arange(1, 26)
     own = labels[rows]
-    model = LeaveOneOut(vectors, rows, own, 3)
+    model = LeaveOneOutRidge(vectors, rows, own, 3)
     issues = np.concatenate([part for _, part in model])
     for place, row in enumerate(rows):
         others = np.delete(rows, place)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from tfretrieval.evaluation.curves import MAX_THRESHOLDS, curve_thresholds, pooled_curve, thin
+from tfretrieval.evaluation.curves import MAX_THRESHOLDS, curve_thresholds, downsample_curve, pooled_curve
 
 
 def pairs(n, seed=0):
@@ -60,7 +60,7 @@ def test_infinite_distances_are_no_thresholds():
 
 def test_a_thinned_curve_keeps_its_shape():
     precision, recall, ap = pooled(*pairs(50_000))
-    few_precision, few_recall = thin(precision, recall, max_points=500)
+    few_precision, few_recall = downsample_curve(precision, recall, max_points=500)
     assert 100 < len(few_recall) <= 500
     assert (np.diff(few_recall) > 0).all()
     assert few_recall[-1] == 1
@@ -72,5 +72,5 @@ def test_a_thinned_curve_keeps_its_shape():
 
 def test_a_short_curve_is_not_thinned():
     precision, recall, ap = pooled(*pairs(300))
-    few_precision, few_recall = thin(precision, recall)
+    few_precision, few_recall = downsample_curve(precision, recall)
     assert np.sum(np.diff(few_recall, prepend=0) * few_precision) == pytest.approx(ap)

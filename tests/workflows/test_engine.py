@@ -12,7 +12,7 @@ from tfretrieval.embedding.store import Embeddings
 from tfretrieval.errors import UserError
 from tfretrieval.workflows import engine as module
 from tfretrieval.workflows.embed import EmbedOptions, embed_split
-from tfretrieval.workflows.engine import EngineChoice, engine_for, engine_of
+from tfretrieval.workflows.engine import EngineChoice, choice_of, engine_for
 
 openvino = pytest.mark.skipif(not module.is_installed(), reason="OpenVINO is not installed")
 
@@ -115,11 +115,11 @@ def test_int8_reports_its_loss(run, catalog, caplog):
 def test_queries_take_the_engine_of_the_gallery(caplog, monkeypatch):
     made = {"engine": "openvino", "precision": "int8"}
     monkeypatch.setattr(module, "is_installed", lambda: True)
-    assert engine_of(made) == EngineChoice("openvino", "int8")
+    assert choice_of(made) == EngineChoice("openvino", "int8")
     monkeypatch.setattr(module, "is_installed", lambda: False)
-    assert engine_of(made) == EngineChoice()
+    assert choice_of(made) == EngineChoice()
     assert "not installed" in caplog.text
-    assert engine_of({}) == EngineChoice()
+    assert choice_of({}) == EngineChoice()
 
 
 def test_catalogs_of_unknown_classes_can_be_quantized_on(monkeypatch):

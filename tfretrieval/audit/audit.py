@@ -14,13 +14,13 @@ from tfretrieval.retrieval.distances import blocks
 from tfretrieval.runs import Run
 from tfretrieval.vectors import unit_rows
 from tfretrieval.workflows.embed import EmbedOptions, current_embeddings, embed_catalog
-from tfretrieval.workflows.engine import AUTO, engine_of
+from tfretrieval.workflows.engine import AUTO, choice_of
 from tfretrieval.workflows.model import run_config
 
 N_NEIGHBORS = 20  # neighbors whose labels are counted
 N_EXAMPLES = 4  # nearest items of the suggested class
 
-Neighbors = tuple[np.ndarray, np.ndarray]
+Nearest = tuple[np.ndarray, np.ndarray]  # cosines and rows
 
 
 def audit(catalog: Catalog, run: Run | None = None, max_label_issues: int = 50) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _embed_images(run: Run, catalog: Catalog, facts: FileFacts) -> tuple[np.ndar
         if store is None:
             store = embed_catalog(run, part, EmbedOptions("skip", choice), run.audit(split))
         if not embedded.any():
-            choice, vectors = engine_of(store.provenance), np.zeros((len(catalog), store.dim), np.float32)
+            choice, vectors = choice_of(store.provenance), np.zeros((len(catalog), store.dim), np.float32)
         rows = catalog.rows_of(store.items.ids)
         embedded[rows] = True
         for block in blocks(len(rows)):
@@ -150,7 +150,7 @@ def _label_notes(run: Run, labels: np.ndarray, n_classes: int) -> list[str]:
     return notes
 
 
-def _group_near_duplicates(catalog: Catalog, facts: FileFacts, neighbors: Neighbors | None) -> list[dict[str, Any]]:
+def _group_near_duplicates(catalog: Catalog, facts: FileFacts, neighbors: Nearest | None) -> list[dict[str, Any]]:
     """Connected near duplicates, the most similar first; the similarity of a group is its lowest."""
     pairs, similarities = near_duplicates(facts.gray, neighbors)
     differ = facts.digests[pairs[:, 0]] != facts.digests[pairs[:, 1]]

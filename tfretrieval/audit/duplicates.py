@@ -1,7 +1,7 @@
 """Near duplicates: scaled, recompressed, brightened or mirrored copies of an image.
 
 Similar scenes have similar embeddings, and images of sky over sea have similar pixels. Copies of one image also agree
-in their details: the residual of 32 x 32 gray pixels after subtracting the mean of their surroundings.
+in the high-pass filtered thumbnail: 32 x 32 gray pixels, each minus the mean of its surroundings.
 """
 
 import numpy as np
@@ -13,26 +13,26 @@ from tfretrieval.audit.similar_items import SimilarItems
 from tfretrieval.retrieval.distances import blocks
 from tfretrieval.vectors import unit_rows
 
-MIN_CORRELATION = 0.85  # of the details of two copies
+MIN_CORRELATION = 0.85  # of the filtered thumbnails of two copies
 MIN_CORRELATION_CLOSE = 0.55  # the same for pairs with close embeddings: slightly cropped, or taken a moment later
 MIN_COSINE = 0.9  # of close embeddings
-N_DETAIL_NEIGHBORS, N_CLOSE_NEIGHBORS = 6, 3
+N_PIXEL_NEIGHBORS, N_CLOSE_NEIGHBORS = 6, 3
 N_DEVIATIONS = np.array([10, 8])  # standard deviations above random pairs that both correlations must exceed
 SAMPLE, MIN_SAMPLED = 8192, 20  # random pairs, and the fewest images to draw them from
 WINDOW = 7  # side of the window whose mean is subtracted, in pixels
-NOISE = 0.5  # standard deviation of details that are noise, in gray levels of 0..255
+NOISE = 0.5  # standard deviation of a filtered thumbnail that is noise, in gray levels of 0..255
 BLOCK = 4096
 
 
 def near_duplicates(
     gray: np.ndarray, neighbors: tuple[np.ndarray, np.ndarray] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find pairs of images whose details correlate, upright or mirrored.
+    """Find pairs of images whose high-pass filtered thumbnails correlate, original or mirrored.
 
     The threshold is a correlation of 0.85; or of 0.55 for two images whose embeddings have a cosine of at least 0.9 and
-    that are among each other's three nearest neighbors. Where random pairs of the collection correlate, as drawings of
-    digits do, both thresholds rise to 10 and 8 standard deviations above their mean (of Fisher's z). Images without
-    details, such as those of a single color, match no other.
+    that are among each other's three nearest neighbors. Where random pairs correlate, as drawings of digits do, both
+    thresholds are raised to the median of random pairs plus 10 or 8 standard deviations, estimated from the quartiles
+    (of Fisher's z). Images of a single color match no other.
 
     Args:
         gray: uint8 [n, s, s], images scaled to squares, in gray.
@@ -45,21 +45,21 @@ def near_duplicates(
     n = len(gray)
     if n < 2:
         return np.empty((0, 2), np.int64), np.empty(0, np.float32)
-    vectors, mirror = details(gray), np.arange(gray[0].size).reshape(gray[0].shape)[:, ::-1].ravel()
+    vectors, mirror = high_pass(gray), np.arange(gray[0].size).reshape(gray[0].shape)[:, ::-1].ravel()
     search = SimilarItems(vectors)
-    neighbor_rows = [search.neighbors(N_DETAIL_NEIGHBORS, order)[1] for order in (None, mirror)]
-    by_details = np.unique(np.concatenate([_pairs(rows) for rows in neighbor_rows]), axis=0)
+    neighbor_rows = [search.neighbors(N_PIXEL_NEIGHBORS, order)[1] for order in (None, mirror)]
+    by_pixels = np.unique(np.concatenate([_pairs(rows) for rows in neighbor_rows]), axis=0)
     by_embedding = np.empty((0, 2), np.int64) if neighbors is None else _mutual_pairs(*neighbors)
-    pairs = np.concatenate([by_details, by_embedding])
+    pairs = np.concatenate([by_pixels, by_embedding])
     correlations = _correlations(vectors, mirror, pairs)
     lower_bounds = np.maximum([MIN_CORRELATION, MIN_CORRELATION_CLOSE], _random_correlations(vectors, mirror))
-    is_duplicate = correlations >= np.repeat(lower_bounds, [len(by_details), len(by_embedding)])
+    is_duplicate = correlations >= np.repeat(lower_bounds, [len(by_pixels), len(by_embedding)])
     pairs, first = np.unique(pairs[is_duplicate], axis=0, return_index=True)
     return pairs, np.minimum(correlations[is_duplicate][first], 1)
 
 
-def details(gray: np.ndarray) -> np.ndarray:
-    """Return the details of images as unit vectors whose dot products are correlations: float32 [n, s * s].
+def high_pass(gray: np.ndarray) -> np.ndarray:
+    """Return high-pass filtered images as unit vectors whose dot products are correlations: float32 [n, s * s].
 
     Each pixel minus the mean of the 7 x 7 window around it. An image of a single color gives zeros.
 
@@ -112,7 +112,7 @@ def _random_correlations(vectors: np.ndarray, mirror: np.ndarray) -> np.ndarray:
 
 
 def _correlations(vectors: np.ndarray, mirror: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """The greater of the correlations of each pair, upright and mirrored."""
+    """The greater of the correlations of each pair, original and mirrored."""
     correlations = np.empty(len(pairs), np.float32)
     for block in blocks(len(pairs), BLOCK):
         first, second = vectors[pairs[block, 0]], vectors[pairs[block, 1]]

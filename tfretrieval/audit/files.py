@@ -18,7 +18,7 @@ from tfretrieval.progress import progress
 MAX_IMBALANCE = 10  # ratio of the largest class to the smallest
 SIZE = 32  # side of the scaled images, in pixels
 LUMA = (0.299, 0.587, 0.114)
-MIN_CLASS_SIZE = 4
+SMALL_CLASS = 4
 COMMON = 0.5  # share of the images above which an issue becomes a note
 
 
@@ -131,7 +131,7 @@ def _class_notes(catalog: Catalog) -> list[str]:
     notes = [
         f"class {name} has {count} image{'s' if count > 1 else ''}: too few for training and evaluation"
         for name, count in zip(catalog.class_names, counts)
-        if count < MIN_CLASS_SIZE
+        if count < SMALL_CLASS
     ]
     if counts.size and counts.min() and counts.max() / counts.min() > MAX_IMBALANCE:
         largest, smallest = catalog.class_names[int(counts.argmax())], catalog.class_names[int(counts.argmin())]

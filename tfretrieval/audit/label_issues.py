@@ -57,7 +57,7 @@ def find_label_issues(vectors: np.ndarray, labels: np.ndarray) -> LabelIssues:
         empty = np.empty(0, np.int64)
         return LabelIssues(empty, empty.astype(np.float32), empty)
     targets = np.searchsorted(classes, labels[rows])
-    predictions = LeaveOneOut(vectors, rows, targets, len(classes))
+    predictions = LeaveOneOutRidge(vectors, rows, targets, len(classes))
     own_scores = np.concatenate([part[np.arange(len(part)), targets[block]] for block, part in predictions])
     thresholds = np.bincount(targets, own_scores) / np.bincount(targets)
     margins, others = np.empty(len(rows), np.float32), np.empty(len(rows), np.int64)
@@ -73,7 +73,7 @@ def find_label_issues(vectors: np.ndarray, labels: np.ndarray) -> LabelIssues:
     return LabelIssues(rows[order], np.minimum(margins[order], 1), classes[others[order]])
 
 
-class LeaveOneOut:
+class LeaveOneOutRidge:
     """Leave-one-out predictions of a ridge regression on one-hot classes.
 
     Iterating yields (slice, predictions float64 [b, c]) block by block: about 1 for the class that an item fits and 0

@@ -72,11 +72,11 @@ def verify(path: Path | None, seed: int) -> tuple[dict[str, Any], str]:
 @seed_option
 @prints_result
 def audit(source: str, run: Path | None, label_issues: int, page: Path | None, seed: int) -> tuple[dict[str, Any], str]:
-    """Find duplicates, leaks between splits, label issues, image issues and broken files.
+    """Find duplicates, leaks between splits, label issues, image issues and unreadable files.
 
     Two images are near duplicates if their high-pass filtered 32 x 32 grayscale thumbnails have a correlation of at
-    least 0.85, original or mirrored; or of 0.55 if their embeddings agree. Thresholds are raised if unrelated images
-    are correlated.
+    least 0.85, original or mirrored; or of 0.55 if their embeddings have a cosine similarity of at least 0.9 and each
+    is among the other's three nearest neighbors. Thresholds are raised if unrelated images are correlated.
 
     With --run, the run's model embeds the images. This finds more near duplicates, and label issues: images that a
     linear model, fitted to all other images, assigns to another class. Prefer a pretrained model to one trained on

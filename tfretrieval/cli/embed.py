@@ -18,7 +18,7 @@ from tfretrieval.cli.output import prints_result
     help="Split to embed; all writes every split to one store.  [default: all splits, one store each]",
 )
 @engine_options
-@click.option("--output", type=PATH, metavar="DIR", help="Output directory.  [default: the run, or embeddings/]")
+@click.option("--output", type=PATH, metavar="DIR", help="Directory.  [default: the run; with --data embeddings/]")
 @click.option("--shards", metavar="DIR", help="Ray: write Parquet shards from the nodes, such as to s3://bucket/dir.")
 @on_error_option
 @seed_option
@@ -43,8 +43,8 @@ def embed(
     --engine auto selects OpenVINO if it is installed (pip install 'tfretrieval[openvino]'), the machine has no GPU, and
     there are 512 images or more or the model is already converted. The model is converted once and cached in the run.
     --precision auto selects bfloat16 if the CPU supports it and the embeddings of a sample have a cosine similarity of
-    0.999 to those in float32. int8 (pip install 'tfretrieval[int8]') is calibrated on 300 of the images, and the drop
-    in mAP is printed.
+    at least 0.999 to those in float32. int8 (pip install 'tfretrieval[int8]') is calibrated on 300 of the images, and
+    the drop in mAP is printed.
 
     Engine ray (pip install 'tfretrieval[ray]') distributes the named engine, or auto, over a Ray cluster. Images of a
     CSV file may be remote, such as s3://bucket/a.jpg. With --shards the nodes write the embeddings themselves;

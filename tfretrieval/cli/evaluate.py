@@ -38,7 +38,7 @@ def threshold(text: str) -> tuple[str, float]:
 @data_option
 @retriever_option
 @click.option("-k", "ks", type=click.IntRange(min=1), multiple=True, help="Cutoff; repeatable.  [default: 1 3 5 10]")
-@click.option("--query-split", metavar="NAME", help="Split used as queries.  [default: usually test]")
+@click.option("--query-split", metavar="NAME", help="Split used as queries.  [default: test, if there is one]")
 @index_options
 @click.option("--queries", type=PATH, metavar="DIR", help="Embedding store of the queries; requires --gallery.")
 @click.option("--gallery", type=PATH, metavar="DIR", help="Embedding store of the gallery; requires --queries.")

@@ -73,7 +73,7 @@ on_error_option = click.option(
     "--on-error", type=click.Choice(ON_ERROR), default="fail", help="Mode for unreadable images: fail or skip."
 )
 gallery_split_option = click.option(
-    "--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: usually train]"
+    "--gallery-split", metavar="NAME", help="Split used as the gallery.  [default: train, if there is one]"
 )
 retriever_option = click.option("--retriever", type=click.Choice(RETRIEVERS), default="faiss", help="Retriever type.")
 retrievers_option = click.option(
@@ -130,7 +130,7 @@ def index_options(command: Command) -> Command:
             metavar=PCA_METAVAR,
             help="PCA: number of components or fraction of variance; none disables PCA.  [default: none]",
         ),
-        click.option("--standardize/--no-standardize", default=None, help="Scale each dimension to unit variance."),
+        click.option("--standardize/--no-standardize", default=None, help="Center each dimension, to variance 1."),
         click.option("--whiten/--no-whiten", default=None, help="Scale principal components to unit variance."),
         click.option(
             "--factory",

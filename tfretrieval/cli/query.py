@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @retriever_option
 @click.option("-k", type=click.IntRange(min=1), default=5, help="Number of neighbors.")
 @gallery_split_option
-@click.option("--class", "classes", metavar="NAME", multiple=True, help="Return this class only; repeatable.")
+@click.option("--class", "classes", metavar="NAME", multiple=True, help="Search this class only; repeatable.")
 @click.option("--split", "splits", metavar="NAME", multiple=True, help="Return this split only; repeatable.")
 @click.option("--figure", type=PATH, metavar="FILE", help="Plot the results as PNG or SVG.")
 @on_error_option

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Catalog:
-    """A table of n images. Immutable: every method returns a new catalog.
+    """A table of n images. Immutable: methods that select or combine items return a new catalog.
 
     Embeddings, indexes and search results keep their items in a catalog.
 
@@ -213,8 +213,8 @@ class Catalog:
         """Names of the splits used as (queries, gallery).
 
         Items marked by the source come first. Otherwise queries are "test" and the gallery is "train". If the two share
-        no class, as in data sets of unseen classes, "test" is both, and so is a single split. Without "test", the last
-        split in order of appearance is the queries, the first the gallery.
+        no class, as in data sets of unseen classes, "test" is both, and so is a single split. Without "test", they are
+        the splits "query" and "gallery", or else the last and the first split in order of appearance.
         """
         if self.is_query is not None and self.is_gallery is not None:
             return "query", "gallery"

@@ -10,10 +10,10 @@ Curve = tuple[np.ndarray, np.ndarray, float]
 def curve_thresholds(relevant: np.ndarray) -> np.ndarray:
     """The distances at which a curve has points, float32 [t], ascending.
 
-    All distinct distances of relevant pairs up to 2,048, for which the curve is exact; of more, as many quantiles.
+    All distinct distances of relevant pairs if there are at most 2,048 (the curve is then exact), else 2,048 quantiles.
 
     Args:
-        relevant: distances of relevant pairs, all or a sample, of any shape; infinite ones do not count.
+        relevant: distances of relevant pairs, all or a sample, of any shape; infinite ones are ignored.
     """
     thresholds = np.unique(relevant[np.isfinite(relevant)])
     if len(thresholds) > MAX_THRESHOLDS:
@@ -42,12 +42,13 @@ def pooled_curve(relevant: np.ndarray, retrieved: np.ndarray, n_relevant: int) -
     return precision, recall, float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
-def thin(precision: np.ndarray, recall: np.ndarray, max_points: int = 500) -> tuple[np.ndarray, np.ndarray]:
-    """At most `max_points` points of a curve, for a file or a plot.
+def downsample_curve(precision: np.ndarray, recall: np.ndarray, max_points: int = 500) -> tuple[np.ndarray, np.ndarray]:
+    """The points of a curve at which recall rises, at most `max_points` of them, for a file or a plot.
 
-    Half of them are evenly spaced in recall, half in the logarithm of the rank, where the curve changes most.
+    Of more, half are evenly spaced in recall, half in the logarithm of their number, as the curve changes most at the
+    start.
 
-    >>> precision, recall = thin(np.array([1, 0.5, 2 / 3]), np.array([0.5, 0.5, 1.0]))
+    >>> precision, recall = downsample_curve(np.array([1, 0.5, 2 / 3]), np.array([0.5, 0.5, 1.0]))
     >>> precision.round(3), recall
     (array([1.   , 0.667]), array([0.5, 1. ]))
     """

@@ -44,7 +44,7 @@ def evaluate(
     Metrics at k, votes, confusion and search time come from `index.search`. Metrics of whole rankings and
     precision-recall curves come from all distances for an exact index in memory, else from a search to `depth`. A query
     whose id is in the gallery is excluded from its own neighbors. Classes match by name. Queries of unknown class and
-    those without a relevant item are left out and counted. Ties are ordered by gallery row; `map` treats tied distances
+    those without a relevant item are skipped and counted. Ties are ordered by gallery row; `map` treats tied distances
     as one threshold.
 
     Args:
@@ -63,7 +63,7 @@ def evaluate(
     matches = match(queries.items, index.items)
     if not len(matches.query_rows):
         raise UserError(f"none of the {len(queries)} queries has an item of its class in the gallery")
-    max_k = min(matches.n_compared, depth or len(index))
+    max_k = min(matches.max_k, depth or len(index))
     ks = sorted({1, *(ks if ks is not None else (k for k in KS if k <= max_k))})
     vote_k = min(VOTE_K, max_k) if vote_k is None else vote_k
     rank_all = depth in (None, len(index)) and index.vectors is not None
@@ -109,8 +109,8 @@ def _check_depths(index: Index, matches: Matches, largest_k: int, smallest_k: in
         raise UserError(f"depth={depth} is out of range", f"choose 1 to {n}, the gallery's size")
     if smallest_k < 1:
         raise UserError(f"k={smallest_k} must be 1 or more")
-    if largest_k > matches.n_compared:
-        raise UserError(f"k={largest_k} is more than the {matches.n_compared} gallery items")
+    if largest_k > matches.max_k:
+        raise UserError(f"k={largest_k} is more than the {matches.max_k} gallery items")
     if largest_k > depth:
         raise UserError(f"k={largest_k} is more than depth={depth}")
     return depth

@@ -34,8 +34,8 @@ class Matches:
         return self.n_relevant / (len(self.gallery_labels) - (self.own_rows >= 0))
 
     @property
-    def n_compared(self) -> int:
-        """Least number of gallery items that a query is compared with."""
+    def max_k(self) -> int:
+        """The largest k that is possible for every query."""
         return len(self.gallery_labels) - int((self.own_rows >= 0).any())
 
     def by_class(self, part: slice) -> Iterator[tuple[int, slice]]:
@@ -46,7 +46,7 @@ class Matches:
 
 
 def match(queries: Catalog, gallery: Catalog) -> Matches:
-    """Match queries and gallery: classes by name, items by id. Queries without a relevant item are left out.
+    """Match queries and gallery: classes by name, items by id. Queries without a relevant item are skipped.
 
     >>> gallery = Catalog.from_lists(["a", "b", "c"], [0, 0, 1], ["cat", "dog"])
     >>> queries = Catalog.from_lists(["a", "c", "d"], [1, 0, 0], ["dog", "cat"])

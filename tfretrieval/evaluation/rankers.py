@@ -9,7 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tfretrieval.evaluation import metrics
-from tfretrieval.evaluation.curves import Curve, curve_thresholds, pooled_curve, thin
+from tfretrieval.evaluation.curves import Curve, curve_thresholds, downsample_curve, pooled_curve
 from tfretrieval.evaluation.matching import Matches
 from tfretrieval.evaluation.ranking import Ranking, rank_gallery, rank_neighbors
 from tfretrieval.retrieval.distances import all_distances, blocks
@@ -102,7 +102,7 @@ def measure_rankings(ranker: Ranker, matches: Matches, part: slice) -> tuple[dic
 
     def measure(block: slice) -> list[tuple[int, dict[str, np.ndarray], np.ndarray]]:
         return [
-            (label, _metrics(ranking, matches.n_relevant[queries]), ranking.n_within(thresholds[label]))
+            (label, _metrics(ranking, matches.n_relevant[queries]), ranking.n_widownsample_curve(thresholds[label]))
             for label, queries, ranking in ranker.rank(block)
         ]
 
@@ -121,7 +121,7 @@ def measure_rankings(ranker: Ranker, matches: Matches, part: slice) -> tuple[dic
     curves = {}
     for label, queries in classes.items():
         precision, recall, ap = pooled_curve(counts[label][0], counts[label][1], int(matches.n_relevant[queries].sum()))
-        curves[label] = (*thin(precision, recall), ap)
+        curves[label] = (*downsample_curve(precision, recall), ap)
     return {name: np.concatenate(parts) for name, parts in columns.items()}, curves
 
 

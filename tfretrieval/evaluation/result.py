@@ -26,7 +26,7 @@ class Evaluation:
         retriever: type of the retriever.
         n_queries: number of evaluated queries, q.
         n_gallery: number of gallery items, n.
-        n_skipped: queries of unknown class or without a relevant item, which are left out.
+        n_skipped: queries of unknown class or without a relevant item, which are not evaluated.
         dim: dimension of the searched vectors.
         depth: length of the rankings; below n, relevant items further down count as not found.
         chance_precision: expected precision of a random ranking.

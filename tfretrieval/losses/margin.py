@@ -14,7 +14,7 @@ class MarginLoss(keras.losses.Loss):
     Args:
         margin: margin m, above 0.
         squared: compare squared distances.
-        soft: log(1 + exp(x)) in place of max(x, 0), whose gradient never vanishes.
+        soft: the softplus log(1 + exp(x)), whose gradient never vanishes, in place of the hinge max(x, 0).
 
     Raises:
         UserError: the margin is not above 0.

@@ -24,7 +24,7 @@ def build_classifier(embedder: keras.Model, n_classes: int, head: str = "cosine"
     if head == "cosine":
         layer = CosineLogits(n_classes, dtype="float32", name="head")
     elif head == "linear":
-        # Zeros propagate no noise into pretrained weights: their gradient grows as the head learns.
+        # with zeros the gradient of the backbone starts at 0, so that an untrained head does not disturb its weights
         layer = keras.layers.Dense(n_classes, kernel_initializer="zeros", dtype="float32", name="head")
     else:
         raise UserError(f"unknown head {head!r}; use one of {', '.join(HEADS)}")

@@ -1,4 +1,4 @@
-"""Contents of a report: plain values, no HTML."""
+"""Contents of a report, without HTML."""
 
 from __future__ import annotations
 
@@ -60,18 +60,18 @@ class Table:
         return cls(list(rows[0]), [list(row.values()) for row in rows], **options)
 
     def is_best(self, row: int, column: int) -> bool:
-        """Whether the cell holds the best value of its column, compared as shown, to three decimals.
+        """Whether the cell holds the best value of its column, compared as shown.
 
         >>> table = Table(["model", "mAP"], [["a", 0.5], ["b", 0.9]], best={"mAP": "max"})
         >>> table.is_best(0, 1), table.is_best(1, 1)
         (False, True)
         """
-        direction = self.best.get(self.columns[column])
-        value = cell_value(self.rows[row][column])
+        direction, cell = self.best.get(self.columns[column]), self.rows[row][column]
+        value, digits = cell_value(cell), cell.digits if isinstance(cell, Rounded) else 3
         if direction is None or value is None:
             return False
-        values = [round(v, 3) for v in (cell_value(other[column]) for other in self.rows) if v is not None]
-        return len(values) > 1 and round(value, 3) == (max(values) if direction == "max" else min(values))
+        values = [round(v, digits) for v in (cell_value(other[column]) for other in self.rows) if v is not None]
+        return len(values) > 1 and round(value, digits) == (max(values) if direction == "max" else min(values))
 
 
 @dataclass(frozen=True)

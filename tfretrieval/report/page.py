@@ -25,7 +25,7 @@ def write_report(path: str | os.PathLike[str], report: Report) -> None:
 def render_report(report: Report) -> str:
     """Render a report as HTML: figures and style inline, no script, nothing fetched, all text escaped.
 
-    The result depends on the report alone.
+    The files of its figures are read.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

@@ -30,17 +30,17 @@ def data_section(config: TrainConfig, catalog: Catalog) -> Section:
     if query_split == gallery_split:
         protocol = f"Queries and gallery are the split {query_split}; each query is excluded from its own results."
     else:
-        protocol = (
-            f"Queries are the split {query_split}, which was not used for training; the gallery is {gallery_split}."
-        )
-    if config.epochs:
+        protocol = f"Queries are the split {query_split}, the gallery is {gallery_split}."
+        if "train" in catalog.split_names and query_split != "train":
+            protocol += " The queries were not used for training."
+    if config.epochs and config.validation_fraction:
         metric = short_name(config.monitor.removeprefix("val_"))
         selection = (
             f"The epoch was selected by {metric} on {config.validation_fraction:.0%} of each class of the training "
             "split."
         )
     else:
-        selection = "The model was not trained on these data."
+        selection = "The last epoch is used." if config.epochs else "The model was not trained on these data."
     prose = (
         f"{len(catalog):,} images of {catalog.n_classes} classes from {catalog.source}. {protocol} A neighbor is "
         f"relevant if it has the class of the query. {selection}\n\n"

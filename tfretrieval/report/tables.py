@@ -43,8 +43,8 @@ def summary_table(results: Results) -> Table:
         caption=(
             "Retrieval metrics by model and retriever: means over queries with 95 % bootstrap intervals. Dim: "
             "dimensions of the searched vectors, after PCA. ms/query: median time of one search. The best value of "
-            "each column is marked. KNN and FAISS without further index type are both exact: on the same vectors their "
-            "metrics agree, and what differs is time."
+            "each column is marked. KNN and FAISS Flat are exact: on the same vectors their metrics are equal and only "
+            "the search time differs."
         ),
         row_headers=2,
         best={**dict.fromkeys(SHORT.values(), "max"), "ms/query": "min"},
@@ -62,7 +62,7 @@ def chance_map(evaluation: Evaluation) -> float:
 
 
 def estimate(evaluation: Evaluation, name: str) -> Estimate | float | None:
-    """Return a metric with its interval, or as far as they were computed."""
+    """Return a metric with its interval, without one if there is none; None for a missing metric."""
     if name not in evaluation.metrics:
         return None
     value = evaluation.metrics[name]
@@ -95,7 +95,7 @@ def data_table(catalog: Catalog) -> Table:
     named = list(zip(catalog.class_names, known.T))
     if catalog.n_classes > MAX_CLASSES:
         low, median, high = np.percentile(known, [0, 50, 100], axis=1)
-        named = [("minimum of a class", low), ("median of the classes", median), ("maximum of a class", high)]
+        named = [("minimum per class", low), ("median per class", median), ("maximum per class", high)]
     if unknown.any():
         named.append(("class unknown", unknown))
     named.append(("all", counts.sum(axis=1)))

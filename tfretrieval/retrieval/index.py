@@ -114,10 +114,10 @@ class Index:
             exclude_self: exclude the gallery item with the query's own id; requires `Embeddings`.
 
         Returns:
-            `Neighbors` [q, k]; row -1 where an approximate index finds fewer than k.
+            `Neighbors` [q, k]; row -1 where there are fewer than k, as an approximate index may find.
 
         Raises:
-            UserError: k is larger than the gallery, the filter leaves fewer than k items, the vectors have another
+            UserError: k is out of range, the filter leaves fewer than k items, the vectors have another
                 dimension, or the index cannot filter.
         """
         if exclude_self and not isinstance(queries, Embeddings):
@@ -126,7 +126,7 @@ class Index:
         rows = self.items.rows_where(**where) if where and any(where.values()) else None
         n = len(self) if rows is None else len(rows)
         if not 1 <= k <= n:
-            raise UserError(f"cannot return {k} neighbors: there are {n} gallery items to search")
+            raise UserError(f"cannot return {k} neighbors: k must be 1 to {n}, the number of gallery items to search")
         own_rows = self.items.rows_of(queries.items.ids) if exclude_self else np.array([-1])  # type: ignore[union-attr]
         fetched = min(k + int((own_rows >= 0).any()), n)
         if rows is None or where is None:

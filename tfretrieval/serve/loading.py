@@ -12,7 +12,7 @@ from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
 from tfretrieval.serve.collection import Collection
 from tfretrieval.workflows.embed import EmbedOptions, embed_split
-from tfretrieval.workflows.engine import engine_for, engine_of
+from tfretrieval.workflows.engine import choice_of, engine_for
 from tfretrieval.workflows.evaluate import evaluate_run
 from tfretrieval.workflows.gallery import run_catalog
 from tfretrieval.workflows.index import IndexRequest, ensure_index
@@ -38,7 +38,7 @@ def open_collection(run: Run, source: str | None = None, retrievers: Sequence[st
     catalog = run_catalog(run, source)
     query_split, gallery_split = catalog.roles()
     gallery = embed_split(run, catalog, gallery_split)
-    engine = engine_of(gallery.provenance)
+    engine = choice_of(gallery.provenance)
     queries = gallery
     if query_split != gallery_split:
         queries = embed_split(run, catalog, query_split, EmbedOptions(engine=engine))

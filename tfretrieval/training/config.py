@@ -46,7 +46,7 @@ class TrainConfig:
     Attributes:
         recipe: "resnet", "siamese" or "triplet".
         epochs: number of epochs; 0 saves the initial model.
-        batch_size: images, pairs or triplets per step.
+        batch_size: images, pairs or triplets per batch; losses that mine within a batch use P x K images instead.
         classes_per_batch: classes per batch (P), for losses that mine within a batch; at most the number of classes.
         images_per_class: images per class in a batch (K).
         steps_per_epoch: steps per epoch of pairs, triplets or P x K batches; None for about 8 passes over the images.
@@ -90,7 +90,7 @@ class TrainConfig:
 
     recipe: str = _setting(dataclasses.MISSING, "Recipe.", choices=tuple(RECIPES))
     epochs: int = _setting(20, "Number of epochs; 0 saves the initial model.", low=0)
-    batch_size: int = _setting(64, "Images, pairs or triplets per step.", low=1)
+    batch_size: int = _setting(64, "Images, pairs or triplets per batch; not for losses that mine in it.", low=1)
     classes_per_batch: int = _setting(8, "Classes per batch (P), for losses that mine within a batch.", low=2)
     images_per_class: int = _setting(12, "Images per class in a batch (K).", low=2)
     steps_per_epoch: int | None = _setting(None, "Steps per epoch of pairs, triplets or P x K batches.", low=1)
@@ -112,7 +112,7 @@ class TrainConfig:
     )
     margin: float = _setting(1.0, "Margin of the metric-learning losses.", above=0)
     squared: bool = _setting(False, "Compare squared distances in the metric-learning losses.")
-    soft: bool = _setting(False, "Use log(1 + exp(x)) in place of the hinge max(x, 0).")
+    soft: bool = _setting(False, "Softplus in place of the hinge; triplet losses then ignore --margin.")
     optimizer: str = _setting("adam", "Optimizer.", choices=("sgd", "adam"))
     learning_rate: float = _setting(1e-3, "Initial learning rate; 0.01 for resnet with --weights none.", above=0)
     momentum: float = _setting(0.9, "Momentum of SGD.", low=0, below=1)

@@ -18,7 +18,7 @@ from tfretrieval.embedding.openvino.engine import OpenVINOEngine, has_bfloat16, 
 from tfretrieval.embedding.openvino.model_dir import read_header, update_header
 from tfretrieval.errors import UserError
 from tfretrieval.runs import Run
-from tfretrieval.vectors import cosines
+from tfretrieval.vectors import paired_cosines
 from tfretrieval.workflows.model import load_model, run_config
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def _local_engine(run: Run, catalog: Catalog, choice: EngineChoice) -> Engine:
     return KerasEngine(embedder, resize_mode=run_config(run).resize_mode)
 
 
-def engine_of(provenance: Mapping[str, Any]) -> EngineChoice:
+def choice_of(provenance: Mapping[str, Any]) -> EngineChoice:
     """The engine and precision that computed some embeddings, for vectors to compare with them.
 
     Warns and returns the default if that engine is not installed.
@@ -158,7 +158,7 @@ def _select_precision(catalog: Catalog, directory: Path) -> str:
         if not len(images):
             return "float32"
         reference, vectors = (OpenVINOEngine(directory, name).embed_pixels(images) for name in ("float32", "bfloat16"))
-        lowest = float(cosines(vectors, reference).min())
+        lowest = float(paired_cosines(vectors, reference).min())
         update_header(directory, bfloat16={"lowest_cosine": lowest, "n": len(reference)})
         if lowest < MIN_COSINE:
             log.warning("bfloat16 vectors have a cosine similarity of only %.4f to float32; using float32", lowest)
@@ -194,7 +194,7 @@ def _quantization_loss(sample: Catalog, exact: Engine, quantized: Engine) -> dic
     by_engine = [engine.embed(sample, on_error="skip") for engine in (exact, quantized)]
     measured: dict[str, float] = {
         "n": len(by_engine[0]),
-        "lowest_cosine": float(cosines(by_engine[1].vectors, by_engine[0].vectors).min()),
+        "lowest_cosine": float(paired_cosines(by_engine[1].vectors, by_engine[0].vectors).min()),
     }
     if (by_engine[0].items.counts() >= 2).any():
         for name, embeddings in zip(("map_float32", "map"), by_engine):

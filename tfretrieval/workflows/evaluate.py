@@ -14,7 +14,7 @@ from tfretrieval.evaluation.result import Evaluation
 from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
 from tfretrieval.workflows.embed import EmbedOptions, embed_split
-from tfretrieval.workflows.engine import engine_of
+from tfretrieval.workflows.engine import choice_of
 from tfretrieval.workflows.index import IndexRequest, ensure_index
 
 TIMED_QUERIES = 50
@@ -57,7 +57,7 @@ def evaluate_run(
     request, options = request or IndexRequest(), options or EmbedOptions()
     query_split, gallery_split = options.roles(catalog)
     gallery = embed_split(run, catalog, gallery_split, options)
-    queries = embed_split(run, catalog, query_split, replace(options, engine=engine_of(gallery.provenance)))
+    queries = embed_split(run, catalog, query_split, replace(options, engine=choice_of(gallery.provenance)))
     index = ensure_index(run, gallery, request)
     provenance = {
         "model": run.model_fingerprint(),

@@ -15,7 +15,7 @@ from tfretrieval.errors import UserError
 from tfretrieval.retrieval.index import Index
 from tfretrieval.runs import Run
 from tfretrieval.workflows.embed import CHANGED, EmbedOptions, embed_catalog, embed_split
-from tfretrieval.workflows.engine import engine_of
+from tfretrieval.workflows.engine import choice_of
 from tfretrieval.workflows.index import IndexRequest, ensure_index
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def change_gallery(
     for source in add:
         new = Catalog.from_source(source, split if split in catalog.split_names else ADDED)
         catalog = catalog.concat(new)
-        vectors = embed_catalog(run, new, replace(options, engine=engine_of(gallery.provenance)))
+        vectors = embed_catalog(run, new, replace(options, engine=choice_of(gallery.provenance)))
         index.add(vectors)
         gallery = gallery.concat(vectors)
         changes.append({"add": absolute_source(source), "split": new.split_names[0]})

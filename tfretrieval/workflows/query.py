@@ -12,7 +12,7 @@ from tfretrieval.retrieval.index import INDEX, Index
 from tfretrieval.retrieval.search_result import SearchResult, search_results
 from tfretrieval.runs import Run
 from tfretrieval.workflows.embed import CHANGED, EmbedOptions, embed_catalog, embed_split
-from tfretrieval.workflows.engine import engine_of
+from tfretrieval.workflows.engine import choice_of
 from tfretrieval.workflows.gallery import gallery_last_modified, run_catalog
 from tfretrieval.workflows.index import IndexRequest, ensure_index, load_index
 
@@ -62,7 +62,7 @@ def query_run(
         index.items.rows_where(**where)  # raises before anything is embedded
     names = [str(path) for path in images]
     catalog = Catalog.from_lists(names, ids=[f"{i}:{name}" for i, name in enumerate(names)])
-    queries = embed_catalog(run, catalog, replace(options, engine=engine_of(index.provenance)))
+    queries = embed_catalog(run, catalog, replace(options, engine=choice_of(index.provenance)))
     results = search_results(index.search(queries, k, where), queries.items, index.items)
     return [replace(result, vote="") for result in results] if where and where.get("classes") else results
 

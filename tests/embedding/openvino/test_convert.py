@@ -9,7 +9,7 @@ from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.keras_engine import KerasEngine
 from tfretrieval.errors import UserError
 from tfretrieval.models.embedder import build_embedder
-from tfretrieval.vectors import cosines
+from tfretrieval.vectors import paired_cosines
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
 
@@ -35,7 +35,7 @@ def test_half_precision_model_is_converted_in_float32(tmp_path, scenes):
     save_openvino_model(embedder, tmp_path / "e", "crop", {"model": "m"})
     catalog = Catalog.from_source(scenes)
     store = OpenVINOEngine(tmp_path / "e").embed(catalog)
-    assert cosines(store.vectors, KerasEngine(embedder).embed(catalog).vectors).min() > 0.999
+    assert paired_cosines(store.vectors, KerasEngine(embedder).embed(catalog).vectors).min() > 0.999
 
 
 def test_model_with_other_outputs_is_an_error_and_not_written(embedder, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ import pytest
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.embedding.keras_engine import KerasEngine
 from tfretrieval.errors import UserError
-from tfretrieval.vectors import cosines
+from tfretrieval.vectors import paired_cosines
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
 
@@ -27,7 +27,7 @@ def test_embeddings_agree_with_keras(embedder, converted, scenes, n):
     catalog = catalog.subset(np.arange(n))
     store = OpenVINOEngine(converted).embed(catalog)
     expected = KerasEngine(embedder).embed(catalog)
-    assert cosines(store.vectors, expected.vectors).min() > 0.9999
+    assert paired_cosines(store.vectors, expected.vectors).min() > 0.9999
     np.testing.assert_allclose(store.vectors, expected.vectors, atol=0.02)
     assert list(store.items.ids) == list(expected.items.ids)
     assert store.provenance == {"engine": "openvino", "precision": "float32"}
@@ -43,7 +43,7 @@ def test_embeddings_of_pixels_agree_with_keras(embedder, converted):
 def test_bfloat16_is_close_to_float32(converted, scenes):
     engines = [OpenVINOEngine(converted, precision) for precision in ("float32", "bfloat16")]
     expected, rounded = (engine.embed(Catalog.from_source(scenes)).vectors for engine in engines)
-    assert 0.99 < cosines(rounded, expected).min() < 1 - 1e-9
+    assert 0.99 < paired_cosines(rounded, expected).min() < 1 - 1e-9
 
 
 def test_bfloat16_is_an_error_without_support_of_the_cpu(converted, monkeypatch):

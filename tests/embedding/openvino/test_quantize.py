@@ -8,7 +8,7 @@ import pytest
 
 from tfretrieval.data.catalog import Catalog
 from tfretrieval.errors import UserError
-from tfretrieval.vectors import cosines
+from tfretrieval.vectors import paired_cosines
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
 
@@ -25,7 +25,7 @@ def test_quantized_embeddings_are_close_to_float32(converted, scenes, tmp_path):
     assert (header["calibrated_on"], header["model"]) == (len(catalog), "m")
     engines = OpenVINOEngine(converted), OpenVINOEngine(tmp_path / "q", "int8")
     expected, quantized = (engine.embed(catalog).vectors for engine in engines)
-    assert 0.95 < cosines(quantized, expected).min() < 1 - 1e-9
+    assert 0.95 < paired_cosines(quantized, expected).min() < 1 - 1e-9
 
 
 def test_calibration_without_readable_images_is_an_error(converted, tmp_path):

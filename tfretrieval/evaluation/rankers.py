@@ -102,7 +102,7 @@ def measure_rankings(ranker: Ranker, matches: Matches, part: slice) -> tuple[dic
 
     def measure(block: slice) -> list[tuple[int, dict[str, np.ndarray], np.ndarray]]:
         return [
-            (label, _metrics(ranking, matches.n_relevant[queries]), ranking.n_widownsample_curve(thresholds[label]))
+            (label, _metrics(ranking, matches.n_relevant[queries]), ranking.n_within(thresholds[label]))
             for label, queries, ranking in ranker.rank(block)
         ]
 

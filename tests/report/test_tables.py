@@ -76,7 +76,7 @@ def test_unlabelled_images_are_counted_and_many_classes_summarized(catalog):
     assert rows[-1]["Total"] == 27
     many = replace(catalog, labels=np.arange(27, dtype=np.int32) // 2, class_names=tuple(map(str, range(50))))
     names = [row["Class"] for row in rows_of(data_table(many))]
-    assert names == ["minimum of a class", "median of the classes", "maximum of a class", "all"]
+    assert names == ["minimum per class", "median per class", "maximum per class", "all"]
 
 
 def test_costs_are_those_of_the_training_and_of_stored_embeddings(run, catalog):

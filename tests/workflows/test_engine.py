@@ -51,14 +51,14 @@ def test_bfloat16_is_used_only_if_its_vectors_agree(run, catalog, monkeypatch, c
     monkeypatch.setattr(module, "has_bfloat16", lambda: True)
     monkeypatch.setattr("tfretrieval.embedding.openvino.engine.has_bfloat16", lambda: True)
     choice = EngineChoice("openvino")
-    monkeypatch.setattr(module, "cosines", lambda *_: np.array([1.0, 0.998]))
+    monkeypatch.setattr(module, "paired_cosines", lambda *_: np.array([1.0, 0.998]))
     assert engine_for(run, catalog, choice).precision == "float32"
     assert "0.9980" in caplog.text
     caplog.clear()
     assert engine_for(run, catalog, choice).precision == "float32", "the check is kept"
     assert not caplog.text
     shutil.rmtree(run.engine("openvino"))
-    monkeypatch.setattr(module, "cosines", lambda *_: np.array([1.0, 0.9995]))
+    monkeypatch.setattr(module, "paired_cosines", lambda *_: np.array([1.0, 0.9995]))
     assert engine_for(run, catalog, choice).precision == "bfloat16"
 
 

@@ -130,7 +130,7 @@ def index_options(command: Command) -> Command:
             metavar=PCA_METAVAR,
             help="PCA: number of components or fraction of variance; none disables PCA.  [default: none]",
         ),
-        click.option("--standardize/--no-standardize", default=None, help="Center each dimension, to variance 1."),
+        click.option("--standardize/--no-standardize", default=None, help="Scale each dimension: mean 0, variance 1."),
         click.option("--whiten/--no-whiten", default=None, help="Scale principal components to unit variance."),
         click.option(
             "--factory",

@@ -90,7 +90,7 @@ class TrainConfig:
 
     recipe: str = _setting(dataclasses.MISSING, "Recipe.", choices=tuple(RECIPES))
     epochs: int = _setting(20, "Number of epochs; 0 saves the initial model.", low=0)
-    batch_size: int = _setting(64, "Images, pairs or triplets per batch; not for losses that mine in it.", low=1)
+    batch_size: int = _setting(64, "Images, pairs or triplets per batch; losses on P x K batches ignore it.", low=1)
     classes_per_batch: int = _setting(8, "Classes per batch (P), for losses that mine within a batch.", low=2)
     images_per_class: int = _setting(12, "Images per class in a batch (K).", low=2)
     steps_per_epoch: int | None = _setting(None, "Steps per epoch of pairs, triplets or P x K batches.", low=1)
